@@ -52,6 +52,10 @@ function(attune_program name)
     list(APPEND flags EXCEPTIONS)
   endif()
   attune_configure(${name} ${flags})
+  # The shared precompiled header is -fPIC; CMake would give a program -fPIE,
+  # and clang refuses a header made with the other of the two.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE -fPIC)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 

@@ -1,0 +1,20 @@
+// The two lists behind attune-opt and attune-compile: one line per dialect, one
+// line per stage with passes. A new stage appends its line here, nowhere else.
+#include "compiler/tools/Registration.h"
+
+#include "mlir/Transforms/Passes.h"
+
+void attune::registerAllDialects(mlir::DialectRegistry &registry) {
+  // Upstream, in the order in which lowering reaches them.
+  registry.insert<mlir::func::FuncDialect, mlir::arith::ArithDialect,
+                  mlir::math::MathDialect, mlir::tensor::TensorDialect,
+                  mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
+                  mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
+  // attune's own, in pipeline order: one line each.
+}
+
+void attune::registerAllPasses() {
+  // Upstream: canonicalize, cse, symbol-dce and the like.
+  mlir::registerTransformsPasses();
+  // attune's own, in pipeline order: one line per stage.
+}
