@@ -6,7 +6,8 @@
 # the shared precompiled header and the MLIR/LLVM shared libraries. EXCEPTIONS
 # turns exceptions on; only programs and the code that wraps CLI11 or JSON need it.
 
-set(ATTUNE_WARNINGS -Wall -Wextra -Werror)
+# MLIR's generated code leaves parameters unused, as LLVM's own build allows.
+set(ATTUNE_WARNINGS -Wall -Wextra -Werror -Wno-unused-parameter)
 
 function(attune_configure target)
   cmake_parse_arguments(ARG "MLIR;EXCEPTIONS" "" "" ${ARGN})
