@@ -88,6 +88,17 @@ def NN_ShapeAttr : NN_Attr<"Shape", "shape",
   }];
 }
 
+def NN_LayoutAttr : NN_Attr<"Layout", "layout"> {
+  let summary = "Where a kernel's operand lies in its root tensor";
+  let description = [{
+    Element (i, j, ...) of the operand is element `offset + i * strides[0] + j *
+    strides[1] + ...` of the root tensor, which is stored row-major without gaps.
+    Transposes, splits of a dimension and slices of a tensor are layouts of it.
+  }];
+  let parameters = (ins "::attune::nn::DimAttr":$offset, "::attune::nn::ShapeAttr":$strides);
+  let assemblyFormat = "`<` `offset` `=` $offset `,` `strides` `=` $strides `>`";
+}
+
 def NN_RangeAttr : NN_Attr<"Range", "range"> {
   let summary = "What a symbol may be at run time: bounds and a divisor";
   let description = [{

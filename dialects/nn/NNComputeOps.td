@@ -145,8 +145,8 @@ def NN_NormOp : NN_Op<"norm", [Pure, AttrSizedOperandSegments, AttrSizedResultSe
     (C3) rms gives no `mean`.
 
     ```mlir
-    %y = nn.norm layer %x axis 2 epsilon 1.0e-5 scale %g bias %b : (tensor<1x8x64xf32>,
-         tensor<64xf32>, tensor<64xf32>) -> tensor<1x8x64xf32>
+    %y = nn.norm layer %x axis 2 epsilon 1.0e-5 scale %g : tensor<64xf32>
+         bias %b : tensor<64xf32> : tensor<1x8x64xf32> -> tensor<1x8x64xf32>
     ```
   }];
   let arguments = (ins NN_NormKindAttr:$kind, NN_FloatTensor:$input, I64Attr:$axis,
@@ -154,8 +154,10 @@ def NN_NormOp : NN_Op<"norm", [Pure, AttrSizedOperandSegments, AttrSizedResultSe
   let results = (outs NN_FloatTensor:$result, Optional<NN_FloatTensor>:$mean,
                       Optional<NN_FloatTensor>:$rstd);
   let assemblyFormat = [{
-    $kind $input `axis` $axis `epsilon` $epsilon (`scale` $scale^)? (`bias` $bias^)?
-    attr-dict `:` functional-type(operands, results)
+    $kind $input `axis` $axis `epsilon` $epsilon
+    (`scale` $scale^ `:` type($scale))? (`bias` $bias^ `:` type($bias))?
+    attr-dict `:` type($input) `->` type($result)
+    (`mean` type($mean)^)? (`rstd` type($rstd)^)?
   }];
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "NormKind":$kind, "::mlir::Value":$input, "int64_t":$axis,

@@ -78,4 +78,37 @@ def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, ReturnLike,
   let assemblyFormat = "$values attr-dict `:` type($values)";
 }
 
+def NN_LaunchOp : NN_Op<"launch", [Pure]> {
+  let summary = "A group whose kernel has been made";
+  let description = [{
+    What a group becomes when compiler/kernels has made its tile kernel: inputs and
+    results are root tensors (row-major, no gaps), and each of the kernel's memref
+    operands is one of them seen through a layout, first the inputs, then the
+    results. `integers` are the kernel's run-time sizes, strides and scalars, in the
+    order of its arguments. Memory planning turns it into plan.launch.
+
+    The name of the op's location is the name of the model's node.
+
+    (C1) One layout for each input and result.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, NN_GroupKindAttr:$kind,
+      Variadic<NN_Tensor>:$inputs,
+      TypedArrayAttrBase<NN_LayoutAttr, "layouts">:$input_layouts,
+      TypedArrayAttrBase<NN_LayoutAttr, "layouts">:$result_layouts,
+      NN_ShapeAttr:$integers,
+      // Work items of the flattened tile.parallel, and how many one task takes.
+      NN_DimAttr:$grid, NN_DimAttr:$grain,
+      // Bytes of scratch for each worker; 0 if the kernel takes none.
+      NN_DimAttr:$scratch,
+      // Of the group, for profiles: floating-point operations, bytes read and written.
+      NN_DimAttr:$flops, NN_DimAttr:$bytes);
+  let results = (outs Variadic<NN_Tensor>:$results);
+  let assemblyFormat = [{
+    $kind $kernel `(` $inputs `)` `layouts` $input_layouts `->` $result_layouts
+    `integers` $integers `grid` $grid `grain` $grain `scratch` $scratch
+    `flops` $flops `bytes` $bytes attr-dict `:` functional-type($inputs, $results)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // ATTUNE_NN_STRUCTURE_OPS_TD

@@ -101,4 +101,11 @@ LogicalResult GroupOp::verify() {
   return success();
 }
 
+LogicalResult LaunchOp::verify() {
+  if (getInputLayouts().size() != getInputs().size() ||
+      getResultLayouts().size() != getResults().size())
+    return emitOpError("expects one layout for each input and result"); // C1
+  return success();
+}
+
 } // namespace attune::nn
