@@ -1,0 +1,166 @@
+//===- BlockOps.td - spans, memory and block arithmetic --------*- tablegen -*-===//
+//
+// Ops that make spans, move blocks between memory and values, and combine blocks.
+// Element-wise arithmetic on blocks is arith and math.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef ATTUNE_DIALECTS_TILE_BLOCKOPS_TD
+#define ATTUNE_DIALECTS_TILE_BLOCKOPS_TD
+
+include "dialects/tile/KernelOps.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+
+def Tile_Position : AnyTypeOf<[Index, Tile_SpanType], "index or span">;
+def Tile_Block : TensorOf<[AnyType]>;
+def Tile_FloatBlock : TensorOf<[AnyFloat]>;
+
+def Tile_RangeOp : Tile_Op<"range", [Pure]> {
+  let summary = "the span from one position up to another";
+  let description = [{
+    `(start, end - start)`. A static span size is the exact count when both ends
+    are constants, else a limit that the author of the kernel guarantees.
+
+    ```mlir
+    %cols = tile.range %c0 to %c768 : !tile.span<768>
+    %row  = tile.range %c0 to %n : !tile.span<?>
+    ```
+  }];
+  let arguments = (ins Index:$start, Index:$end);
+  let results = (outs Tile_SpanType:$span);
+  let assemblyFormat = "$start `to` $end attr-dict `:` qualified(type($span))";
+  let hasVerifier = 1;
+}
+
+def Tile_BoundsOp : Tile_Op<"bounds", [Pure]> {
+  let summary = "start and count of a span";
+  let arguments = (ins Tile_SpanType:$span);
+  let results = (outs Index:$start, Index:$count);
+  let assemblyFormat = "$span attr-dict `:` qualified(type($span))";
+}
+
+def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
+  let summary = "reads a block";
+  let description = [{
+    One position per memref dimension. An `index` fixes the dimension, a span
+    keeps it: the block has one dimension per span, in order, of the span's
+    size. Idle positions hold `fill` (zero unless given) and are not read.
+
+    A single element is read by `memref.load`. Gather is a load at an index that
+    was itself loaded; the author of the kernel keeps that index in range.
+
+    ```mlir
+    %q = tile.load %Q[%b, %h, %i by 48, %d by 64] : memref<?x12x?x64xf32, strided<[?, ?, ?, 1]>> -> tensor<48x64xf32>
+    %x = tile.load %X[%r, %j by ?] fill(0xFF800000 : f32) : memref<?x?xf32> -> tensor<?xf32>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$source, Variadic<Tile_Position>:$positions,
+                       OptionalAttr<TypedAttrInterface>:$fill);
+  let results = (outs Tile_Block:$block);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$source, "::mlir::ValueRange":$positions,
+                                 CArg<"::mlir::TypedAttr", "{}">:$fill)>];
+}
+
+def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
+  let summary = "writes the valid positions of a block";
+  let description = [{
+    Positions as in `tile.load`; idle positions are not written.
+
+    ```mlir
+    tile.store %o, %O[%b, %h, %i by 48, %d by 64] : tensor<48x64xf32> -> memref<?x12x?x64xf32, strided<[?, ?, ?, 1]>>
+    ```
+  }];
+  let arguments = (ins Tile_Block:$block, AnyMemRef:$dest, Variadic<Tile_Position>:$positions);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "matrix product of two blocks plus an accumulator";
+  let description = [{
+    `result[i, j] = acc[i, j] + sum over k of lhs[i, k] * rhs[k, j]`; `trans_lhs`
+    and `trans_rhs` read the operand as `[k, i]` and `[j, k]`. The order of the
+    sum is the target's and the same in every run. Idle k positions must hold
+    zero in both operands, which is what a load without `fill` gives.
+
+    ```mlir
+    %c = tile.dot %q, %k, %zero trans_rhs : tensor<48x64xf32>, tensor<256x64xf32> -> tensor<48x256xf32>
+    ```
+  }];
+  let arguments = (ins Tile_Block:$lhs, Tile_Block:$rhs, Tile_Block:$acc,
+                       UnitAttr:$trans_lhs, UnitAttr:$trans_rhs);
+  let results = (outs Tile_Block:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs `,` $acc (`trans_lhs` $trans_lhs^)? (`trans_rhs` $trans_rhs^)? attr-dict
+    `:` type($lhs) `,` type($rhs) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
+  let summary = "combines a block along one axis";
+  let description = [{
+    Removes dimension `axis`. With `over(%span)` only the valid positions of that
+    span take part; without, all do. The order of the combination is the target's
+    and the same in every run. An empty reduction gives the neutral element.
+
+    ```mlir
+    %s = tile.reduce sum %x axis 0 over(%cols : !tile.span<?>) : tensor<?xf32> -> tensor<f32>
+    ```
+  }];
+  let arguments = (ins Tile_ReduceKindAttr:$kind, Tile_Block:$block, I64Attr:$axis,
+                       Optional<Tile_SpanType>:$span);
+  let results = (outs Tile_Block:$result);
+  let assemblyFormat = [{
+    $kind $block `axis` $axis (`over` `(` $span^ `:` qualified(type($span)) `)`)? attr-dict
+    `:` type($block) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "ReduceKind":$kind, "::mlir::Value":$block,
+                                 "int64_t":$axis, CArg<"::mlir::Value", "{}">:$span)>];
+}
+
+def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
+  let summary = "repeats a scalar or a smaller block";
+  let description = [{
+    `axes[d]` is the result dimension that source dimension d becomes; the
+    others are repeated. A scalar or a rank-0 block needs no axes. Every dynamic
+    result dimension that is repeated takes its extent from one span in `over`,
+    in order.
+
+    ```mlir
+    %b = tile.broadcast %bias axes [1] : tensor<48xf32> -> tensor<128x48xf32>
+    %m = tile.broadcast %mean over(%cols : !tile.span<?>) : tensor<f32> -> tensor<?xf32>
+    ```
+  }];
+  let arguments = (ins AnyType:$source, DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$axes,
+                       Variadic<Tile_SpanType>:$spans);
+  let results = (outs Tile_Block:$result);
+  let assemblyFormat = [{
+    $source (`axes` $axes^)? (`over` `(` $spans^ `:` qualified(type($spans)) `)`)? attr-dict
+    `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
+  let summary = "permutes the dimensions of a block";
+  let description = [{ Result dimension d is source dimension `permutation[d]`. }];
+  let arguments = (ins Tile_Block:$block, DenseI64ArrayAttr:$permutation);
+  let results = (outs Tile_Block:$result);
+  let assemblyFormat = "$block $permutation attr-dict `:` type($block) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
+  let summary = "absolute positions of a span";
+  let description = [{ Element c is `start + c`, of type i32, i64 or f32. }];
+  let arguments = (ins Tile_SpanType:$span);
+  let results = (outs TensorOf<[I32, I64, F32]>:$result);
+  let assemblyFormat = "$span attr-dict `:` qualified(type($span)) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif
