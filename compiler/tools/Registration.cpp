@@ -2,6 +2,7 @@
 // line per stage with passes. A new stage appends its line here, nowhere else.
 #include "compiler/tools/Registration.h"
 
+#include "dialects/nn/NN.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -12,7 +13,8 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
                   mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
                   mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
   // attune's own, in pipeline order: one line each.
-  registry.insert<tile::TileDialect>();
+  registry.insert<attune::nn::NNDialect>();
+  registry.insert<attune::tile::TileDialect>();
 }
 
 void attune::registerAllPasses() {

@@ -1,0 +1,53 @@
+// The attention op: builder and verifier.
+#include "dialects/nn/OpHelpers.h"
+
+namespace attune::nn {
+
+using namespace mlir;
+
+void AttentionOp::build(OpBuilder &builder, OperationState &state, Value query,
+                        Value key, Value value, double scale, CausalKind causal,
+                        Value bias, Value keyMask) {
+  Dims dims = nn::getDims(query);
+  dims.back() = nn::getDims(value).back();
+  Type result = tensorType(
+      dims, cast<RankedTensorType>(query.getType()).getElementType());
+  build(builder, state, result, Type(), query, key, value, bias, keyMask,
+        builder.getF64FloatAttr(scale),
+        CausalKindAttr::get(builder.getContext(), causal), IntegerAttr(),
+        FloatAttr());
+}
+
+LogicalResult AttentionOp::verify() {
+  Dims q = nn::getDims(getQuery()), k = nn::getDims(getKey()),
+       v = nn::getDims(getValue());
+  if (q.size() != 4 || k.size() != 4 || v.size() != 4)
+    return emitOpError() << "expects query, key and value of rank 4, found "
+                         << q.size() << ", " << k.size() << " and "
+                         << v.size(); // C1
+  auto heads = q[1].getConstant(), groups = k[1].getConstant();
+  if (!heads || !groups || !q[3].getConstant() || !v[3].getConstant())
+    return emitOpError("expects static head counts and head sizes"); // C2
+  if (*groups == 0 || *heads % *groups != 0)
+    return emitOpError() << "expects key heads to divide query heads, found "
+                         << *groups << " and " << *heads; // C2
+  if (failed(verifyDims(*this, "key", {q[0], k[1], k[2], q[3]}, k)) ||
+      failed(verifyDims(*this, "value", {q[0], k[1], k[2], v[3]}, v)) ||
+      failed(verifyDims(*this, "result", {q[0], q[1], q[2], v[3]},
+                        nn::getDims(getResult()))))
+    return failure(); // C1
+  Dims scores = {q[0], q[1], q[2], k[2]};
+  if (getBias() && !broadcastsTo(nn::getDims(getBias()), scores))
+    return emitOpError() << "expects a bias that broadcasts to " << text(scores)
+                         << ", found " << text(nn::getDims(getBias())); // C3
+  if (getKeyMask() && failed(verifyDims(*this, "key_mask", {q[0], k[2]},
+                                        nn::getDims(getKeyMask()))))
+    return failure(); // C3
+  if (getLogsumexp() &&
+      failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
+                        nn::getDims(getLogsumexp()))))
+    return failure();
+  return success();
+}
+
+} // namespace attune::nn

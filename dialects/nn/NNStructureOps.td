@@ -1,0 +1,114 @@
+// Weights and groups.
+#ifndef ATTUNE_NN_STRUCTURE_OPS_TD
+#define ATTUNE_NN_STRUCTURE_OPS_TD
+
+include "dialects/nn/NNAttrs.td"
+
+def NN_WeightOp : NN_Op<"weight", [Symbol]> {
+  let summary = "A named weight of the model";
+  let description = [{
+    A module-level symbol. Its value is a blob (`dense_resource`, never copied into
+    the IR), or an `init` region that computes it from other weights once, when the
+    package is written. A `trainable` weight may change at run time, so no pass folds
+    its value into anything.
+
+    (C1) The type is static. (C2) Not both a value and a region; the value has the type.
+
+    ```mlir
+    nn.weight @encoder.w : tensor<64x64xf32> = dense_resource<w> : tensor<64x64xf32>
+    nn.weight @encoder.wt : tensor<64x64xf32> init { ... nn.yield %t : tensor<64x64xf32> }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<NN_Tensor>:$type,
+      OptionalAttr<ElementsAttr>:$value, UnitAttr:$trainable);
+  let regions = (region AnyRegion:$init);
+  let assemblyFormat = [{
+    $sym_name (`trainable` $trainable^)? `:` $type (`=` $value^)? (`init` $init^)? attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether passes may fold the value.
+    bool isFrozen() { return !getTrainable(); }
+    ::mlir::RankedTensorType getTensorType() {
+      return ::mlir::cast<::mlir::RankedTensorType>(getType());
+    }
+  }];
+}
+
+def NN_LoadWeightOp : NN_Op<"load_weight",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The tensor of a weight";
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($result)";
+}
+
+def NN_GroupOp : NN_Op<"group",
+    [Pure, IsolatedFromAbove, SingleBlock]> {
+  let summary = "The original ops that one kernel computes";
+  let description = [{
+    The body is what the group means: `diff` looks inside it, the unfused version
+    is the body outlined, and a kernel is proven by running the body. Its block
+    arguments are the operands.
+
+    (C1) Block arguments have the operands' types; the yielded types are the results'.
+
+    ```mlir
+    %y = nn.group contraction (%a = %x, %b = %w) : (tensor<8x64xf32>, tensor<64x64xf32>)
+        -> (tensor<8x64xf32>) {
+      %r = nn.contract %a, %b contracting [1] x [0] : ...
+      nn.yield %r : tensor<8x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins NN_GroupKindAttr:$kind, Variadic<NN_Tensor>:$inputs);
+  let results = (outs Variadic<NN_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Operation *getTerminator() { return getBody().front().getTerminator(); }
+  }];
+}
+
+def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["GroupOp", "WeightOp"]>]> {
+  let summary = "Ends a group or a weight's init region";
+  let arguments = (ins Variadic<NN_Tensor>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
+}
+
+def NN_LaunchOp : NN_Op<"launch", [Pure]> {
+  let summary = "A group whose kernel has been made";
+  let description = [{
+    What a group becomes when compiler/kernels has made its tile kernel: inputs and
+    results are root tensors (row-major, no gaps), and each of the kernel's memref
+    operands is one of them seen through a layout, first the inputs, then the
+    results. `integers` are the kernel's run-time sizes, strides and scalars, in the
+    order of its arguments. Memory planning turns it into plan.launch.
+
+    The name of the op's location is the name of the model's node.
+
+    (C1) One layout for each input and result.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, NN_GroupKindAttr:$kind,
+      Variadic<NN_Tensor>:$inputs,
+      TypedArrayAttrBase<NN_LayoutAttr, "layouts">:$input_layouts,
+      TypedArrayAttrBase<NN_LayoutAttr, "layouts">:$result_layouts,
+      NN_ShapeAttr:$integers,
+      // Work items of the flattened tile.parallel, and how many one task takes.
+      NN_DimAttr:$grid, NN_DimAttr:$grain,
+      // Bytes of scratch for each worker; 0 if the kernel takes none.
+      NN_DimAttr:$scratch,
+      // Of the group, for profiles: floating-point operations, bytes read and written.
+      NN_DimAttr:$flops, NN_DimAttr:$bytes);
+  let results = (outs Variadic<NN_Tensor>:$results);
+  let assemblyFormat = [{
+    $kind $kernel `(` $inputs `)` `layouts` $input_layouts `->` $result_layouts
+    `integers` $integers `grid` $grid `grain` $grain `scratch` $scratch
+    `flops` $flops `bytes` $bytes attr-dict `:` functional-type($inputs, $results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // ATTUNE_NN_STRUCTURE_OPS_TD

@@ -1,0 +1,26 @@
+// What is printed parses to the same IR, and dims print in canonical form.
+// RUN: attune-opt %s | attune-opt | FileCheck %s
+nn.weight @w : tensor<2x2xf32> = dense<[[1.0,2.0],[3.0,4.0]]> : tensor<2x2xf32>
+nn.weight @wt trainable : tensor<2x2xf32> init {
+  %w = nn.load_weight @w : tensor<2x2xf32>
+  %t = nn.transpose %w [1, 0] : (tensor<2x2xf32>) -> tensor<2x2xf32>
+  nn.yield %t : tensor<2x2xf32>
+}
+// CHECK-LABEL: func.func @main(
+// CHECK-SAME: #nn.shape<[B, S + "past.len"]>
+func.func @main(%x: tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>, %ids: tensor<?x?xi64, #nn.shape<[B, "past.len" + S]>>) -> tensor<?x2xf32, #nn.shape<[B * S, 2]>>
+    attributes {nn.symbols = {B = #nn.range<min = 1, max = -1, divisor = 1>}} {
+  %w = nn.load_weight @w : tensor<2x2xf32>
+  %c = arith.constant dense<1.0> : tensor<f32>
+  %y = nn.group contraction (%a = %x, %b = %w) : (tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>, tensor<2x2xf32>) -> tensor<?x?x2xf32, #nn.shape<[B, S, 2]>> {
+    %r = nn.contract %a, %b contracting [2] x [0] : (tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>, tensor<2x2xf32>) -> tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>
+    nn.yield %r : tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>
+  }
+  %z = nn.elementwise add %y, %c : (tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>, tensor<f32>) -> tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>
+  %n = nn.norm layer %z axis 2 epsilon 1.0e-5 : tensor<?x?x2xf32, #nn.shape<[B, S, 2]>> -> tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>
+  %r = nn.reshape %n : (tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>) -> tensor<?x2xf32, #nn.shape<[B * S, 2]>>
+  %s = nn.slice %ids starts <[0, S - 1]> sizes <[B, 1]> steps [1, 1] : (tensor<?x?xi64, #nn.shape<[B, "past.len" + S]>>) -> tensor<?x1xi64, #nn.shape<[B, 1]>>
+  // CHECK: nn.dim <3 * S + floordiv(S, 2) - 4>
+  %d = nn.dim <floordiv(S, 2) + 3 * S - 4> : tensor<i64>
+  return %r : tensor<?x2xf32, #nn.shape<[B * S, 2]>>
+}
