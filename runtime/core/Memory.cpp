@@ -1,0 +1,102 @@
+//===- Memory.cpp - mapped memory and open files --------------------------===//
+//
+// mmap and open behind RAII; see Memory.h.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/core/Memory.h"
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace attune::core {
+
+/// The size of a huge page on x86-64. Arenas are rounded up to it, else the
+/// tail of an arena would stay on small pages.
+static constexpr uint64_t kHugePage = uint64_t(2) << 20;
+
+std::string systemError() {
+  char buffer[256];
+  // The GNU variant returns the text, which need not be in the buffer.
+  return strerror_r(errno, buffer, sizeof buffer);
+}
+
+FileHandle::~FileHandle() {
+  if (fd >= 0)
+    ::close(fd);
+}
+
+Error openForReading(const char *path, FileHandle &file, uint64_t &bytes) {
+  // O_NONBLOCK: opening a pipe must not wait for a writer.
+  FileHandle opened(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (opened.get() < 0)
+    return {ATTUNE_IO_ERROR, cat(path, ": cannot open: ", systemError())};
+  struct stat info;
+  if (::fstat(opened.get(), &info) != 0)
+    return {ATTUNE_IO_ERROR, cat(path, ": cannot stat: ", systemError())};
+  if (!S_ISREG(info.st_mode))
+    return {ATTUNE_IO_ERROR, cat(path, ": not a regular file")};
+  bytes = uint64_t(info.st_size);
+  file = std::move(opened);
+  return {};
+}
+
+Mapping::~Mapping() {
+  if (base)
+    ::munmap(base, length);
+}
+
+Error Mapping::ofFile(int fd, uint64_t offset, uint64_t bytes, Mapping &out) {
+  out = Mapping();
+  if (bytes == 0)
+    return {};
+  void *base =
+      ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, off_t(offset));
+  if (base == MAP_FAILED)
+    return {ATTUNE_IO_ERROR,
+            cat("cannot map ", bytes, " bytes of the file: ", systemError())};
+  out.base = static_cast<std::byte *>(base);
+  out.length = bytes;
+  return {};
+}
+
+Error Mapping::anonymous(uint64_t bytes, const char *what, Mapping &out) {
+  out = Mapping();
+  if (bytes == 0)
+    return {};
+  uint64_t length = bytes;
+  if (bytes >= kHugePage &&
+      __builtin_add_overflow(bytes, kHugePage - 1, &length))
+    return {ATTUNE_OUT_OF_MEMORY, cat("cannot allocate ", bytes, " bytes for ",
+                                      what, ": more than the address space")};
+  if (bytes >= kHugePage)
+    length &= ~(kHugePage - 1);
+  void *base = ::mmap(nullptr, length, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED)
+    return {ATTUNE_OUT_OF_MEMORY, cat("cannot allocate ", bytes, " bytes for ",
+                                      what, ": ", systemError())};
+  // Advice only: a system without huge pages is slower, not wrong. Linux
+  // aligns mappings of this size to huge pages by itself since 6.7; before, at
+  // most the first and last page stay small.
+  if (length >= kHugePage)
+    ::madvise(base, length, MADV_HUGEPAGE);
+  out.base = static_cast<std::byte *>(base);
+  out.length = length;
+  return {};
+}
+
+Error Mapping::protect() {
+  if (base && ::mprotect(base, length, PROT_READ) != 0)
+    return {ATTUNE_INTERNAL, cat("mprotect: ", systemError())};
+  return {};
+}
+
+void Mapping::release() {
+  if (base)
+    ::madvise(base, length, MADV_DONTNEED);
+}
+
+} // namespace attune::core

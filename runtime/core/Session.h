@@ -1,0 +1,68 @@
+//===- Session.h - memory and threads to run a model ----------------------===//
+//
+// Enters: a model, inputs. Leaves: outputs. One thread at a time; sessions of
+// one model are independent.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/core/Bind.h"
+#include "runtime/core/Model.h"
+#include <memory>
+
+namespace attune::core {
+
+struct SessionOptions {
+  uint32_t threads = 0; ///< 0: all available processors.
+  bool profile = false;
+  uint64_t memoryLimit = 0;
+};
+
+class Session {
+public:
+  Error create(std::shared_ptr<const Model> model,
+               const SessionOptions &options);
+
+  Error setInput(size_t index, const attune_tensor &tensor);
+  Error setOutput(size_t index, void *data, size_t bytes);
+  Error prepare();
+  Error run();
+  Error output(size_t index, attune_tensor &out) const;
+
+  const Model &model() const { return *owner; }
+  uint32_t threads() const { return pool->threads(); }
+  /// Null before the first prepare.
+  const Binding *binding() const { return bound ? &layout : nullptr; }
+  uint64_t nanoseconds(uint32_t node) const { return times[node].total; }
+  uint64_t runs(uint32_t node) const { return times[node].runs; }
+  void resetProfile();
+
+private:
+  struct Output {
+    void *caller = nullptr; ///< Set by the caller, or null.
+    size_t callerBytes = 0;
+    uint64_t offset = 0; ///< In `outputs`, when the session owns it.
+  };
+  struct Time {
+    uint64_t total = 0, runs = 0;
+  };
+
+  Error placeOutputs();
+  Error checkLimit(uint64_t ownedOutputs) const;
+  std::byte *outputData(size_t index) const;
+  void resolveAddresses();
+  void runSteps();
+
+  std::shared_ptr<const Model> owner;
+  SessionOptions options;
+  std::unique_ptr<cpu::ThreadPool> pool;
+  std::vector<attune_tensor> inputs;
+  std::vector<bool> inputSet;
+  std::vector<Output> outputState;
+  bool bound = false, outputsPlaced = false;
+  Binding layout;
+  Mapping arena, outputs;
+  std::vector<const std::byte *> bases; ///< Per buffer, as last resolved.
+  std::vector<Time> times;              ///< Per node.
+};
+
+} // namespace attune::core
