@@ -2,7 +2,7 @@
 // line per stage with passes. A new stage appends its line here, nowhere else.
 #include "compiler/tools/Registration.h"
 
-#include "dialects/nn/NN.h"
+#include "dialects/nn/reference/Evaluator.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -14,6 +14,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
                   mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
   // attune's own, in pipeline order: one line each.
   registry.insert<attune::nn::NNDialect>();
+  attune::nn::registerEvaluators(registry);
   registry.insert<attune::tile::TileDialect>();
 }
 
