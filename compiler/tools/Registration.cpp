@@ -3,6 +3,7 @@
 #include "compiler/tools/Registration.h"
 
 #include "dialects/nn/reference/Evaluator.h"
+#include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -16,6 +17,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<attune::nn::NNDialect>();
   attune::nn::registerEvaluators(registry);
   registry.insert<attune::tile::TileDialect>();
+  registry.insert<attune::plan::PlanDialect>();
 }
 
 void attune::registerAllPasses() {
