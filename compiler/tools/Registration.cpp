@@ -2,6 +2,7 @@
 // line per stage with passes. A new stage appends its line here, nowhere else.
 #include "compiler/tools/Registration.h"
 
+#include "compiler/memory/Passes.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
@@ -24,4 +25,5 @@ void attune::registerAllPasses() {
   // Upstream: canonicalize, cse, symbol-dce and the like.
   mlir::registerTransformsPasses();
   // attune's own, in pipeline order: one line per stage.
+  attune::memory::registermemoryPasses();
 }

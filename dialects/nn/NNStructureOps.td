@@ -89,7 +89,7 @@ def NN_LaunchOp : NN_Op<"launch", [Pure]> {
 
     The name of the op's location is the name of the model's node.
 
-    (C1) One layout for each input and result.
+    (C1) One layout for each input and result; one entry of `in_place` for each result.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, NN_GroupKindAttr:$kind,
       Variadic<NN_Tensor>:$inputs,
@@ -101,12 +101,16 @@ def NN_LaunchOp : NN_Op<"launch", [Pure]> {
       // Bytes of scratch for each worker; 0 if the kernel takes none.
       NN_DimAttr:$scratch,
       // Of the group, for profiles: floating-point operations, bytes read and written.
-      NN_DimAttr:$flops, NN_DimAttr:$bytes);
+      NN_DimAttr:$flops, NN_DimAttr:$bytes,
+      // For each result the input whose memory it may take over, or -1: the kernel
+      // reads each element of that input before it writes there, and never after.
+      OptionalAttr<DenseI64ArrayAttr>:$in_place);
   let results = (outs Variadic<NN_Tensor>:$results);
   let assemblyFormat = [{
     $kind $kernel `(` $inputs `)` `layouts` $input_layouts `->` $result_layouts
     `integers` $integers `grid` $grid `grain` $grain `scratch` $scratch
-    `flops` $flops `bytes` $bytes attr-dict `:` functional-type($inputs, $results)
+    `flops` $flops `bytes` $bytes (`in_place` $in_place^)? attr-dict
+    `:` functional-type($inputs, $results)
   }];
   let hasVerifier = 1;
 }

@@ -105,6 +105,14 @@ LogicalResult LaunchOp::verify() {
   if (getInputLayouts().size() != getInputs().size() ||
       getResultLayouts().size() != getResults().size())
     return emitOpError("expects one layout for each input and result"); // C1
+  auto inPlace = getInPlace();
+  if (!inPlace)
+    return success();
+  if (inPlace->size() != getNumResults())
+    return emitOpError("expects one entry of in_place for each result"); // C1
+  for (int64_t input : *inPlace)
+    if (input < -1 || input >= int64_t(getInputs().size()))
+      return emitOpError() << "in_place names input " << input << " of " << getInputs().size();
   return success();
 }
 

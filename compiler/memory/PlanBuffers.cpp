@@ -1,0 +1,225 @@
+// plan-buffers: one buffer for each root tensor, one plan.launch for each
+// nn.launch. It stands after the kernels stage, which has made every operand a
+// root with a layout, and before target, which reads the plan as data.
+#include "compiler/memory/Passes.h"
+
+#include "dialects/nn/reference/Array.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace attune::memory {
+
+#define GEN_PASS_DEF_PLANBUFFERS
+#include "compiler/memory/Passes.h.inc"
+
+using namespace mlir;
+
+namespace {
+
+int64_t elementBytes(Value tensor) {
+  return nn::storageBytes(
+      cast<RankedTensorType>(tensor.getType()).getElementType());
+}
+
+nn::DimAttr bytesOf(Value tensor) {
+  return nn::numElements(nn::getDims(tensor), tensor.getContext()) *
+         elementBytes(tensor);
+}
+
+// A reshape of a row-major tensor is the same bytes.
+Value rootOf(Value value) {
+  while (auto reshape = value.getDefiningOp<nn::ReshapeOp>())
+    value = reshape.getInput();
+  return value;
+}
+
+// Turns one function into one program.
+class Planner {
+public:
+  Planner(func::FuncOp function, ModuleOp module)
+      : function(function), module(module), symbols(module), builder(function) {
+  }
+
+  LogicalResult run();
+
+private:
+  void planInputs();
+  void planResults();
+  LogicalResult planOp(Operation &op);
+  void planConstant(arith::ConstantOp op);
+  LogicalResult planLaunch(nn::LaunchOp op);
+  LogicalResult planOutputs();
+  Value bufferFor(nn::LaunchOp op, unsigned result);
+  nn::ShapeAttr byteOffsets(ValueRange tensors, ArrayAttr layouts);
+
+  func::FuncOp function;
+  ModuleOp module;
+  SymbolTable symbols;
+  OpBuilder builder;
+  llvm::DenseMap<Value, Value> buffers; // root tensor -> buffer
+  llvm::DenseMap<Value, Value> results; // root tensor -> caller's memory
+  llvm::DenseMap<Value, Operation *> lastUse;
+};
+
+StringAttr nameOf(Builder &builder, Attribute name, StringRef fallback,
+                  unsigned index) {
+  if (auto text = dyn_cast_or_null<StringAttr>(name))
+    return text;
+  return builder.getStringAttr(fallback + Twine(index));
+}
+
+LogicalResult Planner::run() {
+  auto symbolRanges = function->getAttrOfType<DictionaryAttr>("nn.symbols");
+  if (!symbolRanges)
+    symbolRanges = builder.getDictionaryAttr({});
+  auto program = plan::ProgramOp::create(builder, function.getLoc(),
+                                         function.getName(), symbolRanges);
+  builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
+
+  Block &body = function.getBody().front();
+  for (Operation &op : body)
+    for (Value operand : op.getOperands())
+      lastUse[rootOf(operand)] = &op;
+  planInputs();
+  planResults();
+  for (Operation &op : body.without_terminator())
+    if (failed(planOp(op)))
+      return failure();
+  if (failed(planOutputs()))
+    return failure();
+  function.erase();
+  return success();
+}
+
+void Planner::planInputs() {
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned index = argument.getArgNumber();
+    auto type = cast<RankedTensorType>(argument.getType());
+    buffers[argument] = plan::InputOp::create(
+        builder, argument.getLoc(),
+        nameOf(builder, function.getArgAttr(index, "nn.name"), "input", index),
+        TypeAttr::get(type.getElementType()),
+        nn::ShapeAttr::get(builder.getContext(), nn::getDims(argument)));
+  }
+}
+
+// What a launch makes and only the caller reads goes straight to the caller.
+void Planner::planResults() {
+  for (Value output :
+       function.getBody().front().getTerminator()->getOperands()) {
+    Value root = rootOf(output);
+    if (root.getDefiningOp<nn::LaunchOp>() && !results.count(root))
+      results[root] =
+          plan::ResultOp::create(builder, root.getLoc(), bytesOf(root));
+  }
+}
+
+LogicalResult Planner::planOp(Operation &op) {
+  if (auto launch = dyn_cast<nn::LaunchOp>(op))
+    return planLaunch(launch);
+  if (auto load = dyn_cast<nn::LoadWeightOp>(op)) {
+    buffers[load] = plan::WeightOp::create(
+        builder, op.getLoc(), load.getWeight(), *bytesOf(load).getConstant());
+    return success();
+  }
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    planConstant(constant);
+    return success();
+  }
+  if (isa<nn::ReshapeOp>(op))
+    return success();
+  return op.emitError() << "expected launches on root tensors, found '"
+                        << op.getName()
+                        << "'; the kernels stage must replace it";
+}
+
+// A constant that a kernel reads from memory is a weight without a source.
+void Planner::planConstant(arith::ConstantOp op) {
+  if (op->use_empty())
+    return;
+  OpBuilder atModule = OpBuilder::atBlockBegin(module.getBody());
+  auto value = cast<ElementsAttr>(op.getValue());
+  auto weight =
+      nn::WeightOp::create(atModule, op.getLoc(), "constant",
+                           cast<RankedTensorType>(op.getType()), value);
+  symbols.insert(weight); // renames on collision
+  buffers[op] = plan::WeightOp::create(
+      builder, op.getLoc(), weight.getSymName(), *bytesOf(op).getConstant());
+}
+
+nn::ShapeAttr Planner::byteOffsets(ValueRange tensors, ArrayAttr layouts) {
+  nn::Dims offsets;
+  for (auto [tensor, layout] :
+       llvm::zip(tensors, layouts.getAsRange<nn::LayoutAttr>()))
+    offsets.push_back(layout.getOffset() * elementBytes(tensor));
+  return nn::ShapeAttr::get(builder.getContext(), offsets);
+}
+
+// The buffer of a launch's result: the caller's, one taken over, or a new one.
+Value Planner::bufferFor(nn::LaunchOp op, unsigned index) {
+  Value result = op.getResult(index);
+  if (Value caller = results.lookup(result))
+    return caller;
+  auto inPlace = op.getInPlace();
+  int64_t reuse = inPlace ? (*inPlace)[index] : -1;
+  if (reuse >= 0) {
+    Value input = op.getInputs()[reuse], root = rootOf(input);
+    Value buffer = buffers.lookup(root);
+    bool dies =
+        lastUse.lookup(root) == op && buffer.getDefiningOp<plan::AllocateOp>();
+    if (dies && llvm::count(op.getInputs(), input) == 1 &&
+        bytesOf(root) == bytesOf(result))
+      return buffer;
+  }
+  return plan::AllocateOp::create(builder, op.getLoc(), bytesOf(result));
+}
+
+LogicalResult Planner::planLaunch(nn::LaunchOp op) {
+  SmallVector<Value> inputs, outputs;
+  for (Value input : op.getInputs()) {
+    Value buffer = buffers.lookup(rootOf(input));
+    if (!buffer)
+      return op.emitError("reads a value that is no root tensor");
+    inputs.push_back(buffer);
+  }
+  for (unsigned i = 0; i < op.getNumResults(); ++i) {
+    outputs.push_back(bufferFor(op, i));
+    buffers[op.getResult(i)] = outputs.back();
+  }
+  plan::LaunchOp::create(
+      builder, op.getLoc(), op.getKernelAttr(), op.getKindAttr(), inputs,
+      byteOffsets(op.getInputs(), op.getInputLayouts()), outputs,
+      byteOffsets(op.getResults(), op.getResultLayouts()), op.getIntegers(),
+      op.getGrid(), op.getGrain(), op.getScratch(), op.getFlops(),
+      op.getBytes());
+  return success();
+}
+
+LogicalResult Planner::planOutputs() {
+  for (OpOperand &output :
+       function.getBody().front().getTerminator()->getOpOperands()) {
+    unsigned index = output.getOperandNumber();
+    Value buffer = buffers.lookup(rootOf(output.get()));
+    if (!buffer)
+      return function.emitError() << "output " << index << " is no root tensor";
+    auto type = cast<RankedTensorType>(output.get().getType());
+    plan::OutputOp::create(
+        builder, output.get().getLoc(),
+        nameOf(builder, function.getResultAttr(index, "nn.name"), "output",
+               index),
+        buffer, TypeAttr::get(type.getElementType()),
+        nn::ShapeAttr::get(builder.getContext(), nn::getDims(output.get())));
+  }
+  return success();
+}
+
+struct PlanBuffers : impl::PlanBuffersBase<PlanBuffers> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto function = module.lookupSymbol<func::FuncOp>("main");
+    if (!function || failed(Planner(function, module).run()))
+      return signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace attune::memory

@@ -1,0 +1,27 @@
+// Each root tensor gets one buffer: the caller's, the package's, or the arena's.
+// RUN: attune-opt %s --plan-buffers | FileCheck %s
+
+nn.weight @w : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+
+// CHECK: plan.program @main symbols {B = #nn.range<min = 1, max = -1, divisor = 1>} {
+// CHECK: [[X:%.+]] = plan.input "x" f32 dims <[B, 4]>
+// CHECK: [[Y:%.+]] = plan.result bytes <16 * B>
+// CHECK: [[W:%.+]] = plan.weight @w bytes 16
+// CHECK: [[T:%.+]] = plan.allocate bytes <16 * B>
+// CHECK: plan.launch @k row ins([[X]], [[W]]) at <[8, 0]> outs([[T]]) at <[0]>
+// A dying input's memory is taken over where the launch allows it.
+// CHECK-NOT: plan.allocate
+// CHECK: plan.launch @k row ins([[T]], [[W]]) at <[0, 0]> outs([[T]]) at <[0]>
+// CHECK: plan.launch @k row ins([[T]], [[W]]) at <[0, 0]> outs([[Y]]) at <[0]>
+// CHECK: plan.output "y" [[Y]] f32 dims <[4 * B]>
+// CHECK: plan.output "z" [[X]] f32 dims <[B, 4]>
+func.func @main(%x: tensor<?x4xf32, #nn.shape<[B, 4]>> {nn.name = "x"})
+    -> (tensor<?xf32, #nn.shape<[4 * B]>> {nn.name = "y"}, tensor<?x4xf32, #nn.shape<[B, 4]>> {nn.name = "z"})
+    attributes {nn.symbols = {B = #nn.range<min = 1, max = -1, divisor = 1>}} {
+  %w = nn.load_weight @w : tensor<4xf32>
+  %a = nn.launch row @k(%x, %w) layouts [#nn.layout<offset = <2>, strides = <[4, 1]>>, #nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[4, 1]>>] integers <[B]> grid <B> grain <1> scratch <0> flops <B> bytes <B> : (tensor<?x4xf32, #nn.shape<[B, 4]>>, tensor<4xf32>) -> tensor<?x4xf32, #nn.shape<[B, 4]>>
+  %b = nn.launch row @k(%a, %w) layouts [#nn.layout<offset = <0>, strides = <[4, 1]>>, #nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[4, 1]>>] integers <[B]> grid <B> grain <1> scratch <0> flops <B> bytes <B> in_place [0] : (tensor<?x4xf32, #nn.shape<[B, 4]>>, tensor<4xf32>) -> tensor<?x4xf32, #nn.shape<[B, 4]>>
+  %c = nn.launch row @k(%b, %w) layouts [#nn.layout<offset = <0>, strides = <[4, 1]>>, #nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[4, 1]>>] integers <[B]> grid <B> grain <1> scratch <0> flops <B> bytes <B> : (tensor<?x4xf32, #nn.shape<[B, 4]>>, tensor<4xf32>) -> tensor<?x4xf32, #nn.shape<[B, 4]>>
+  %r = nn.reshape %c : (tensor<?x4xf32, #nn.shape<[B, 4]>>) -> tensor<?xf32, #nn.shape<[4 * B]>>
+  return %r, %x : tensor<?xf32, #nn.shape<[4 * B]>>, tensor<?x4xf32, #nn.shape<[B, 4]>>
+}
