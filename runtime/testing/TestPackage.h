@@ -1,0 +1,57 @@
+//===- TestPackage.h - packages for tests ---------------------------------===//
+//
+// Enters: what a test wants to be special. Leaves: a package file around the
+// kernels of Kernels.c in a temporary folder that removes itself.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "attune/attune.h"
+#include "runtime/package/PackageWriter.h"
+#include <string>
+#include <vector>
+
+namespace attune::testing {
+
+/// A folder under the system's temporary folder, removed with its files.
+class TempFolder {
+public:
+  TempFolder();
+  ~TempFolder();
+  std::string file(const std::string &name) const { return path + "/" + name; }
+  const std::string path;
+};
+
+/// The plan of the test model, over symbol "batch" (1 to 64):
+///   x [batch, 4] f32 -> t = x + w           arena
+///   y [batch] = row_sum(t)
+///   z [batch, 4] = t (copied)
+///   s [4]: filled with 1 when batch >= 10 (through two kernels), else with 2
+/// w is {1, 2, 3, 4} in section `weightSection`.
+std::string testPlan(uint32_t weightSection = 1);
+
+struct Variant {
+  std::string name = "x86-64";
+  uint64_t features = 0;
+  uint32_t variant = 1;
+};
+
+struct PackageOptions {
+  std::string plan = testPlan();
+  uint32_t planVariant = 0;
+  std::vector<Variant> code = {Variant{}};
+  bool withManifest = true;
+  /// Not empty: write an executable that starts with this program.
+  std::string program;
+};
+
+/// Writes the package; fails the test when it cannot.
+void writePackage(const std::string &path, const PackageOptions &options = {});
+
+std::vector<char> readFile(const std::string &path);
+void writeFile(const std::string &path, const std::vector<char> &bytes);
+
+/// Loads with an expected failure and returns "STATUS: message"; "ok" if none.
+std::string loadError(const std::string &path,
+                      const attune_load_options *options = nullptr);
+
+} // namespace attune::testing
