@@ -33,11 +33,12 @@ static bool apply(ExprKind kind, int64_t a, int64_t b, int64_t &out) {
   case ExprKind::Mod:
     if (b < 1)
       return false;
-    out = floorDiv(a, b);
-    if (kind == ExprKind::CeilDiv)
-      out += a % b != 0 ? 1 : 0;
+    // The product of quotient and divisor may overflow below zero, so the
+    // remainder is not taken from it.
     if (kind == ExprKind::Mod)
-      out = a - out * b;
+      out = a % b < 0 ? a % b + b : a % b;
+    else
+      out = floorDiv(a, b) + (kind == ExprKind::CeilDiv && a % b != 0);
     return true;
   case ExprKind::Const:
   case ExprKind::Sym:
