@@ -108,7 +108,8 @@ typedef enum attune_dtype {
   ATTUNE_U32 = 10,
   ATTUNE_U16 = 11,
   ATTUNE_U8 = 12,
-  ATTUNE_BOOL = 13 /* one byte, 0 or 1 */
+  ATTUNE_BOOL = 13, /* one byte, 0 or 1 */
+  ATTUNE_DTYPE_SIZE = 0x7fffffff /* no dtype: any int may be asked about */
 } attune_dtype;
 
 /* Bytes of one element; 0 for an unknown value. */
@@ -137,7 +138,8 @@ typedef enum attune_weights_mode {
   ATTUNE_WEIGHTS_AUTO = 0,
   /* Mapped read-only from the file: shared between processes, loads at once.  */
   ATTUNE_WEIGHTS_MAP = 1,
-  ATTUNE_WEIGHTS_COPY = 2
+  ATTUNE_WEIGHTS_COPY = 2,
+  ATTUNE_WEIGHTS_SIZE = 0x7fffffff /* no mode */
 } attune_weights_mode;
 
 typedef struct attune_load_options {
