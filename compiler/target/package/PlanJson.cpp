@@ -1,0 +1,243 @@
+// Writes a plan.program as JSON. Buffers, kernels and nodes are numbered in the
+// order of the program; the lifetime of an arena buffer is where it is used.
+#include "compiler/target/package/PlanJson.h"
+
+#include "compiler/target/package/ExprTable.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace attune::target::package {
+
+using namespace mlir;
+using llvm::json::OStream;
+
+namespace {
+
+// The data type names of the C API.
+StringRef dtypeName(Type type) {
+  if (type.isInteger(1))
+    return "bool";
+  if (type.isBF16())
+    return "bf16";
+  static constexpr std::pair<unsigned, StringLiteral> floats[] = {
+      {64, "f64"}, {32, "f32"}, {16, "f16"}};
+  static constexpr std::pair<unsigned, StringLiteral> ints[] = {
+      {64, "i64"}, {32, "i32"}, {16, "i16"}, {8, "i8"}};
+  unsigned width = type.getIntOrFloatBitWidth();
+  for (auto [bits, name] :
+       isa<FloatType>(type) ? ArrayRef(floats) : ArrayRef(ints))
+    if (bits == width)
+      return name;
+  llvm_unreachable("type without a name in the package");
+}
+
+// The name of the model's node that a location carries; the outermost wins.
+std::string nodeName(Location location) {
+  if (auto name = dyn_cast<NameLoc>(location))
+    return name.getName().str();
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    for (Location part : fused.getLocations())
+      if (std::string name = nodeName(part); !name.empty())
+        return name;
+  return {};
+}
+
+SmallVector<StringRef> symbolNames(plan::ProgramOp program) {
+  SmallVector<StringRef> names;
+  for (NamedAttribute symbol : program.getSymbols())
+    names.push_back(symbol.getName().getValue());
+  return names;
+}
+
+class PlanPrinter {
+public:
+  PlanPrinter(plan::ProgramOp program,
+              const llvm::StringMap<WeightPlace> &weights, OStream &json)
+      : program(program), weights(weights), json(json),
+        exprs(symbolNames(program)) {}
+
+  void print();
+
+private:
+  void number();
+  void printSymbols();
+  void printValue(StringRef name, Value buffer, Type dtype, nn::ShapeAttr dims);
+  void printBuffer(Value buffer);
+  void printNode(plan::LaunchOp launch);
+  void printSlots(plan::LaunchOp launch);
+
+  plan::ProgramOp program;
+  const llvm::StringMap<WeightPlace> &weights;
+  OStream &json;
+  ExprTable exprs;
+  llvm::MapVector<Value, int64_t> buffers;
+  llvm::MapVector<StringRef, std::pair<int64_t, StringRef>>
+      kernels; // symbol -> number, family
+  llvm::DenseMap<Value, std::pair<int64_t, int64_t>>
+      lifetimes; // first and last node
+};
+
+void PlanPrinter::number() {
+  int64_t node = 0;
+  for (Operation &op : program.getBody().front()) {
+    for (Value result : op.getResults())
+      buffers.insert({result, buffers.size()});
+    auto launch = dyn_cast<plan::LaunchOp>(op);
+    if (!launch)
+      continue;
+    kernels.insert({launch.getKernel(),
+                    {kernels.size(), stringifyEnum(launch.getKind())}});
+    for (Value buffer : launch->getOperands()) {
+      auto it = lifetimes.try_emplace(buffer, node, node).first;
+      it->second.second = node;
+    }
+    ++node;
+  }
+}
+
+void PlanPrinter::printSymbols() {
+  json.attributeArray("symbols", [&] {
+    for (NamedAttribute symbol : program.getSymbols()) {
+      auto range = cast<nn::RangeAttr>(symbol.getValue());
+      json.object([&] {
+        json.attribute("name", symbol.getName().getValue());
+        json.attribute("min", range.getMin());
+        json.attribute("max", range.getMax() < 0
+                                  ? llvm::json::Value(nullptr)
+                                  : llvm::json::Value(range.getMax()));
+        json.attribute("divisor", range.getDivisor());
+      });
+    }
+  });
+}
+
+void PlanPrinter::printValue(StringRef name, Value buffer, Type dtype,
+                             nn::ShapeAttr dims) {
+  json.object([&] {
+    json.attribute("name", name);
+    json.attribute("dtype", dtypeName(dtype));
+    json.attributeArray("dims", [&] {
+      for (nn::DimAttr dim : dims.getDims())
+        json.value(exprs.add(dim));
+    });
+    json.attribute("buffer", buffers.lookup(buffer));
+  });
+}
+
+void PlanPrinter::printBuffer(Value buffer) {
+  Operation *op = buffer.getDefiningOp();
+  json.object([&] {
+    if (auto input = dyn_cast<plan::InputOp>(op)) {
+      json.attribute("kind", "input");
+      int64_t width =
+          llvm::divideCeil(input.getDtype().getIntOrFloatBitWidth(), 8);
+      json.attribute("bytes",
+                     exprs.add(nn::numElements(input.getDims().getDims(),
+                                               op->getContext()) *
+                               width));
+    } else if (auto result = dyn_cast<plan::ResultOp>(op)) {
+      json.attribute("kind", "output");
+      json.attribute("bytes", exprs.add(result.getBytes()));
+    } else if (auto weight = dyn_cast<plan::WeightOp>(op)) {
+      WeightPlace place = weights.lookup(weight.getWeight());
+      json.attribute("kind", "weight");
+      json.attribute("bytes", exprs.addConstant(weight.getBytes()));
+      json.attribute("section", place.section);
+      json.attribute("offset", int64_t(place.offset));
+    } else {
+      auto [first, last] = lifetimes.lookup(buffer);
+      json.attribute("kind", "arena");
+      json.attribute("bytes", exprs.add(cast<plan::AllocateOp>(op).getBytes()));
+      json.attribute("first", first);
+      json.attribute("last", last);
+    }
+  });
+}
+
+void PlanPrinter::printSlots(plan::LaunchOp launch) {
+  auto pointers = [&](StringRef access, ValueRange values,
+                      nn::ShapeAttr offsets) {
+    for (auto [value, offset] : llvm::zip(values, offsets.getDims()))
+      json.array([&] {
+        json.value(access);
+        json.value(buffers.lookup(value));
+        json.value(exprs.add(offset));
+      });
+  };
+  json.attributeArray("slots", [&] {
+    pointers("in", launch.getInputs(), launch.getInputOffsets());
+    pointers("out", launch.getOutputs(), launch.getOutputOffsets());
+    for (nn::DimAttr value : launch.getIntegers().getDims())
+      json.array([&] {
+        json.value("int");
+        json.value(exprs.add(value));
+      });
+    if (launch.getScratch().getConstant() == 0)
+      return;
+    json.array([&] { json.value("scratch_stride"); });
+    json.array([&] { json.value("scratch"); });
+  });
+}
+
+void PlanPrinter::printNode(plan::LaunchOp launch) {
+  json.object([&] {
+    json.attributeObject("launch", [&] {
+      json.attribute("kernel", kernels.lookup(launch.getKernel()).first);
+      json.attribute("grid", exprs.add(launch.getGrid()));
+      json.attribute("grain", exprs.add(launch.getGrain()));
+      json.attribute("scratch", exprs.add(launch.getScratch()));
+      printSlots(launch);
+      json.attribute("name", nodeName(launch.getLoc()));
+      json.attribute("op", stringifyEnum(launch.getKind()));
+      json.attribute("flops", exprs.add(launch.getFlops()));
+      json.attribute("bytes", exprs.add(launch.getBytes()));
+    });
+  });
+}
+
+void PlanPrinter::print() {
+  number();
+  Block &body = program.getBody().front();
+  json.object([&] {
+    json.attribute("version", 1);
+    printSymbols();
+    json.attributeArray("inputs", [&] {
+      for (auto input : body.getOps<plan::InputOp>())
+        printValue(input.getName(), input.getBuffer(), input.getDtype(),
+                   input.getDims());
+    });
+    json.attributeArray("outputs", [&] {
+      for (auto output : body.getOps<plan::OutputOp>())
+        printValue(output.getName(), output.getBuffer(), output.getDtype(),
+                   output.getDims());
+    });
+    json.attributeArray("buffers", [&] {
+      for (auto &[buffer, number] : buffers)
+        printBuffer(buffer);
+    });
+    json.attributeArray("kernels", [&] {
+      for (auto &[symbol, kernel] : kernels)
+        json.object([&] {
+          json.attribute("symbol", symbol);
+          json.attribute("family", kernel.second);
+        });
+    });
+    json.attributeArray("nodes", [&] {
+      for (auto launch : body.getOps<plan::LaunchOp>())
+        printNode(launch);
+    });
+    exprs.print(json); // last: everything before adds to it
+  });
+}
+
+} // namespace
+
+std::string planJson(plan::ProgramOp program,
+                     const llvm::StringMap<WeightPlace> &weights) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  OStream json(os);
+  PlanPrinter(program, weights, json).print();
+  return text;
+}
+
+} // namespace attune::target::package

@@ -1,0 +1,148 @@
+// Puts a package together: manifest, one section of weights, then a plan and a
+// code section for each version.
+#include "compiler/target/package/WritePackage.h"
+
+#include "compiler/target/package/PlanJson.h"
+#include "dialects/nn/reference/Evaluator.h"
+#include "runtime/package/PackageWriter.h"
+#include "llvm/Support/JSON.h"
+
+namespace attune::target::package {
+
+using namespace mlir;
+using attune::package::PackageWriter;
+using format::SectionKind;
+
+namespace {
+
+std::string manifestJson(const PackageInfo &info) {
+  llvm::json::Object manifest{{"name", info.modelName},
+                              {"producer", "attune 0.1.0"},
+                              {"source_hash", info.sourceHash}};
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::json::Value(std::move(manifest));
+  return text;
+}
+
+// The raw bytes of a weight where its storage already is what kernels read.
+std::optional<ArrayRef<char>> storedBytes(nn::WeightOp weight) {
+  auto resource =
+      dyn_cast_or_null<DenseResourceElementsAttr>(weight.getValueAttr());
+  if (!resource || resource.getElementType().isInteger(1))
+    return std::nullopt;
+  AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+  auto type = weight.getTensorType();
+  size_t bytes =
+      type.getNumElements() * nn::storageBytes(type.getElementType());
+  if (!blob || blob->getData().size() < bytes)
+    return std::nullopt;
+  return blob->getData().take_front(bytes);
+}
+
+class Writer {
+public:
+  Writer(ArrayRef<CodeSection> versions, const WeightProgress &progress)
+      : versions(versions), progress(progress), places(versions.size()) {}
+
+  LogicalResult write(const std::string &path, const PackageInfo &info,
+                      const std::string &program);
+
+private:
+  LogicalResult writeWeights();
+  LogicalResult writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
+                            WeightPlace &place);
+  bool writeVersion(uint32_t variant, const CodeSection &version,
+                    const llvm::StringMap<WeightPlace> &weights);
+  LogicalResult failed(const std::string &message) {
+    return versions.front().module.emitError() << message;
+  }
+
+  ArrayRef<CodeSection> versions;
+  const WeightProgress &progress;
+  PackageWriter writer;
+  std::vector<llvm::StringMap<WeightPlace>> places; // per version, by symbol
+};
+
+template <typename T>
+std::span<const std::byte> bytesOf(const T &container) {
+  return std::as_bytes(std::span(container.data(), container.size()));
+}
+
+LogicalResult Writer::writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
+                                  WeightPlace &place) {
+  place.section = writer.sectionCount();
+  if (auto bytes = storedBytes(weight)) {
+    if (!writer.blob(bytesOf(*bytes), place.offset))
+      return failed(writer.error());
+    return success();
+  }
+  auto value = evaluator.weight(weight);
+  if (mlir::failed(value))
+    return failure();
+  if (!writer.blob(bytesOf(value->toBytes()), place.offset))
+    return failed(writer.error());
+  return success();
+}
+
+LogicalResult Writer::writeWeights() {
+  uint64_t all = 0, done = 0;
+  for (const CodeSection &version : versions)
+    version.module->walk(
+        [&](plan::WeightOp weight) { all += weight.getBytes(); });
+  for (auto [version, weights] : llvm::zip(versions, places)) {
+    SymbolTable symbols(version.module);
+    nn::Evaluator evaluator(version.module);
+    auto program = *version.module.getOps<plan::ProgramOp>().begin();
+    for (auto use : program.getBody().front().getOps<plan::WeightOp>()) {
+      auto [it, isNew] = weights.try_emplace(use.getWeight());
+      auto weight = symbols.lookup<nn::WeightOp>(use.getWeight());
+      if (isNew && mlir::failed(writeWeight(evaluator, weight, it->second)))
+        return failure();
+      done += use.getBytes();
+      if (progress)
+        progress(done, all);
+    }
+  }
+  return success();
+}
+
+bool Writer::writeVersion(uint32_t variant, const CodeSection &version,
+                          const llvm::StringMap<WeightPlace> &weights) {
+  auto program = *version.module.getOps<plan::ProgramOp>().begin();
+  return writer.add({.kind = SectionKind::Plan, .variant = variant},
+                    planJson(program, weights)) &&
+         writer.add({.kind = SectionKind::Code,
+                     .variant = variant,
+                     .features = version.features,
+                     .name = version.name},
+                    bytesOf(version.library));
+}
+
+LogicalResult Writer::write(const std::string &path, const PackageInfo &info,
+                            const std::string &program) {
+  bool open = program.empty() ? writer.open(path)
+                              : writer.openExecutable(path, program);
+  if (!open ||
+      !writer.add({.kind = SectionKind::Manifest}, manifestJson(info)) ||
+      !writer.begin({.kind = SectionKind::Weights}))
+    return failed(writer.error());
+  if (mlir::failed(writeWeights()))
+    return failure();
+  if (!writer.end())
+    return failed(writer.error());
+  for (auto [index, version] : llvm::enumerate(versions))
+    if (!writeVersion(index + 1, version, places[index]))
+      return failed(writer.error());
+  return writer.finish() ? success() : failed(writer.error());
+}
+
+} // namespace
+
+LogicalResult writePackage(const std::string &path, const PackageInfo &info,
+                           ArrayRef<CodeSection> versions,
+                           const std::string &program,
+                           const WeightProgress &progress) {
+  return Writer(versions, progress).write(path, info, program);
+}
+
+} // namespace attune::target::package

@@ -1,0 +1,39 @@
+// Writes the .attune file: weights, plans and code of every code version.
+#pragma once
+
+#include "dialects/plan/Plan.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace attune::target::package {
+
+/// One code version of a model.
+struct CodeSection {
+  std::string name;      ///< "x86-64-v3"
+  uint64_t features = 0; ///< format::CpuFeature bits its code needs
+  mlir::ModuleOp module; ///< after memory: one plan.program and its nn.weights
+  std::vector<char> library; ///< an import-free shared object with the kernels
+};
+
+struct PackageInfo {
+  std::string modelName;  ///< shown by `attune describe`
+  std::string sourceHash; ///< of the model file, as text
+};
+
+/// Called with the bytes of weights written so far and in all, for a progress
+/// bar.
+using WeightProgress = std::function<void(uint64_t done, uint64_t all)>;
+
+/// Writes `path` by way of a temporary file: it is complete or not there.
+/// Weights are evaluated one at a time and equal bytes stored once. With
+/// `program` not empty the file is that executable with the package appended.
+/// Errors are diagnostics at the module.
+mlir::LogicalResult writePackage(const std::string &path,
+                                 const PackageInfo &info,
+                                 llvm::ArrayRef<CodeSection> versions,
+                                 const std::string &program,
+                                 const WeightProgress &progress = nullptr);
+
+} // namespace attune::target::package
