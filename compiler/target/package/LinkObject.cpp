@@ -58,8 +58,7 @@ FailureOr<std::vector<char>> linkSharedObject(ArrayRef<char> object,
   llvm::sys::path::append(input, "kernels.o");
   llvm::sys::path::append(output, "kernels.so");
   llvm::FileRemover removeInput(input), removeOutput(output);
-  auto removeFolder =
-      llvm::make_scope_exit([&] { (void)llvm::sys::fs::remove(folder); });
+  llvm::scope_exit removeFolder([&] { (void)llvm::sys::fs::remove(folder); });
   if (std::error_code code = writeFile(input, object)) {
     error = "cannot write " + input.str().str() + ": " + code.message();
     return failure();

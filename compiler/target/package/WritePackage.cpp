@@ -39,6 +39,11 @@ std::optional<ArrayRef<char>> storedBytes(nn::WeightOp weight) {
   return blob->getData().take_front(bytes);
 }
 
+plan::ProgramOp programOf(const CodeSection &version) {
+  ModuleOp module = version.module;
+  return *module.getOps<plan::ProgramOp>().begin();
+}
+
 class Writer {
 public:
   Writer(ArrayRef<CodeSection> versions, const WeightProgress &progress)
@@ -54,7 +59,8 @@ private:
   bool writeVersion(uint32_t variant, const CodeSection &version,
                     const llvm::StringMap<WeightPlace> &weights);
   LogicalResult failed(const std::string &message) {
-    return versions.front().module.emitError() << message;
+    ModuleOp module = versions.front().module;
+    return module.emitError() << message;
   }
 
   ArrayRef<CodeSection> versions;
@@ -92,7 +98,7 @@ LogicalResult Writer::writeWeights() {
   for (auto [version, weights] : llvm::zip(versions, places)) {
     SymbolTable symbols(version.module);
     nn::Evaluator evaluator(version.module);
-    auto program = *version.module.getOps<plan::ProgramOp>().begin();
+    plan::ProgramOp program = programOf(version);
     for (auto use : program.getBody().front().getOps<plan::WeightOp>()) {
       auto [it, isNew] = weights.try_emplace(use.getWeight());
       auto weight = symbols.lookup<nn::WeightOp>(use.getWeight());
@@ -108,8 +114,8 @@ LogicalResult Writer::writeWeights() {
 
 bool Writer::writeVersion(uint32_t variant, const CodeSection &version,
                           const llvm::StringMap<WeightPlace> &weights) {
-  auto program = *version.module.getOps<plan::ProgramOp>().begin();
-  return writer.add({.kind = SectionKind::Plan, .variant = variant},
+  plan::ProgramOp program = programOf(version);
+  return writer.add({.kind = SectionKind::Plan, .variant = variant, .name = {}},
                     planJson(program, weights)) &&
          writer.add({.kind = SectionKind::Code,
                      .variant = variant,
@@ -123,8 +129,9 @@ LogicalResult Writer::write(const std::string &path, const PackageInfo &info,
   bool open = program.empty() ? writer.open(path)
                               : writer.openExecutable(path, program);
   if (!open ||
-      !writer.add({.kind = SectionKind::Manifest}, manifestJson(info)) ||
-      !writer.begin({.kind = SectionKind::Weights}))
+      !writer.add({.kind = SectionKind::Manifest, .name = {}},
+                  manifestJson(info)) ||
+      !writer.begin({.kind = SectionKind::Weights, .name = {}}))
     return failed(writer.error());
   if (mlir::failed(writeWeights()))
     return failure();
