@@ -91,8 +91,8 @@ static bool isDivision(const Expr &expr) {
          expr.kind == ExprKind::Mod;
 }
 
-static std::string operationText(const Expr &expr, std::string a,
-                                 std::string b) {
+static std::string operationText(const Expr &expr, const std::string &a,
+                                 const std::string &b) {
   switch (expr.kind) {
   case ExprKind::Add:
     return cat(a, "+", b);

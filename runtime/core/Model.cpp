@@ -156,7 +156,7 @@ Error Model::choose(uint64_t features) {
 }
 
 Error Model::loadCode() {
-  const CodeVersion &version = versions[*chosenVersion];
+  const CodeVersion &version = *chosen(); // choose() has made sure of one
   if (Error error = CodeObject::load(
           file.payload(file.sections()[version.section]), code))
     return error;

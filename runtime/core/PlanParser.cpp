@@ -22,7 +22,7 @@ class Reader {
 public:
   Error error;
 
-  void fail(const std::string &place, std::string expected) {
+  void fail(const std::string &place, const std::string &expected) {
     if (!error)
       error = Error(ATTUNE_BAD_PACKAGE,
                     cat("plan: ", place, ": expected ", expected));

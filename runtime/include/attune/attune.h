@@ -1,4 +1,4 @@
-/*===- attune.h - run compiled models ----------------------------------------===
+/*===- attune.h - run compiled models ------------------------------------===
  *
  * The C API of attune. This header is the manual.
  *
@@ -24,10 +24,11 @@
  *    last, are never NULL, and are set only on ATTUNE_OK.
  *  - After a failure attune_error_message() has one sentence with the facts.
  *  - release functions accept NULL.
- *  - Strings are UTF-8 and NUL terminated. Pointers to names live as long as the
- *    model. Options structs are filled by their init function first, which sets
+ *  - Strings are UTF-8 and NUL terminated. Pointers to names live as long as
+ *    the model.
+ *  - Options structs are filled by their init function first, which sets
  *    struct_bytes, so that a program built against an older header stays valid.
- *  - Tensors are dense, row-major, aligned to their element; sizes are in bytes.
+ *  - Tensors are dense, row-major, aligned to their element; sizes in bytes.
  *  - A failed call leaves model and session usable.
  *
  * Threads
@@ -76,12 +77,12 @@ ATTUNE_API uint32_t attune_version(void);
 typedef enum attune_status {
   ATTUNE_OK = 0,
   ATTUNE_INVALID_ARGUMENT = 1, /* NULL, index out of range, wrong options     */
-  ATTUNE_IO_ERROR = 2,         /* file cannot be opened, read or mapped        */
-  ATTUNE_BAD_PACKAGE = 3,      /* not a package, damaged, or another version   */
-  ATTUNE_UNSUPPORTED_CPU = 4,  /* no code version fits this processor          */
-  ATTUNE_SHAPE_MISMATCH = 5,   /* dtype, rank, dims or sizes differ            */
-  ATTUNE_OUT_OF_MEMORY = 6,    /* allocation refused, or above memory_limit    */
-  ATTUNE_INTERNAL = 7          /* a bug in attune: please report it            */
+  ATTUNE_IO_ERROR = 2,        /* file cannot be opened, read or mapped        */
+  ATTUNE_BAD_PACKAGE = 3,     /* not a package, damaged, or another version   */
+  ATTUNE_UNSUPPORTED_CPU = 4, /* no code version fits this processor          */
+  ATTUNE_SHAPE_MISMATCH = 5,  /* dtype, rank, dims or sizes differ            */
+  ATTUNE_OUT_OF_MEMORY = 6,   /* allocation refused, or above memory_limit    */
+  ATTUNE_INTERNAL = 7         /* a bug in attune: please report it            */
 } attune_status;
 
 /* "ATTUNE_OK", ... for every value; never NULL. */
@@ -134,9 +135,9 @@ typedef struct attune_model attune_model;
 /* Where weights live while a model is loaded. */
 typedef enum attune_weights_mode {
   /* Copied to huge pages below 4 GiB, mapped above. Some 6 points of peak speed
-   * come from huge pages, which file mappings do not get.                     */
+   * come from huge pages, which file mappings do not get. */
   ATTUNE_WEIGHTS_AUTO = 0,
-  /* Mapped read-only from the file: shared between processes, loads at once.  */
+  /* Mapped read-only from the file: shared between processes, loads at once. */
   ATTUNE_WEIGHTS_MAP = 1,
   ATTUNE_WEIGHTS_COPY = 2,
   ATTUNE_WEIGHTS_SIZE = 0x7fffffff /* no mode */
@@ -146,10 +147,10 @@ typedef struct attune_load_options {
   size_t struct_bytes;
   attune_weights_mode weights;
   /* Features to act without, as "avx512f,fma", or the highest level to use, as
-   * "x86-64-v3". NULL: the environment variable ATTUNE_CPU_MASK, else none.   */
+   * "x86-64-v3". NULL: the environment variable ATTUNE_CPU_MASK, else none. */
   const char *cpu_mask;
   /* Nonzero: read and check everything, but map no code. Such a model can be
-   * queried; sessions cannot be created.                                      */
+   * queried; sessions cannot be created. */
   int32_t inspect_only;
 } attune_load_options;
 
@@ -211,17 +212,18 @@ ATTUNE_API ATTUNE_MUST_USE attune_status attune_model_output(
     const attune_model *model, size_t index, attune_value_info *out_info);
 
 /* What one run needs, known before it: sizes from the liveness table of the
- * plan. peak = arena + outputs + weights; the caller's inputs are not counted. */
+ * plan. peak = arena + outputs + weights; the caller's inputs are not counted.
+ */
 typedef struct attune_cost {
-  uint64_t arena_bytes;   /* activations and scratch, after packing */
-  uint64_t output_bytes;  /* all outputs */
-  uint64_t input_bytes;   /* all inputs */
-  uint64_t weight_bytes;  /* weights of the code version in use */
-  uint64_t peak_bytes;    /* arena + outputs + weights */
-  uint64_t lower_bound;   /* of arena_bytes: most bytes alive at one launch */
-  double flops;           /* of one run, as the model counts them */
-  double traffic_bytes;   /* read and written by launches */
-  uint64_t launches;      /* kernels started by one run */
+  uint64_t arena_bytes;  /* activations and scratch, after packing */
+  uint64_t output_bytes; /* all outputs */
+  uint64_t input_bytes;  /* all inputs */
+  uint64_t weight_bytes; /* weights of the code version in use */
+  uint64_t peak_bytes;   /* arena + outputs + weights */
+  uint64_t lower_bound;  /* of arena_bytes: most bytes alive at one launch */
+  double flops;          /* of one run, as the model counts them */
+  double traffic_bytes;  /* read and written by launches */
+  uint64_t launches;     /* kernels started by one run */
 } attune_cost;
 
 /* |values| has one value per symbol, in order. |threads| as in
@@ -246,25 +248,25 @@ typedef struct attune_session attune_session;
 typedef struct attune_session_options {
   size_t struct_bytes;
   /* Threads a run may use, the calling one included; 0: all processors this
-   * process may use. They sleep between runs.                                 */
+   * process may use. They sleep between runs. */
   uint32_t threads;
-  /* Nonzero: measure each launch (see attune_session_profile).                */
+  /* Nonzero: measure each launch (see attune_session_profile). */
   int32_t profile;
-  /* Most bytes of arena and session-owned outputs; 0: no limit.               */
+  /* Most bytes of arena and session-owned outputs; 0: no limit. */
   uint64_t memory_limit;
 } attune_session_options;
 
 ATTUNE_API void attune_session_options_init(attune_session_options *options);
 
-ATTUNE_API ATTUNE_MUST_USE attune_status
-attune_session_create(attune_model *model, const attune_session_options *options,
-                      attune_session **out_session);
+ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_create(
+    attune_model *model, const attune_session_options *options,
+    attune_session **out_session);
 ATTUNE_API void attune_session_release(attune_session *session);
 
 /* Points input |index| to the caller's memory, which must stay valid and
- * unchanged until the next run has returned. Checks dtype, rank, static dims and
- * bytes; dims are compared with other inputs by the run. Stays set for later
- * runs. */
+ * unchanged until the next run has returned. Checks dtype, rank, static dims
+ * and bytes; dims are compared with other inputs by the run. Stays set for
+ * later runs. */
 ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_set_input(
     attune_session *session, size_t index, const attune_tensor *input);
 
@@ -283,9 +285,9 @@ attune_session_prepare(attune_session *session);
 ATTUNE_API ATTUNE_MUST_USE attune_status
 attune_session_run(attune_session *session);
 
-/* Output |index| after prepare (dims, bytes) or run (data too). The data belongs
- * to the session, or to the caller after set_output, and is overwritten by the
- * next run; memory of the session moves when dims change. */
+/* Output |index| after prepare (dims, bytes) or run (data too). The data
+ * belongs to the session, or to the caller after set_output, and is overwritten
+ * by the next run; memory of the session moves when dims change. */
 ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_get_output(
     attune_session *session, size_t index, attune_tensor *out_output);
 
