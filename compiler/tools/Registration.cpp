@@ -2,6 +2,8 @@
 // line per stage with passes. A new stage appends its line here, nowhere else.
 #include "compiler/tools/Registration.h"
 
+#include "compiler/cleanup/Passes.h"
+#include "compiler/fusion/Cost.h"
 #include "compiler/memory/Passes.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
@@ -17,6 +19,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   // attune's own, in pipeline order: one line each.
   registry.insert<attune::nn::NNDialect>();
   attune::nn::registerEvaluators(registry);
+  attune::fusion::registerCostModels(registry);
   registry.insert<attune::tile::TileDialect>();
   registry.insert<attune::plan::PlanDialect>();
 }
@@ -25,5 +28,6 @@ void attune::registerAllPasses() {
   // Upstream: canonicalize, cse, symbol-dce and the like.
   mlir::registerTransformsPasses();
   // attune's own, in pipeline order: one line per stage.
+  attune::cleanup::registerPasses();
   attune::memory::registermemoryPasses();
 }

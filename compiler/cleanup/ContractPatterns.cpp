@@ -1,0 +1,279 @@
+// Transposes and reshapes around contract.
+//
+// A contract's operands may have their dims in any order, so a transposed
+// operand is only other dimension numbers. Reshapes that merge batch or free
+// dims move below the contract, elementwise ops, norms and softmax, until they
+// meet the reshape that undoes them: [B, S, K] -> [B * S, K] -> product -> [B,
+// S, N].
+#include "compiler/cleanup/Patterns.h"
+#include "compiler/cleanup/Views.h"
+
+namespace attune::cleanup {
+
+using namespace mlir;
+using nn::DimAttr;
+using nn::Dims;
+using Axes = SmallVector<int64_t, 6>;
+
+static nn::ContractOp makeContract(PatternRewriter &rewriter,
+                                   nn::ContractOp like, Value lhs, Value rhs,
+                                   ArrayRef<int64_t> lhsBatch,
+                                   ArrayRef<int64_t> rhsBatch,
+                                   ArrayRef<int64_t> lhsContracting,
+                                   ArrayRef<int64_t> rhsContracting) {
+  return nn::ContractOp::create(rewriter, like.getLoc(), lhs, rhs,
+                                rewriter.getDenseI64ArrayAttr(lhsBatch),
+                                rewriter.getDenseI64ArrayAttr(rhsBatch),
+                                rewriter.getDenseI64ArrayAttr(lhsContracting),
+                                rewriter.getDenseI64ArrayAttr(rhsContracting),
+                                like.getAccumulateAttr());
+}
+
+// ---- transposes ----
+
+static Axes mapAxes(ArrayRef<int64_t> axes, ArrayRef<int64_t> permutation) {
+  return llvm::map_to_vector(axes,
+                             [&](int64_t axis) { return permutation[axis]; });
+}
+
+// contract(transpose(x), y): the free dims must keep their order.
+static LogicalResult absorbTranspose(nn::ContractOp op,
+                                     PatternRewriter &rewriter) {
+  for (bool left : {true, false}) {
+    auto transpose =
+        (left ? op.getLhs() : op.getRhs()).getDefiningOp<nn::TransposeOp>();
+    if (!transpose ||
+        !llvm::is_sorted(mapAxes(left ? op.getLhsFree() : op.getRhsFree(),
+                                 transpose.getPermutation())))
+      continue;
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    Axes batch =
+        mapAxes(left ? op.getLhsBatch() : op.getRhsBatch(), permutation);
+    Axes contracting = mapAxes(
+        left ? op.getLhsContracting() : op.getRhsContracting(), permutation);
+    Value source = transpose.getInput();
+    auto result =
+        left ? makeContract(rewriter, op, source, op.getRhs(), batch,
+                            op.getRhsBatch(), contracting,
+                            op.getRhsContracting())
+             : makeContract(rewriter, op, op.getLhs(), source, op.getLhsBatch(),
+                            batch, op.getLhsContracting(), contracting);
+    rewriter.replaceOp(op, result.getResult());
+    return success();
+  }
+  return failure();
+}
+
+// transpose(contract(a, b)) that exchanges the two runs of free dims is
+// contract(b, a).
+static LogicalResult exchangeOperands(nn::TransposeOp op,
+                                      PatternRewriter &rewriter) {
+  auto contract = op.getInput().getDefiningOp<nn::ContractOp>();
+  if (!contract || !contract->hasOneUse())
+    return failure();
+  int64_t batch = contract.getLhsBatch().size(),
+          lhsFree = contract.getLhsFree().size();
+  int64_t rank = op.getPermutation().size();
+  Axes exchanged = llvm::to_vector(llvm::seq<int64_t>(0, batch));
+  llvm::append_range(exchanged, llvm::seq<int64_t>(batch + lhsFree, rank));
+  llvm::append_range(exchanged, llvm::seq<int64_t>(batch, batch + lhsFree));
+  if (lhsFree == 0 || batch + lhsFree == rank ||
+      op.getPermutation() != ArrayRef<int64_t>(exchanged))
+    return failure();
+  rewriter.replaceOp(op, makeContract(rewriter, contract, contract.getRhs(),
+                                      contract.getLhs(), contract.getRhsBatch(),
+                                      contract.getLhsBatch(),
+                                      contract.getRhsContracting(),
+                                      contract.getLhsContracting())
+                             .getResult());
+  return success();
+}
+
+// ---- reshapes of operands ----
+
+namespace {
+// An operand before its reshape. axes[i]: the source's dims that dim i of the
+// operand is made of; for a block that also splits, its first dim has them all.
+struct Unmerged {
+  Value source;
+  SmallVector<Axes> axes;
+};
+} // namespace
+
+static Unmerged asIs(Value operand) {
+  Unmerged result{operand, {}};
+  int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
+  for (int64_t axis = 0; axis < rank; ++axis)
+    result.axes.push_back({axis});
+  return result;
+}
+
+// Looks through the reshape of one operand. Only free dims may be split by it,
+// and contracted dims stay as they are.
+static std::optional<Unmerged> unmerge(Value operand, ArrayRef<int64_t> free,
+                                       ArrayRef<int64_t> contracting) {
+  auto reshape = operand.getDefiningOp<nn::ReshapeOp>();
+  if (!reshape)
+    return std::nullopt;
+  auto blocks = reshapeBlocks(nn::getDims(reshape.getInput()),
+                              nn::getDims(reshape.getResult()));
+  if (!blocks)
+    return std::nullopt;
+  Unmerged result{reshape.getInput(), {}};
+  for (const ReshapeBlock &block : *blocks) {
+    for (int64_t i = 0; i < block.toSize; ++i) {
+      bool split = block.toSize > 1 || block.fromSize > 1;
+      if (block.toSize > 1 && !llvm::is_contained(free, block.to + i))
+        return std::nullopt;
+      if (split && llvm::is_contained(contracting, block.to + i))
+        return std::nullopt;
+      result.axes.push_back(i == 0
+                                ? llvm::to_vector<6>(llvm::seq(
+                                      block.from, block.from + block.fromSize))
+                                : Axes());
+    }
+  }
+  return result;
+}
+
+static Axes gatherAxes(const Unmerged &operand, ArrayRef<int64_t> axes) {
+  Axes result;
+  for (int64_t axis : axes)
+    llvm::append_range(result, operand.axes[axis]);
+  return result;
+}
+
+static bool sameDims(const Unmerged &lhs, const Unmerged &rhs,
+                     ArrayRef<int64_t> lhsAxes, ArrayRef<int64_t> rhsAxes) {
+  Axes l = gatherAxes(lhs, lhsAxes), r = gatherAxes(rhs, rhsAxes);
+  return llvm::equal(l, r, [&](int64_t a, int64_t b) {
+    return nn::getDim(lhs.source, a) == nn::getDim(rhs.source, b);
+  });
+}
+
+static LogicalResult rebuild(nn::ContractOp op, PatternRewriter &rewriter,
+                             const Unmerged &lhs, const Unmerged &rhs) {
+  if (!sameDims(lhs, rhs, op.getLhsBatch(), op.getRhsBatch()))
+    return failure();
+  auto contract = makeContract(rewriter, op, lhs.source, rhs.source,
+                               gatherAxes(lhs, op.getLhsBatch()),
+                               gatherAxes(rhs, op.getRhsBatch()),
+                               gatherAxes(lhs, op.getLhsContracting()),
+                               gatherAxes(rhs, op.getRhsContracting()));
+  rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), contract.getResult(),
+                                   nn::getDims(op.getResult())));
+  return success();
+}
+
+static LogicalResult sinkReshapeBelowContract(nn::ContractOp op,
+                                              PatternRewriter &rewriter) {
+  auto lhs = unmerge(op.getLhs(), op.getLhsFree(), op.getLhsContracting());
+  auto rhs = unmerge(op.getRhs(), op.getRhsFree(), op.getRhsContracting());
+  if (lhs && rhs && succeeded(rebuild(op, rewriter, *lhs, *rhs)))
+    return success();
+  if (lhs && succeeded(rebuild(op, rewriter, *lhs, asIs(op.getRhs()))))
+    return success();
+  if (rhs)
+    return rebuild(op, rewriter, asIs(op.getLhs()), *rhs);
+  return failure();
+}
+
+// ---- reshapes below what works on elements or on rows ----
+
+// The number of trailing dims that a reshape leaves alone.
+static int64_t untouchedDims(nn::ReshapeOp reshape) {
+  Dims from = nn::getDims(reshape.getInput()),
+       to = nn::getDims(reshape.getResult());
+  int64_t count = 0;
+  while (count < int64_t(std::min(from.size(), to.size())) &&
+         from[from.size() - 1 - count] == to[to.size() - 1 - count])
+    ++count;
+  return count;
+}
+
+// An operand that only depends on dims that the reshape leaves alone.
+static bool isTrailing(Value operand, int64_t untouched) {
+  Dims dims = nn::getDims(operand);
+  int64_t rank = dims.size();
+  return llvm::all_of(llvm::enumerate(dims), [&](auto entry) {
+    return entry.value().getConstant() == 1 ||
+           rank - int64_t(entry.index()) <= untouched;
+  });
+}
+
+static LogicalResult sinkReshapeBelowElementwise(nn::ElementwiseOp op,
+                                                 PatternRewriter &rewriter) {
+  nn::ReshapeOp reshape;
+  for (Value input : op.getInputs())
+    if (auto candidate = input.getDefiningOp<nn::ReshapeOp>();
+        candidate && !reshape &&
+        nn::getDims(input) == nn::getDims(op.getResult()))
+      reshape = candidate;
+  if (!reshape)
+    return failure();
+  Dims source = nn::getDims(reshape.getInput());
+  int64_t untouched = untouchedDims(reshape);
+  SmallVector<Value> operands;
+  for (Value input : op.getInputs()) {
+    auto other = input.getDefiningOp<nn::ReshapeOp>();
+    if (other && nn::getDims(other.getInput()) == source &&
+        nn::getDims(input) == nn::getDims(op.getResult())) {
+      operands.push_back(other.getInput());
+      continue;
+    }
+    if (!isTrailing(input, untouched))
+      return failure();
+    // Leading dims of 1 go, so that the rank fits the source.
+    Dims dims = nn::getDims(input);
+    int64_t keep = std::min<int64_t>(untouched, dims.size());
+    operands.push_back(reshapeTo(rewriter, op.getLoc(), input,
+                                 ArrayRef(dims).take_back(keep)));
+  }
+  auto result = nn::ElementwiseOp::create(
+      rewriter, op.getLoc(), op.getKindAttr(), operands, op.getToAttr());
+  if (nn::getDims(result.getResult()) != source)
+    return rewriter.eraseOp(result), failure();
+  rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), result,
+                                   nn::getDims(op.getResult())));
+  return success();
+}
+
+// Softmax along, or a norm over, trailing dims that the reshape leaves alone.
+static LogicalResult sinkReshapeBelowRows(Operation *op, int64_t axis,
+                                          PatternRewriter &rewriter) {
+  auto reshape = op->getOperand(0).getDefiningOp<nn::ReshapeOp>();
+  if (!reshape || op->getNumResults() != 1)
+    return failure();
+  int64_t trailing = cast<RankedTensorType>(reshape.getType()).getRank() - axis;
+  if (trailing > untouchedDims(reshape))
+    return failure();
+  int64_t rank = cast<RankedTensorType>(reshape.getInput().getType()).getRank();
+  Operation *moved = rewriter.clone(*op);
+  moved->setOperand(0, reshape.getInput());
+  moved->setAttr("axis", rewriter.getI64IntegerAttr(rank - trailing));
+  moved->getResult(0).setType(reshape.getInput().getType());
+  rewriter.replaceOp(op, reshapeTo(rewriter, op->getLoc(), moved->getResult(0),
+                                   nn::getDims(op->getResult(0))));
+  return success();
+}
+
+static LogicalResult sinkReshapeBelowNorm(nn::NormOp op,
+                                          PatternRewriter &rewriter) {
+  return sinkReshapeBelowRows(op, op.getAxis(), rewriter);
+}
+
+static LogicalResult sinkReshapeBelowSoftmax(nn::SoftmaxOp op,
+                                             PatternRewriter &rewriter) {
+  return sinkReshapeBelowRows(op, op.getAxis(), rewriter);
+}
+
+void addContractPatterns(RewritePatternSet &patterns) {
+  patterns.add(absorbTranspose);
+  patterns.add(exchangeOperands);
+  patterns.add(sinkReshapeBelowContract);
+  patterns.add(sinkReshapeBelowElementwise);
+  patterns.add(sinkReshapeBelowNorm);
+  patterns.add(sinkReshapeBelowSoftmax);
+}
+
+} // namespace attune::cleanup

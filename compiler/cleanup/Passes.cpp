@@ -1,0 +1,18 @@
+// The order of the cleanup stage.
+#include "compiler/cleanup/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace attune::cleanup {
+
+void buildPipeline(mlir::OpPassManager &passes) {
+  // First, so that the views it makes are simplified too.
+  passes.addPass(createConvertConv());
+  passes.addPass(createSimplify());
+  // Weights that nobody reads any more (transposed copies, folded tables).
+  passes.addPass(mlir::createSymbolDCEPass());
+  passes.addPass(createVerifyClean());
+}
+
+void registerPasses() { registercleanupPasses(); }
+
+} // namespace attune::cleanup
