@@ -4,6 +4,7 @@
 
 #include "compiler/cleanup/Passes.h"
 #include "compiler/fusion/Cost.h"
+#include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
@@ -29,5 +30,6 @@ void attune::registerAllPasses() {
   mlir::registerTransformsPasses();
   // attune's own, in pipeline order: one line per stage.
   attune::cleanup::registerPasses();
+  attune::kernels::registerkernelsPasses();
   attune::memory::registermemoryPasses();
 }

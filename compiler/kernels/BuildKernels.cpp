@@ -1,0 +1,174 @@
+// build-kernels: one tile.kernel for each distinct group, one nn.launch for
+// each group. The families write the kernels; this file shares them.
+#include "compiler/kernels/Passes.h"
+
+#include "compiler/fusion/Cost.h"
+#include "compiler/kernels/Builders.h"
+#include "compiler/kernels/WeightPacker.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace attune::kernels {
+
+#define GEN_PASS_DEF_BUILDKERNELS
+#include "compiler/kernels/Passes.h.inc"
+
+using namespace mlir;
+using nn::DimAttr;
+
+namespace {
+
+// Turns the groups of a module into launches, one after the other.
+class Launcher {
+public:
+  Launcher(ModuleOp module, const MachineModel &machine)
+      : symbols(module), packer(module), machine(machine) {}
+
+  LogicalResult replace(nn::GroupOp group);
+
+private:
+  FailureOr<KernelSpec> build(nn::GroupOp group);
+  tile::KernelOp share(OwningOpRef<tile::KernelOp> kernel, nn::GroupOp group);
+
+  SymbolTable symbols;
+  WeightPacker packer;
+  const MachineModel &machine;
+  llvm::StringMap<tile::KernelOp> kernels; // text -> kernel
+  llvm::DenseMap<tile::Family, unsigned> counts;
+};
+
+tile::Family familyOf(nn::GroupKind kind) {
+  switch (kind) {
+  case nn::GroupKind::Contraction:
+    return tile::Family::contraction;
+  case nn::GroupKind::Attention:
+    return tile::Family::attention;
+  case nn::GroupKind::Row:
+    return tile::Family::row;
+  case nn::GroupKind::Map:
+    return tile::Family::map;
+  }
+  llvm_unreachable("every kind of group has a family");
+}
+
+FailureOr<KernelSpec> Launcher::build(nn::GroupOp group) {
+  FailureOr<GroupViews> views = GroupViews::resolve(group);
+  if (failed(views))
+    return failure();
+  KernelBuilder builder(group, familyOf(group.getKind()), *views, machine);
+  auto run = [&]() -> LogicalResult {
+    switch (group.getKind()) {
+    case nn::GroupKind::Contraction:
+      return buildContractionKernel(builder, packer);
+    case nn::GroupKind::Attention:
+      return buildAttentionKernel(builder);
+    case nn::GroupKind::Row:
+      return buildRowKernel(builder);
+    case nn::GroupKind::Map:
+      return buildMapKernel(builder);
+    }
+    llvm_unreachable("every kind of group has a builder");
+  };
+  if (failed(run()))
+    return failure();
+  return builder.finish();
+}
+
+// Kernels have no names of their own yet, so equal text is an equal kernel.
+tile::KernelOp Launcher::share(OwningOpRef<tile::KernelOp> kernel,
+                               nn::GroupOp group) {
+  std::string text;
+  llvm::raw_string_ostream(text) << **kernel;
+  tile::KernelOp &known = kernels[text];
+  if (known)
+    return known;
+  known = kernel.release();
+  tile::Family family = known.getFamily();
+  known.setSymName(
+      (tile::stringifyFamily(family) + "_" + Twine(counts[family]++)).str());
+  auto function = group->getParentOfType<func::FuncOp>();
+  symbols.insert(known, Block::iterator(function));
+  return known;
+}
+
+// The kernel's bytes of scratch under this launch's integers.
+DimAttr evaluate(AffineExpr expr, ArrayRef<DimAttr> integers,
+                 MLIRContext *context) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return DimAttr::constant(context, constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return integers[dim.getPosition()];
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  DimAttr lhs = evaluate(binary.getLHS(), integers, context);
+  DimAttr rhs = evaluate(binary.getRHS(), integers, context);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return lhs + rhs;
+  case AffineExprKind::Mul:
+    return lhs * rhs;
+  case AffineExprKind::FloorDiv:
+    return lhs.floorDiv(rhs);
+  case AffineExprKind::CeilDiv:
+    return lhs.ceilDiv(rhs);
+  case AffineExprKind::Mod:
+    return lhs.mod(rhs);
+  default:
+    llvm_unreachable("not an operation of two expressions");
+  }
+}
+
+ArrayAttr asArray(MLIRContext *context, ArrayRef<nn::LayoutAttr> layouts) {
+  return ArrayAttr::get(context,
+                        SmallVector<Attribute>(layouts.begin(), layouts.end()));
+}
+
+LogicalResult Launcher::replace(nn::GroupOp group) {
+  FailureOr<KernelSpec> spec = build(group);
+  if (failed(spec))
+    return failure();
+  MLIRContext *context = group.getContext();
+  tile::KernelOp kernel = share(std::move(spec->kernel), group);
+  DimAttr scratch = DimAttr::constant(context, 0);
+  if (AffineMap map = kernel.getScratch())
+    scratch = evaluate(map.getResult(0), spec->integers, context);
+
+  OpBuilder builder(group);
+  DenseI64ArrayAttr inPlace;
+  if (llvm::any_of(spec->inPlace, [](int64_t input) { return input >= 0; }))
+    inPlace = builder.getDenseI64ArrayAttr(spec->inPlace);
+  fusion::Cost cost = fusion::costOf(group.getOperation());
+  auto launch = nn::LaunchOp::create(
+      builder, group.getLoc(), group.getResultTypes(),
+      SymbolRefAttr::get(kernel), group.getKindAttr(), spec->inputs,
+      asArray(context, spec->inputLayouts),
+      asArray(context, spec->resultLayouts),
+      nn::ShapeAttr::get(context, spec->integers), spec->grid, spec->grain,
+      scratch, cost.flops, cost.bytes, inPlace);
+  group.replaceAllUsesWith(launch.getResults());
+  group.erase();
+  return success();
+}
+
+struct BuildKernels : impl::BuildKernelsBase<BuildKernels> {
+  using BuildKernelsBase::BuildKernelsBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    std::optional<MachineModel> machine = MachineModel::get(target);
+    if (!machine) {
+      module.emitError() << "no kernels are made for the target '" << target
+                         << "'";
+      return signalPassFailure();
+    }
+    Launcher launcher(module, *machine);
+    SmallVector<nn::GroupOp> groups;
+    module.walk([&](nn::GroupOp group) { groups.push_back(group); });
+    bool ok = true; // every failure is reported, not the first only
+    for (nn::GroupOp group : groups)
+      ok &= succeeded(launcher.replace(group));
+    if (!ok)
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace attune::kernels

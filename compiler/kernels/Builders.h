@@ -1,0 +1,28 @@
+// The four kernel families: each turns one group into one tile.kernel.
+//
+// Each is called by build-kernels with a fresh KernelBuilder of its family
+// whose group and views it reads; it adds the arguments, the grid and the body,
+// and returns. It fails with an error at the op that it cannot write down.
+#pragma once
+
+#include "compiler/kernels/KernelBuilder.h"
+
+namespace attune::kernels {
+
+class WeightPacker;
+
+/// One `contract`, then an epilogue of `elementwise`. Packs a frozen right
+/// operand into panels by `packer`.
+llvm::LogicalResult buildContractionKernel(KernelBuilder &builder,
+                                           WeightPacker &packer);
+
+/// One `attention`.
+llvm::LogicalResult buildAttentionKernel(KernelBuilder &builder);
+
+/// Elementwise ops and reductions over rows.
+llvm::LogicalResult buildRowKernel(KernelBuilder &builder);
+
+/// Elementwise ops and index maps: gather, concat, pad, iota, copies of views.
+llvm::LogicalResult buildMapKernel(KernelBuilder &builder);
+
+} // namespace attune::kernels
