@@ -6,6 +6,8 @@
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
+#include "compiler/target/cpu/EmitObject.h"
+#include "compiler/target/cpu/LowerKernels.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
@@ -23,6 +25,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   attune::fusion::registerCostModels(registry);
   registry.insert<attune::tile::TileDialect>();
   registry.insert<attune::plan::PlanDialect>();
+  attune::target::cpu::registerTranslations(registry);
 }
 
 void attune::registerAllPasses() {
@@ -32,4 +35,5 @@ void attune::registerAllPasses() {
   attune::cleanup::registerPasses();
   attune::kernels::registerkernelsPasses();
   attune::memory::registermemoryPasses();
+  attune::target::cpu::registerPasses();
 }

@@ -25,12 +25,13 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock,
     `i32`, `f32`).
 
     `family` is the form the target matches: `contraction`, `attention`, `row`
-    or `map`. `schedule` is pure data, chosen per target in compiler/kernels:
+    or `map`. Block sizes and the order of the work are the steps and the order of
+    the axes of `parallel` and `for`. `schedule` holds what else compiler/kernels
+    decides per target, as pure data:
 
     | key | meaning |
     |---|---|
     | `scratch` | affine map from the value slots to bytes of scratch per worker; absent: none |
-    | `order` | `"rows"`: the column blocks of one row block follow each other in the grid; `"columns"`: the reverse |
 
     **Calling convention.** A kernel is called with an array of 8-byte *slots*:
     a pointer for every memref argument, in order; then the *value slots*: for
@@ -47,7 +48,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock,
     tile.kernel contraction @linear(
         %a: memref<?x768xf32, strided<[?, 1]>>,
         %w: memref<768x3072xf32> {tile.panels = #tile.panels<axis = 1, width = 16>},
-        %c: memref<?x3072xf32, strided<[?, 1]>>) schedule({order = "rows"}) { ... }
+        %c: memref<?x3072xf32, strided<[?, 1]>>) { ... }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Tile_FamilyAttr:$family,

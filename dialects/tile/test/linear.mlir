@@ -4,12 +4,11 @@
 
 // CHECK-LABEL: tile.kernel contraction @linear
 // CHECK-SAME:    {tile.panels = #tile.panels<axis = 1, width = 16>}
-// CHECK-SAME:    schedule({order = "rows"})
 tile.kernel contraction @linear(
     %a: memref<?x768xf32, strided<[?, 1]>>,
     %w: memref<768x3072xf32> {tile.panels = #tile.panels<axis = 1, width = 16>},
     %bias: memref<3072xf32>, %residual: memref<?x3072xf32, strided<[?, 1]>>,
-    %c: memref<?x3072xf32, strided<[?, 1]>>) schedule({order = "rows"}) {
+    %c: memref<?x3072xf32, strided<[?, 1]>>) {
   %c0 = arith.constant 0 : index
   %c768 = arith.constant 768 : index
   %c3072 = arith.constant 3072 : index

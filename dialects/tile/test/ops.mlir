@@ -48,7 +48,7 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
 
 // A loop without carried values needs no terminator.
 // CHECK-LABEL: tile.kernel row @loops
-tile.kernel row @loops(%x: memref<64x64xf32>, %n: index) schedule({order = "rows"}) {
+tile.kernel row @loops(%x: memref<64x64xf32>, %n: index) {
   %c0 = arith.constant 0 : index
   %c64 = arith.constant 64 : index
   tile.parallel (%i) in (%n by 16) {

@@ -1,0 +1,445 @@
+//===- ContractionLowering.cpp - a contraction kernel into loops ----------===//
+//
+// A work item is a block of rows by a block of columns:
+//
+//   pack the right operand's columns, unless they are weights or still packed
+//   for each block of k
+//     for each tile of rows                    (its rows of A stay in L1)
+//       for each group of panels               (the column block stays in L2)
+//         accumulators = start value, or the partial sums so far
+//         micro-kernel over the block of k
+//         last block: the epilogue on the accumulators, store; else: partial
+//         sums
+//
+// Rows that do not fill a tile take the next shorter one; its superfluous rows
+// repeat the last row and are not stored.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cpu/ContractionLowering.h"
+#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/cpu/MicroKernel.h"
+#include "compiler/target/cpu/Pack.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+
+namespace {
+
+/// Emits one kernel.
+class ContractionEmitter {
+public:
+  ContractionEmitter(KernelFrame &frame, const Contraction &parts)
+      : frame(frame), emit(frame.emit), parts(parts),
+        scratch(frame.kernel, parts), evaluator(frame) {}
+
+  LogicalResult run();
+
+private:
+  using Values = Emitter::Values;
+  FailureOr<Values> emitItem(Value item, Value packedFor);
+  Value emitPackIfNew(Value item, Value packedFor);
+  void locateOperands();
+  void emitDepthBlock(Value k, Value first, Value last);
+  void emitRowTiles();
+  void emitRowTile(const RegisterTile &tile, int64_t fullRows, Value row);
+  void emitTile(const RegisterTile &tile, int64_t fullRows, Value row,
+                Value panel);
+  Values startValues(const RegisterTile &tile, ArrayRef<Coord> rows,
+                     ArrayRef<Coord> columns, Value row, Value panel);
+  void emitEpilogue(const RegisterTile &tile, int64_t fullRows,
+                    ArrayRef<Coord> rows, ArrayRef<Coord> columns,
+                    ValueRange sums);
+  void emitStores(const Coord &row, const Coord &column, Value sum);
+  Value partialSum(Value row, Value panel);
+  void forPanels(Value panel, Coord &column, function_ref<void()> body);
+  bool columnsMayEndInside() const;
+  SmallVector<RegisterTile> tiles() const;
+
+  KernelFrame &frame;
+  Emitter &emit;
+  Contraction parts;
+  ContractionScratch scratch;
+  BlockEvaluator evaluator;
+  LogicalResult result = success();
+
+  // Of the current work item.
+  Value lhs, lhsRow, lhsDepth; ///< first row at k = start; strides
+  Value rhs, panelStride;      ///< first panel at k = start
+  Value panelCount;
+  Value depthFrom, depthTo;
+  // Of the current block of k.
+  Value depthOffset, depth, isFirst, isLast; ///< null flags: yes
+};
+
+} // namespace
+
+/// Pointer of an operand at the position of a work item; spans at their start,
+/// except `skip`, which is left at 0.
+static Value itemPointer(KernelFrame &frame, tile::LoadOp load, Value skip) {
+  Emitter &emit = frame.emit;
+  const Operand &operand = frame.operand(load.getSource());
+  Value offset = emit.integer(0);
+  for (auto [position, stride] :
+       llvm::zip(load.getPositions(), operand.strides)) {
+    if (position == skip)
+      continue;
+    Value index = isa<tile::SpanType>(position.getType())
+                      ? frame.span(position).start
+                      : frame.scalar(position);
+    offset = emit.add(offset, emit.mul(index, stride));
+  }
+  return emit.at(operand.pointer, offset, emit.getF32Type());
+}
+
+static Value strideAlong(KernelFrame &frame, tile::LoadOp load, Value span) {
+  for (auto [position, stride] :
+       llvm::zip(load.getPositions(), frame.operand(load.getSource()).strides))
+    if (position == span)
+      return stride;
+  llvm_unreachable("the span indexes the operand");
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+/// The tiles for this kernel's column block: those of the machine, unless their
+/// width leaves panels over and another does not.
+SmallVector<RegisterTile> ContractionEmitter::tiles() const {
+  SmallVector<RegisterTile> tiles(emit.machine.tiles);
+  int64_t panels = parts.blockPanels();
+  if (tiles.front().panels == 1 || panels % tiles.front().panels == 0)
+    return tiles;
+  int64_t width = panels % 4 == 0 ? 4 : panels % 2 == 0 ? 2 : 1;
+  for (RegisterTile &tile : tiles) {
+    tile.panels = width;
+    if (width == 4)
+      tile.rows = std::min<int64_t>(tile.rows, 6);
+  }
+  return tiles;
+}
+
+void ContractionEmitter::emitRowTiles() {
+  SmallVector<RegisterTile> choices = tiles();
+  Value count = frame.span(parts.rows).count;
+  const RegisterTile &tallest = choices.front();
+  Value whole = emit.roundDown(count, tallest.rows);
+  emit.forLoop(emit.integer(0), whole, tallest.rows,
+               [&](Value row) { emitRowTile(tallest, tallest.rows, row); });
+  // What is left: the shortest tile that holds it.
+  Value left = emit.sub(count, whole);
+  std::function<void(size_t)> choose = [&](size_t index) {
+    const RegisterTile &tile = choices[index];
+    int64_t shorter = index + 1 < choices.size() ? choices[index + 1].rows : 0;
+    if (!shorter)
+      return emitRowTile(tile, tile.rows, whole);
+    emit.ifElse(
+        emit.less(emit.integer(shorter), left), TypeRange(),
+        [&] {
+          emitRowTile(tile, shorter + 1, whole);
+          return Values();
+        },
+        [&] {
+          choose(index + 1);
+          return Values();
+        });
+  };
+  emit.ifThen(emit.less(emit.integer(0), left), [&] { choose(0); });
+}
+
+/// All panels of the column block for one tile of rows, of which at least
+/// `fullRows` are valid.
+void ContractionEmitter::emitRowTile(const RegisterTile &tile, int64_t fullRows,
+                                     Value row) {
+  BlockEvaluator::Scope scope(evaluator);
+  Value whole = emit.roundDown(panelCount, tile.panels);
+  // Packed activations have zero panels to spare, weights do not.
+  bool spare = scratch.panels.has_value();
+  emit.forLoop(emit.integer(0), spare ? panelCount : whole, tile.panels,
+               [&](Value panel) { emitTile(tile, fullRows, row, panel); });
+  if (spare || tile.panels == 1)
+    return;
+  emit.forLoop(whole, panelCount, 1, [&](Value panel) {
+    emitTile({tile.rows, 1}, fullRows, row, panel);
+  });
+}
+
+bool ContractionEmitter::columnsMayEndInside() const {
+  const Operand &operand = frame.operand(parts.rhs.getSource());
+  for (auto [dim, position] : llvm::enumerate(parts.rhs.getPositions()))
+    if (position == parts.columns)
+      return operand.type.isDynamicDim(dim) ||
+             operand.type.getDimSize(dim) % kPanelWidth != 0 || scratch.panels;
+  return true;
+}
+
+void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
+                                  Value row, Value panel) {
+  BlockEvaluator::Scope scope(evaluator);
+  Type f32 = emit.getF32Type();
+  Span rows = frame.span(parts.rows), columns = frame.span(parts.columns);
+  SmallVector<Coord> rowCoords, columnCoords;
+  MicroKernel kernel;
+  Value lastRow = emit.sub(rows.count, emit.integer(1));
+  for (int64_t i = 0; i < tile.rows; ++i) {
+    Value index = emit.add(row, i);
+    if (i >= fullRows)
+      index = emit.min(index, lastRow);
+    rowCoords.push_back({index, false, Value()});
+    Value offset =
+        emit.add(emit.mul(index, lhsRow), emit.mul(depthOffset, lhsDepth));
+    kernel.rows.push_back(emit.at(lhs, offset, f32));
+  }
+  for (int64_t p = 0; p < tile.panels; ++p) {
+    Value index = emit.add(panel, p);
+    Value column = emit.mul(index, kPanelWidth);
+    Value mask = columnsMayEndInside()
+                     ? emit.lanesBelow(emit.sub(columns.count, column))
+                     : Value();
+    columnCoords.push_back({column, true, mask});
+    Value offset = emit.add(emit.mul(index, panelStride),
+                            emit.mul(depthOffset, kPanelWidth));
+    kernel.panels.push_back(emit.at(rhs, offset, f32));
+  }
+  kernel.rowStep = lhsDepth;
+  kernel.depth = depth;
+  kernel.prefetch = emit.machine.prefetch;
+
+  Values sums = startValues(tile, rowCoords, columnCoords, row, panel);
+  if (failed(result))
+    return;
+  sums = emitMicroKernel(emit, kernel, sums);
+  if (!isLast)
+    return emitEpilogue(tile, fullRows, rowCoords, columnCoords, sums);
+  emit.ifElse(
+      isLast, TypeRange(),
+      [&] {
+        emitEpilogue(tile, fullRows, rowCoords, columnCoords, sums);
+        return Values();
+      },
+      [&] {
+        for (auto [index, sum] : llvm::enumerate(sums))
+          emit.store(sum, partialSum(emit.add(row, index / tile.panels),
+                                     emit.add(panel, index % tile.panels)));
+        return Values();
+      });
+}
+
+/// Between blocks of k the sums rest in scratch, not in the result: that may be
+/// strided, of several operands, or share its buffer with an operand.
+Value ContractionEmitter::partialSum(Value row, Value panel) {
+  int64_t width = parts.blockPanels() * kPanelWidth;
+  Value offset = emit.add(emit.mul(row, width), emit.mul(panel, kPanelWidth));
+  return emit.at(scratch.layout.pointer(frame, *scratch.sums), offset,
+                 emit.getF32Type());
+}
+
+Emitter::Values ContractionEmitter::startValues(const RegisterTile &tile,
+                                                ArrayRef<Coord> rows,
+                                                ArrayRef<Coord> columns,
+                                                Value row, Value panel) {
+  auto fromStart = [&] {
+    Values values;
+    for (const Coord &r : rows)
+      for (const Coord &c : columns) {
+        Value value = evaluator.get(parts.loop.getInits().front(), {r, c});
+        if (!value)
+          result = failure();
+        values.push_back(value ? value : emit.zeros());
+      }
+    return values;
+  };
+  if (!isFirst)
+    return fromStart();
+  SmallVector<Type> types(tile.rows * tile.panels,
+                          emit.vector(emit.getF32Type()));
+  BlockEvaluator::Scope scope(evaluator);
+  return emit.ifElse(isFirst, types, fromStart, [&] {
+    Values values;
+    for (int64_t index = 0; index < tile.rows * tile.panels; ++index)
+      values.push_back(
+          emit.loadVector(partialSum(emit.add(row, index / tile.panels),
+                                     emit.add(panel, index % tile.panels)),
+                          emit.getF32Type()));
+    return values;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+void ContractionEmitter::emitEpilogue(const RegisterTile &tile,
+                                      int64_t fullRows, ArrayRef<Coord> rows,
+                                      ArrayRef<Coord> columns,
+                                      ValueRange sums) {
+  BlockEvaluator::Scope scope(evaluator);
+  Value count = frame.span(parts.rows).count;
+  for (int64_t p = 0; p < tile.panels; ++p) {
+    auto emitColumn = [&](const Coord &column) {
+      BlockEvaluator::Scope columnScope(evaluator);
+      for (int64_t i = 0; i < tile.rows; ++i) {
+        Value sum = sums[i * tile.panels + p];
+        if (i < fullRows) {
+          emitStores(rows[i], column, sum);
+          continue;
+        }
+        // Beyond the valid rows the index repeats the last one: compare
+        // unclamped.
+        Value unclamped = emit.add(rows.front().index, i);
+        emit.ifThen(emit.less(unclamped, count), [&] {
+          BlockEvaluator::Scope rowScope(evaluator);
+          emitStores(rows[i], column, sum);
+        });
+      }
+      return Values();
+    };
+    const Coord &column = columns[p];
+    if (!column.mask) {
+      emitColumn(column);
+      continue;
+    }
+    // Masked stores are slow on AVX2 machines: only where columns end inside.
+    Value left = emit.sub(frame.span(parts.columns).count, column.index);
+    emit.ifElse(
+        emit.less(left, emit.integer(kPanelWidth)), TypeRange(),
+        [&] {
+          emit.ifThen(emit.less(emit.integer(0), left),
+                      [&] { emitColumn(column); });
+          return Values();
+        },
+        [&] { return emitColumn({column.index, true, Value()}); });
+  }
+}
+
+void ContractionEmitter::emitStores(const Coord &row, const Coord &column,
+                                    Value sum) {
+  evaluator.seed(parts.loop.getResult(0), {row, column}, sum);
+  for (tile::StoreOp store : parts.stores) {
+    // A transposed result lists its spans the other way round.
+    SmallVector<Coord> at;
+    for (Value position : store.getPositions())
+      if (isa<tile::SpanType>(position.getType()))
+        at.push_back(position == parts.rows ? row : column);
+    if (succeeded(result))
+      result = evaluator.store(store, at);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Work item
+//===----------------------------------------------------------------------===//
+
+/// Packs the right operand's columns for this work item unless the item before
+/// has left just these in scratch. Returns what identifies them.
+Value ContractionEmitter::emitPackIfNew(Value item, Value packedFor) {
+  tile::LoadOp load = parts.rhs;
+  uint64_t axes = 0;
+  for (Value position : load.getPositions())
+    axes |= frame.axesOf(position);
+  // Items that differ only in trailing axes which the operand does not depend
+  // on share its columns.
+  Value key = item;
+  unsigned count = frame.kernel.getParallel().getSteps().size();
+  for (unsigned axis = count; axis && !(axes >> (axis - 1)); --axis)
+    key = emit.div(key, frame.axisBlocks(axis - 1));
+
+  Value columns = frame.span(parts.columns).count;
+  // Tiles read whole groups of panels; those beyond the columns are zero.
+  int64_t widest = 0;
+  for (const RegisterTile &tile : tiles())
+    widest = std::max(widest, tile.panels);
+  Value same = emit.equal(key, packedFor);
+  emit.ifElse(
+      same, TypeRange(), [&] { return Values(); },
+      [&] {
+        Value depthAll = emit.sub(depthTo, depthFrom);
+        Value source = itemPointer(frame, load, parts.loop.getSpan());
+        Value depthStride = strideAlong(frame, load, parts.loop.getSpan());
+        source = emit.at(source, emit.mul(depthFrom, depthStride),
+                         emit.getF32Type());
+        emitPack(emit,
+                 {source, depthAll, columns, depthStride,
+                  strideAlong(frame, load, parts.columns)},
+                 {rhs, panelStride, emit.add(panelCount, widest - 1)});
+        return Values();
+      });
+  return key;
+}
+
+void ContractionEmitter::locateOperands() {
+  tile::LoadOp left = parts.lhs, right = parts.rhs;
+  Value k = parts.loop.getSpan();
+  depthFrom = frame.scalar(parts.loop.getFrom());
+  depthTo = frame.scalar(parts.loop.getTo());
+  lhsRow = strideAlong(frame, left, parts.rows);
+  lhsDepth = strideAlong(frame, left, k);
+  lhs = emit.at(itemPointer(frame, left, k), emit.mul(depthFrom, lhsDepth),
+                emit.getF32Type());
+  panelCount = emit.ceilDiv(frame.span(parts.columns).count, kPanelWidth);
+  Value depthAll =
+      frame.operand(right.getSource()).sizes[parts.depthDim(right)];
+  if (scratch.panels) {
+    rhs = scratch.layout.pointer(frame, *scratch.panels);
+    panelStride = emit.mul(emit.roundUp(depthAll, kLanes), kPanelWidth);
+    return;
+  }
+  panelStride = emit.mul(depthAll, kPanelWidth);
+  Value panel =
+      emit.div(frame.span(parts.columns).start, emit.integer(kPanelWidth));
+  Value offset =
+      emit.add(emit.mul(panel, panelStride), emit.mul(depthFrom, kPanelWidth));
+  rhs = emit.at(frame.operand(right.getSource()).pointer, offset,
+                emit.getF32Type());
+}
+
+FailureOr<Emitter::Values> ContractionEmitter::emitItem(Value item,
+                                                        Value packedFor) {
+  locateOperands();
+  if (scratch.panels)
+    packedFor = emitPackIfNew(item, packedFor);
+  int64_t step = parts.loop.getStep();
+  Value all = emit.sub(depthTo, depthFrom);
+  if (!parts.splitsDepth()) {
+    depthOffset = emit.integer(0);
+    depth = all;
+    emitRowTiles();
+  } else {
+    // At least one block, so that an empty sum still gives the start value.
+    Value blocks = emit.max(emit.ceilDiv(all, step), emit.integer(1));
+    emit.forLoop(emit.integer(0), blocks, 1, [&](Value block) {
+      depthOffset = emit.mul(block, step);
+      depth = emit.min(emit.sub(all, depthOffset), emit.integer(step));
+      isFirst = emit.equal(block, emit.integer(0));
+      isLast = emit.equal(emit.add(block, 1), blocks);
+      emitRowTiles();
+    });
+  }
+  if (failed(result))
+    return failure();
+  return scratch.panels ? Values{packedFor} : Values();
+}
+
+LogicalResult ContractionEmitter::run() {
+  if (failed(scratch.layout.check()) || failed(frame.start()))
+    return failure();
+  Values inits;
+  if (scratch.panels)
+    inits.push_back(emit.integer(-1));
+  LogicalResult items =
+      frame.forEachItem(inits, [&](Value item, ValueRange carried) {
+        return emitItem(item, carried.empty() ? Value() : carried.front());
+      });
+  frame.finish();
+  return items;
+}
+
+LogicalResult attune::target::cpu::lowerContraction(tile::KernelOp kernel,
+                                                    Emitter &emit) {
+  FailureOr<Contraction> parts = Contraction::match(kernel);
+  if (failed(parts))
+    return failure();
+  KernelFrame frame(kernel, emit);
+  return ContractionEmitter(frame, *parts).run();
+}

@@ -1,0 +1,264 @@
+//===- KernelFrame.cpp ----------------------------------------------------===//
+#include "compiler/target/cpu/KernelFrame.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+
+//===----------------------------------------------------------------------===//
+// Entry
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelFrame::start() {
+  Type i64 = emit.getI64Type();
+  auto function = func::FuncOp::create(
+      emit, kernel.getSymName(),
+      emit.getFunctionType({emit.pointerType(), i64, i64, i64}, {}));
+  // Slots are read-only here and nothing else points to them.
+  function.setArgAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(),
+                      emit.getUnitAttr());
+  Block *entry = function.addEntryBlock();
+  emit.setInsertionPointToStart(entry);
+  begin = entry->getArgument(2);
+  end = entry->getArgument(3);
+  readSlots(entry->getArgument(0), entry->getArgument(1));
+
+  if (failed(translateScalars(*kernel.getBody())))
+    return failure();
+  tile::ParallelOp grid = kernel.getParallel();
+  for (auto [extent, step] : llvm::zip(grid.getExtents(), grid.getSteps())) {
+    Value size = scalar(extent);
+    blocks.push_back(
+        step == tile::ParallelOp::kUnblocked ? size : emit.ceilDiv(size, step));
+  }
+  return success();
+}
+
+void KernelFrame::finish() { func::ReturnOp::create(emit); }
+
+void KernelFrame::readSlots(Value slots, Value worker) {
+  for (BlockArgument arg : kernel.getArguments()) {
+    auto type = dyn_cast<MemRefType>(arg.getType());
+    if (!type)
+      continue;
+    Operand operand{type, {}, {}, {}};
+    for (int64_t size : type.getShape())
+      operand.sizes.push_back(ShapedType::isDynamic(size) ? Value()
+                                                          : emit.integer(size));
+    for (int64_t stride : type.getStridesAndOffset().first)
+      operand.strides.push_back(
+          ShapedType::isDynamic(stride) ? Value() : emit.integer(stride));
+    operands[arg] = operand;
+  }
+  using Slot = tile::KernelOp::Slot;
+  Value scratchBytes;
+  for (auto [index, slot] : llvm::enumerate(kernel.getSlots())) {
+    Value arg = kernel.getArguments()[slot.argument];
+    switch (slot.kind) {
+    case Slot::Pointer:
+      operands[arg].pointer = emit.slot(slots, index, emit.pointerType());
+      break;
+    case Slot::Size:
+      operands[arg].sizes[slot.dim] =
+          emit.slot(slots, index, emit.getI64Type());
+      valueSlots.push_back(operands[arg].sizes[slot.dim]);
+      break;
+    case Slot::Stride:
+      operands[arg].strides[slot.dim] =
+          emit.slot(slots, index, emit.getI64Type());
+      valueSlots.push_back(operands[arg].strides[slot.dim]);
+      break;
+    case Slot::Scalar: {
+      // The low bytes of a slot are the value on this little-endian machine.
+      Type type =
+          arg.getType().isIndex() ? Type(emit.getI64Type()) : arg.getType();
+      scalars[arg] = emit.slot(slots, index, type);
+      valueSlots.push_back(scalars[arg]);
+      break;
+    }
+    case Slot::ScratchBytes:
+      scratchBytes = emit.slot(slots, index, emit.getI64Type());
+      break;
+    case Slot::ScratchBase: {
+      Value base = emit.slot(slots, index, emit.pointerType());
+      scratchPointer =
+          emit.at(base, emit.mul(worker, scratchBytes), emit.getI8Type());
+      break;
+    }
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Work items
+//===----------------------------------------------------------------------===//
+
+void KernelFrame::bindPositions(Value item) {
+  tile::ParallelOp grid = kernel.getParallel();
+  // The last axis is the fastest.
+  for (int64_t axis = grid.getSteps().size() - 1; axis >= 0; --axis) {
+    Value block = axis ? emit.rem(item, blocks[axis]) : item;
+    item = axis ? emit.div(item, blocks[axis]) : item;
+    Value position = grid.getPositions()[axis];
+    int64_t step = grid.getSteps()[axis];
+    if (step == tile::ParallelOp::kUnblocked) {
+      bind(position, block);
+      continue;
+    }
+    Value start = emit.mul(block, step);
+    Value left = emit.sub(scalar(grid.getExtents()[axis]), start);
+    bind(position, Span{start, emit.min(left, emit.integer(step))});
+  }
+}
+
+LogicalResult KernelFrame::forEachItem(ValueRange inits, ItemBody body) {
+  LogicalResult result = success();
+  emit.forLoop(begin, end, 1, inits, [&](Value item, ValueRange carried) {
+    bindPositions(item);
+    result = translateScalars(*kernel.getParallel().getBody());
+    if (failed(result))
+      return Emitter::Values(carried);
+    FailureOr<Emitter::Values> next = body(item, carried);
+    result = failure(failed(next));
+    return failed(next) ? Emitter::Values(carried) : *next;
+  });
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+Value KernelFrame::scalar(Value original) const {
+  Value value = scalars.lookup(original);
+  assert(value && "scalars are translated before they are used");
+  return value;
+}
+
+Span KernelFrame::span(Value original) const {
+  Span span = spans.lookup(original);
+  assert(span.start && "spans are bound before they are used");
+  return span;
+}
+
+const Operand &KernelFrame::operand(Value memref) const {
+  auto found = operands.find(memref);
+  assert(found != operands.end() && "memrefs are kernel arguments");
+  return found->second;
+}
+
+static bool isBlock(Type type) { return isa<TensorType>(type); }
+
+LogicalResult KernelFrame::translateScalars(Block &block) {
+  for (Operation &op : block) {
+    if (op.getNumRegions() || op.hasTrait<OpTrait::IsTerminator>() ||
+        llvm::any_of(op.getOperandTypes(), isBlock) ||
+        llvm::any_of(op.getResultTypes(), isBlock))
+      continue;
+    // Named after the kernel's op, so that an error in LLVM points there.
+    emit.setLoc(op.getLoc());
+    if (failed(translate(op)))
+      return failure();
+  }
+  return success();
+}
+
+Value KernelFrame::convert(Value value, Type from, Type to, bool isSigned) {
+  auto asInteger = [&](Type type) {
+    return type.isIndex() ? emit.getI64Type() : type;
+  };
+  Type source = asInteger(from), target = asInteger(to);
+  unsigned have = source.getIntOrFloatBitWidth(),
+           want = target.getIntOrFloatBitWidth();
+  if (have == want)
+    return value;
+  if (have > want)
+    return arith::TruncIOp::create(emit, target, value);
+  if (isSigned)
+    return arith::ExtSIOp::create(emit, target, value);
+  return arith::ExtUIOp::create(emit, target, value);
+}
+
+Value KernelFrame::translateLoad(memref::LoadOp load) {
+  const Operand &source = operand(load.getMemRef());
+  Value offset = emit.integer(0);
+  for (auto [index, stride] : llvm::zip(load.getIndices(), source.strides))
+    offset = emit.add(offset, emit.mul(scalar(index), stride));
+  Type element = source.type.getElementType();
+  Type stored = element.isIndex() ? Type(emit.getI64Type()) : element;
+  if (!element.isInteger(1))
+    return emit.load(emit.at(source.pointer, offset, stored), stored);
+  // A boolean is a byte in memory.
+  Value byte =
+      emit.load(emit.at(source.pointer, offset, stored), emit.getI8Type());
+  Value zero = arith::ConstantOp::create(emit, emit.getI8IntegerAttr(0));
+  return arith::CmpIOp::create(emit, arith::CmpIPredicate::ne, byte, zero);
+}
+
+LogicalResult KernelFrame::translate(Operation &op) {
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto integer = dyn_cast<IntegerAttr>(constant.getValue());
+    scalars[constant] =
+        integer && integer.getType().isIndex()
+            ? emit.integer(integer.getInt())
+            : arith::ConstantOp::create(emit, constant.getValue()).getResult();
+  } else if (auto dim = dyn_cast<memref::DimOp>(op)) {
+    std::optional<int64_t> index = dim.getConstantIndex();
+    if (!index)
+      return op.emitOpError("expected a constant dimension");
+    scalars[dim] = operand(dim.getSource()).sizes[*index];
+  } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
+    scalars[load] = translateLoad(load);
+  } else if (auto range = dyn_cast<tile::RangeOp>(op)) {
+    Value start = scalar(range.getStart());
+    Value count = emit.sub(scalar(range.getEnd()), start);
+    spans[range] = {start, emit.max(count, emit.integer(0))};
+  } else if (auto bounds = dyn_cast<tile::BoundsOp>(op)) {
+    scalars[bounds.getStart()] = span(bounds.getSpan()).start;
+    scalars[bounds.getCount()] = span(bounds.getSpan()).count;
+  } else if (auto cast = dyn_cast<arith::IndexCastOp>(op)) {
+    scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
+                            cast.getType(), true);
+  } else if (auto cast = dyn_cast<arith::IndexCastUIOp>(op)) {
+    scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
+                            cast.getType(), false);
+  } else if (op.hasTrait<OpTrait::Elementwise>() || isa<arith::SelectOp>(op)) {
+    // The same op on the translated types: an index is an i64.
+    SmallVector<Value> inputs;
+    for (Value input : op.getOperands())
+      inputs.push_back(scalar(input));
+    SmallVector<Type> types;
+    for (Type type : op.getResultTypes())
+      types.push_back(type.isIndex() ? Type(emit.getI64Type()) : type);
+    Operation *copy =
+        Operation::create(emit.getLoc(), op.getName(), types, inputs,
+                          op.getDiscardableAttrDictionary(),
+                          op.getPropertiesStorage(), BlockRange(), 0);
+    emit.insert(copy);
+    for (auto [original, translated] :
+         llvm::zip(op.getResults(), copy->getResults()))
+      scalars[original] = translated;
+  } else {
+    return op.emitOpError("has no scalar form on the CPU");
+  }
+  return success();
+}
+
+uint64_t KernelFrame::axesOf(Value original) const {
+  tile::ParallelOp grid = kernel.getParallel();
+  if (auto arg = dyn_cast<BlockArgument>(original)) {
+    if (arg.getOwner() == grid.getBody())
+      return uint64_t(1) << arg.getArgNumber();
+    // The span of a loop depends on what its bounds depend on.
+    if (auto loop = dyn_cast<tile::ForOp>(arg.getOwner()->getParentOp()))
+      return axesOf(loop.getFrom()) | axesOf(loop.getTo());
+    return 0;
+  }
+  uint64_t axes = 0;
+  for (Value operand : original.getDefiningOp()->getOperands())
+    if (!isa<MemRefType>(operand.getType()))
+      axes |= axesOf(operand);
+  return axes;
+}

@@ -1,0 +1,91 @@
+//===- KernelFrame.h - the calling convention, carried out ------*- C++ -*-===//
+//
+// Turns the outside of a tile.kernel into a function
+//
+//   void kernel(const int64_t *slots, int64_t worker, int64_t begin, int64_t
+//   end)
+//
+// with the loop over work items [begin, end), and translates what is scalar in
+// the kernel: index arithmetic, dims, spans, loads of single elements. A
+// lowering of a family fills in what happens to one work item.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/Emitter.h"
+#include "dialects/tile/Tile.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace attune::target::cpu {
+
+/// A memref argument at run time. Sizes and strides are in elements; static
+/// ones are constants.
+struct Operand {
+  mlir::MemRefType type;
+  mlir::Value pointer;
+  llvm::SmallVector<mlir::Value> sizes, strides;
+};
+
+/// A span at run time.
+struct Span {
+  mlir::Value start, count;
+};
+
+class KernelFrame {
+public:
+  KernelFrame(tile::KernelOp kernel, Emitter &emit)
+      : kernel(kernel), emit(emit) {}
+
+  /// Makes the function and translates the scalar ops before the grid. Emission
+  /// continues inside the function; `finish` ends it. Fails with an error on an
+  /// op that has no scalar form.
+  llvm::LogicalResult start();
+  void finish();
+
+  /// The loop over work items. `body` gets the flattened number of the item and
+  /// what `inits` became; positions of the grid are bound while it runs. It
+  /// returns what the next item is to get.
+  using ItemBody = llvm::function_ref<llvm::FailureOr<Emitter::Values>(
+      mlir::Value item, mlir::ValueRange carried)>;
+  llvm::LogicalResult forEachItem(mlir::ValueRange inits, ItemBody body);
+
+  /// Translates the scalar ops of a block, in order, at the insertion point.
+  llvm::LogicalResult translateScalars(mlir::Block &block);
+  void bind(mlir::Value original, mlir::Value translated) {
+    scalars[original] = translated;
+  }
+  void bind(mlir::Value original, Span span) { spans[original] = span; }
+
+  /// Translation of a scalar; an index is an i64.
+  mlir::Value scalar(mlir::Value original) const;
+  Span span(mlir::Value original) const;
+  const Operand &operand(mlir::Value memref) const;
+  /// This worker's scratch, 64-byte aligned; null if the kernel declares none.
+  mlir::Value scratch() const { return scratchPointer; }
+
+  /// The n-th value slot; only of those that hold integers.
+  mlir::Value valueSlot(unsigned n) const { return valueSlots[n]; }
+
+  /// How many blocks the given axis of the grid has.
+  mlir::Value axisBlocks(unsigned axis) const { return blocks[axis]; }
+  /// The grid axes that a scalar or span depends on, as bits.
+  uint64_t axesOf(mlir::Value original) const;
+
+  mutable tile::KernelOp kernel; ///< a handle: its methods are not const
+  Emitter &emit;
+
+private:
+  void readSlots(mlir::Value slots, mlir::Value worker);
+  void bindPositions(mlir::Value item);
+  llvm::LogicalResult translate(mlir::Operation &op);
+  mlir::Value translateLoad(mlir::memref::LoadOp load);
+  mlir::Value convert(mlir::Value value, mlir::Type from, mlir::Type to,
+                      bool isSigned);
+
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  llvm::DenseMap<mlir::Value, Span> spans;
+  llvm::DenseMap<mlir::Value, Operand> operands;
+  llvm::SmallVector<mlir::Value> blocks, valueSlots;
+  mlir::Value scratchPointer, begin, end;
+};
+
+} // namespace attune::target::cpu

@@ -1,0 +1,30 @@
+//===- MathExpansions.h - the expansions, by name ---------------*- C++ -*-===//
+//
+// Private to MathLowering: each takes and returns values of `m.type` (f32,
+// scalar or vector).
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/FloatMath.h"
+
+namespace attune::target::cpu {
+
+mlir::Value expandExp(FloatMath &m, mlir::Value x);
+mlir::Value expandExp2(FloatMath &m, mlir::Value x);
+mlir::Value expandExpM1(FloatMath &m, mlir::Value x);
+mlir::Value expandLog(FloatMath &m, mlir::Value x);
+mlir::Value expandLog2(FloatMath &m, mlir::Value x);
+mlir::Value expandLog10(FloatMath &m, mlir::Value x);
+mlir::Value expandLog1P(FloatMath &m, mlir::Value x);
+mlir::Value expandPow(FloatMath &m, mlir::Value x, mlir::Value y);
+mlir::Value expandRemainder(FloatMath &m, mlir::Value x, mlir::Value y);
+mlir::Value expandErf(FloatMath &m, mlir::Value x);
+mlir::Value expandTanh(FloatMath &m, mlir::Value x);
+mlir::Value expandSin(FloatMath &m, mlir::Value x);
+mlir::Value expandCos(FloatMath &m, mlir::Value x);
+mlir::Value expandRound(FloatMath &m, mlir::Value x);
+mlir::Value expandRsqrt(FloatMath &m, mlir::Value x);
+mlir::Value expandFma(FloatMath &m, mlir::Value x, mlir::Value y,
+                      mlir::Value z);
+
+} // namespace attune::target::cpu

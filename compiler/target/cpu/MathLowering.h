@@ -1,0 +1,34 @@
+//===- MathLowering.h - elementary functions without libm -------*- C++ -*-===//
+//
+// The object that a package ships imports nothing, so every function of the
+// math dialect that has no instruction is expanded here, on f32 scalars and
+// vectors alike. Errors against the exact value, found by
+// test/MathLoweringTest.cpp:
+//
+//   exp exp2 log log2 log10 log1p expm1   2 ulp
+//   erf tanh                              4 ulp
+//   sin cos                               2 ulp for |x| <= 2^30
+//   pow                                   2 ulp
+//   rsqrt                                 2 ulp   (sqrt is the instruction)
+//
+// NaN in gives NaN out; infinities, zeros and overflow follow C. Subnormal
+// results are exact to within one unit in the last place.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/Emitter.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace attune::target::cpu {
+
+/// Patterns for every math op with an expansion. What is left of the dialect
+/// has an instruction; `hasInstruction` says which.
+void populateMathLowering(mlir::RewritePatternSet &patterns,
+                          const Machine &machine);
+bool hasInstruction(mlir::Operation *mathOp);
+
+/// 2^x for x <= 0, to a relative 4e-6, exactly 1 at 0 and exactly 0 below -127:
+/// what a softmax needs, in 10 instructions. x is a vector of f32.
+mlir::Value emitSoftmaxExp2(Emitter &emit, mlir::Value x);
+
+} // namespace attune::target::cpu

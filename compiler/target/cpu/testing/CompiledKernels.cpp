@@ -1,0 +1,203 @@
+//===- CompiledKernels.cpp ------------------------------------------------===//
+#include "compiler/target/cpu/testing/CompiledKernels.h"
+#include "compiler/target/cpu/EmitObject.h"
+#include "compiler/target/cpu/LowerKernels.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AffineMap.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Program.h"
+#include <cmath>
+#include <cstring>
+#include <dlfcn.h>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+using namespace attune::target::cpu::testing;
+
+std::vector<CodeVersion> testing::runnableVersions() {
+  std::vector<CodeVersion> versions;
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v2"))
+    versions.push_back(CodeVersion::X86_64_V2);
+  if (__builtin_cpu_supports("x86-64-v3"))
+    versions.push_back(CodeVersion::X86_64_V3);
+  if (__builtin_cpu_supports("x86-64-v4"))
+    versions.push_back(CodeVersion::X86_64_V4);
+  return versions;
+}
+
+Argument::Argument(void *data, std::vector<int64_t> sizes,
+                   std::vector<int64_t> strides)
+    : data(data), sizes(std::move(sizes)), strides(std::move(strides)) {
+  if (!this->strides.empty())
+    return;
+  int64_t stride = 1;
+  for (size_t dim = this->sizes.size(); dim-- > 0;) {
+    this->strides.insert(this->strides.begin(), stride);
+    stride *= this->sizes[dim];
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Compiling
+//===----------------------------------------------------------------------===//
+
+/// Links the object into a shared one that needs nothing, and loads it.
+static void *linkAndLoad(llvm::ArrayRef<char> object) {
+  llvm::SmallString<64> input, output;
+  int descriptor = -1;
+  if (llvm::sys::fs::createTemporaryFile("kernels", "o", descriptor, input) ||
+      llvm::sys::fs::createTemporaryFile("kernels", "so", output))
+    return nullptr;
+  llvm::raw_fd_ostream(descriptor, /*shouldClose=*/true)
+      .write(object.data(), object.size());
+  auto linker = llvm::sys::findProgramByName(ATTUNE_TEST_LINKER);
+  llvm::StringRef command[] = {"ld.lld",         "-shared", "-nostdlib",
+                               "--no-undefined", input,     "-z",
+                               "defs",           "-o",      output};
+  void *library = nullptr;
+  if (linker && llvm::sys::ExecuteAndWait(*linker, command) == 0)
+    library = dlopen(output.c_str(), RTLD_NOW | RTLD_LOCAL);
+  llvm::sys::fs::remove(input);
+  llvm::sys::fs::remove(output);
+  return library;
+}
+
+std::unique_ptr<CompiledKernels>
+CompiledKernels::compile(const std::string &text, CodeVersion version) {
+  std::unique_ptr<CompiledKernels> result(new CompiledKernels);
+  DialectRegistry registry;
+  registry.insert<tile::TileDialect, func::FuncDialect>();
+  registerTranslations(registry);
+  result->context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  result->module = parseSourceString<ModuleOp>(text, result->context.get());
+  if (!result->module)
+    return nullptr;
+  for (auto kernel : result->module->getOps<tile::KernelOp>()) {
+    FailureOr<AffineMap> scratch = scratchBytes(kernel);
+    if (failed(scratch))
+      return nullptr;
+    if (*scratch)
+      kernel.setScratch(*scratch);
+  }
+  llvm::SmallVector<char> object;
+  if (failed(emitCpuObject(*result->module, version, object)))
+    return nullptr;
+  result->bytes.assign(object.begin(), object.end());
+  result->library = linkAndLoad(object);
+  return result->library ? std::move(result) : nullptr;
+}
+
+CompiledKernels::~CompiledKernels() {
+  if (library)
+    dlclose(library);
+}
+
+//===----------------------------------------------------------------------===//
+// Calling
+//===----------------------------------------------------------------------===//
+
+static constexpr size_t kGuard = 256;
+static constexpr char kGuardByte = 0x5a;
+
+/// The value of an index in the kernel's outermost block: a constant, a
+/// dimension, a scalar argument.
+static int64_t evaluate(Value value, const std::vector<Argument> &arguments) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return arguments[argument.getArgNumber()].value;
+  if (auto dim = value.getDefiningOp<memref::DimOp>())
+    return arguments[cast<BlockArgument>(dim.getSource()).getArgNumber()]
+        .sizes[*dim.getConstantIndex()];
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  llvm::report_fatal_error("test kernels have plain extents");
+}
+
+int64_t CompiledKernels::gridSize(tile::KernelOp kernel,
+                                  const std::vector<Argument> &arguments) {
+  int64_t items = 1;
+  tile::ParallelOp grid = kernel.getParallel();
+  for (auto [extent, step] : llvm::zip(grid.getExtents(), grid.getSteps())) {
+    int64_t size = evaluate(extent, arguments);
+    items *=
+        step == tile::ParallelOp::kUnblocked ? size : (size + step - 1) / step;
+  }
+  return items;
+}
+
+CompiledKernels::Call
+CompiledKernels::prepare(const std::string &name,
+                         const std::vector<Argument> &arguments,
+                         int64_t workers) {
+  Call call;
+  auto kernel = module->lookupSymbol<tile::KernelOp>(name);
+  call.function =
+      reinterpret_cast<Call::Function>(dlsym(library, name.c_str()));
+  call.items = gridSize(kernel, arguments);
+  using Slot = tile::KernelOp::Slot;
+  SmallVector<Attribute> values;
+  Builder builder(context.get());
+  auto addValue = [&](int64_t value) {
+    call.slots.push_back(value);
+    values.push_back(builder.getIndexAttr(value));
+  };
+  for (Slot slot : kernel.getSlots()) {
+    const Argument &argument = arguments[slot.argument];
+    switch (slot.kind) {
+    case Slot::Pointer:
+      call.slots.push_back(reinterpret_cast<int64_t>(argument.data));
+      break;
+    case Slot::Size:
+      addValue(argument.sizes[slot.dim]);
+      break;
+    case Slot::Stride:
+      addValue(argument.strides[slot.dim]);
+      break;
+    case Slot::Scalar:
+      addValue(argument.value);
+      break;
+    case Slot::ScratchBytes: {
+      SmallVector<Attribute> result;
+      (void)kernel.getScratch().constantFold(values, result);
+      call.scratchBytes = cast<IntegerAttr>(result.front()).getInt();
+      call.slots.push_back(call.scratchBytes);
+      break;
+    }
+    case Slot::ScratchBase: {
+      // NaN everywhere, so that reading what was not written shows.
+      call.scratch.assign(call.scratchBytes * workers + 2 * kGuard, kGuardByte);
+      auto address = reinterpret_cast<uintptr_t>(call.scratch.data());
+      char *base = reinterpret_cast<char *>((address + 63) / 64 * 64);
+      std::fill_n(reinterpret_cast<float *>(base),
+                  call.scratchBytes * workers / 4, NAN);
+      call.slots.push_back(reinterpret_cast<int64_t>(base));
+      break;
+    }
+    }
+  }
+  return call;
+}
+
+void CompiledKernels::Call::runAll(int64_t chunk, int64_t workers) const {
+  int64_t turn = 0;
+  for (int64_t begin = 0; begin < items;
+       begin += std::min(chunk, items - begin))
+    run(begin, begin + std::min(chunk, items - begin), turn++ % workers);
+}
+
+bool CompiledKernels::Call::scratchIsIntact() const {
+  if (scratch.empty())
+    return true;
+  auto address = reinterpret_cast<uintptr_t>(scratch.data());
+  size_t used = (address + 63) / 64 * 64 - address;
+  size_t workers =
+      (scratch.size() - 2 * kGuard) / std::max<int64_t>(scratchBytes, 1);
+  used += workers * scratchBytes;
+  return std::all_of(scratch.begin() + used, scratch.end(),
+                     [](char byte) { return byte == kGuardByte; });
+}

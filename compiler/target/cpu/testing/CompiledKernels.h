@@ -1,0 +1,76 @@
+//===- CompiledKernels.h - tile kernels, compiled and callable --*- C++ -*-===//
+//
+// For tests and benchmarks: takes kernels as text, compiles them for one code
+// version exactly as the product does, links and loads the object, and calls a
+// kernel on buffers in memory. Scratch is given out filled with NaN and checked
+// for writes beyond its end.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/CodeVersion.h"
+#include "dialects/tile/Tile.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace attune::target::cpu::testing {
+
+/// The code versions that this machine can run.
+std::vector<CodeVersion> runnableVersions();
+
+/// An argument: a buffer with its run-time sizes and strides (in elements), or
+/// a scalar.
+struct Argument {
+  Argument(void *data, std::vector<int64_t> sizes,
+           std::vector<int64_t> strides = {});
+  Argument(int64_t value) : value(value) {}
+
+  void *data = nullptr;
+  std::vector<int64_t> sizes, strides; ///< strides default to row-major
+  int64_t value = 0;
+};
+
+class CompiledKernels {
+public:
+  /// Null after errors, which go to stderr.
+  static std::unique_ptr<CompiledKernels> compile(const std::string &text,
+                                                  CodeVersion version);
+  ~CompiledKernels();
+
+  /// Prepares a call: slots, scratch for `workers` workers, the size of the
+  /// grid.
+  struct Call {
+    using Function = void (*)(const int64_t *, int64_t, int64_t, int64_t);
+    Function function;
+    std::vector<int64_t> slots;
+    std::vector<char> scratch;
+    int64_t items = 0, scratchBytes = 0;
+
+    void run(int64_t begin, int64_t end, int64_t worker = 0) const {
+      function(slots.data(), worker, begin, end);
+    }
+    /// All items, in chunks of `chunk`, taking turns among workers.
+    void runAll(int64_t chunk = 1 << 30, int64_t workers = 1) const;
+    /// Whether nothing was written beyond the scratch.
+    bool scratchIsIntact() const;
+  };
+  Call prepare(const std::string &name, const std::vector<Argument> &arguments,
+               int64_t workers = 1);
+
+  /// The object file, for tests of the code itself.
+  const std::vector<char> &object() const { return bytes; }
+
+private:
+  CompiledKernels() = default;
+  int64_t gridSize(tile::KernelOp kernel,
+                   const std::vector<Argument> &arguments);
+
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<char> bytes;
+  void *library = nullptr;
+};
+
+} // namespace attune::target::cpu::testing
