@@ -1,0 +1,125 @@
+//===- AttuneRun.cpp - the program that takes packages --------------------===//
+//
+// The command line of run, bench and describe. With a package appended to this
+// very file (attune compile --emit=exe) it is that model: the package is
+// implied and so is `run`.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/core/PackageFile.h"
+#include "runtime/tools/Options.h"
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+using namespace attune::tools;
+
+static constexpr const char *kSelf = "/proc/self/exe";
+
+static void addCommon(CLI::App *command, CommonOptions &options,
+                      bool carriesPackage) {
+  if (carriesPackage)
+    options.package = kSelf;
+  else
+    command->add_option("PACKAGE", options.package, "The .attune file")
+        ->required();
+  command->add_option("--shape", options.shape,
+                      "Sizes of symbolic dims: batch=1,seq=128");
+  command->add_option("--threads", options.threads,
+                      "Threads, the main one included; 0: all processors");
+  command->add_flag("--json", options.json, "Facts for machines");
+}
+
+static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
+  CLI::App *command =
+      app.add_subcommand("run", "Runs a package on tensor files");
+  addCommon(command, options, carriesPackage);
+  command->add_option("-i,--input", options.inputs,
+                      "NAME=FILE.npy, or a .npz or .safetensors with names");
+  command->add_option("-o,--output-dir", options.outputDir,
+                      "Writes NAME.npy for each output there");
+  command->add_option("--output", options.outputFile,
+                      "Writes all outputs to one .npz or .safetensors");
+  static const std::map<std::string, Fill> fills = {{"random", Fill::Random},
+                                                    {"zeros", Fill::Zeros}};
+  command
+      ->add_option("--fill", options.fill,
+                   "Makes inputs that are not given, at --shape: random, zeros")
+      ->transform(CLI::CheckedTransformer(fills));
+  command->add_flag("--map-weights", options.mapWeights,
+                    "Leave weights in the file, shared between processes");
+  command->footer("Example:\n  attune run model.attune --input x=x.npy "
+                  "--output-dir out/");
+}
+
+static void addBench(CLI::App &app, BenchOptions &options,
+                     bool carriesPackage) {
+  CLI::App *command = app.add_subcommand("bench", "Times a package");
+  addCommon(command, options, carriesPackage);
+  command->add_option("-i,--input", options.inputs,
+                      "As in run; other inputs are made");
+  command->add_flag("--profile", options.profile,
+                    "Time of each launch by the name of its node");
+  command->add_option("--seconds", options.seconds, "How long to measure");
+  command->add_flag("--map-weights", options.mapWeights,
+                    "Leave weights in the file, shared between processes");
+  command->footer("Example:\n  attune bench model.attune --shape "
+                  "batch=1,seq=128 --threads 1 --profile");
+}
+
+static void addDescribe(CLI::App &app, DescribeOptions &options,
+                        bool carriesPackage) {
+  CLI::App *command = app.add_subcommand(
+      "describe", "Tells inputs, outputs, dims, memory and code versions");
+  addCommon(command, options, carriesPackage);
+  command->footer("Example:\n  attune describe model.attune --shape "
+                  "batch=1,seq=128");
+}
+
+/// An executable model runs where no command is named.
+static std::vector<std::string> arguments(int argc, char **argv,
+                                          bool carriesPackage) {
+  std::vector<std::string> result(argv + 1, argv + argc);
+  bool named =
+      !result.empty() && (result[0] == "run" || result[0] == "bench" ||
+                          result[0] == "describe" || result[0] == "--version");
+  if (carriesPackage && !named)
+    result.insert(result.begin(), "run");
+  // CLI11 takes a vector from its end.
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+static int runProgram(int argc, char **argv) {
+  bool carriesPackage = attune::core::carriesPackage(kSelf);
+  CLI::App app("Runs compiled models", carriesPackage ? argv[0] : "attune-run");
+  app.require_subcommand(1);
+  app.set_version_flag("--version",
+                       cat("attune ", ATTUNE_VERSION_MAJOR, ".",
+                           ATTUNE_VERSION_MINOR, ".", ATTUNE_VERSION_PATCH));
+  RunOptions run;
+  BenchOptions bench;
+  DescribeOptions describe;
+  addRun(app, run, carriesPackage);
+  addBench(app, bench, carriesPackage);
+  addDescribe(app, describe, carriesPackage);
+  try {
+    app.parse(arguments(argc, argv, carriesPackage));
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (app.got_subcommand("run"))
+    return runCommand(run);
+  return app.got_subcommand("bench") ? benchCommand(bench)
+                                     : describeCommand(describe);
+}
+
+int main(int argc, char **argv) {
+  try {
+    return runProgram(argc, argv);
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "attune: error: out of memory\n");
+    return kFailure;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "attune: internal error: %s\n", error.what());
+    return kBug;
+  }
+}

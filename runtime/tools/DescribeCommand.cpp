@@ -1,0 +1,201 @@
+//===- DescribeCommand.cpp - attune describe ------------------------------===//
+//
+// Enters: a package. Leaves: what it takes, gives and needs. Maps no code.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tools/Package.h"
+#include <cinttypes>
+#include <cstdio>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace attune::tools {
+
+using Json = nlohmann::ordered_json;
+
+/// "12.3 MB", in powers of 1000.
+static std::string bytesText(uint64_t bytes) {
+  static constexpr const char *units[] = {"B", "kB", "MB", "GB", "TB"};
+  double value = double(bytes);
+  int unit = 0;
+  for (; value >= 1000 && unit < 4; ++unit)
+    value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, unit ? "%.1f %s" : "%.0f %s", value,
+                units[unit]);
+  return text;
+}
+
+static Error describeValues(const Model &model, bool inputs, Json &out) {
+  size_t count = inputs ? attune_model_input_count(model.get())
+                        : attune_model_output_count(model.get());
+  out = Json::array();
+  for (size_t i = 0; i < count; ++i) {
+    attune_value_info info;
+    if (Error error =
+            check(inputs ? attune_model_input(model.get(), i, &info)
+                         : attune_model_output(model.get(), i, &info)))
+      return error;
+    Json dims = Json::array();
+    for (uint32_t axis = 0; axis < info.rank; ++axis)
+      if (info.dims[axis] >= 0)
+        dims.push_back(info.dims[axis]);
+      else
+        dims.push_back(info.dim_text[axis]);
+    out.push_back({{"name", info.name},
+                   {"dtype", attune_dtype_name(info.dtype)},
+                   {"dims", dims}});
+  }
+  return {};
+}
+
+static Error describeSymbols(const Model &model, Json &out) {
+  out = Json::array();
+  for (size_t i = 0; i < attune_model_symbol_count(model.get()); ++i) {
+    attune_symbol_info info;
+    if (Error error = check(attune_model_symbol(model.get(), i, &info)))
+      return error;
+    Json entry = {{"name", info.name}, {"min", info.min}};
+    entry["max"] = info.max == std::numeric_limits<int64_t>::max()
+                       ? Json(nullptr)
+                       : Json(info.max);
+    entry["divisor"] = info.divisor;
+    out.push_back(std::move(entry));
+  }
+  return {};
+}
+
+static Error describeCode(const Model &model, Json &out) {
+  out = Json::array();
+  for (size_t i = 0; i < attune_model_code_count(model.get()); ++i) {
+    attune_code_info info;
+    if (Error error = check(attune_model_code(model.get(), i, &info)))
+      return error;
+    out.push_back({{"name", info.name},
+                   {"bytes", info.bytes},
+                   {"weights_bytes", info.weight_bytes},
+                   {"supported", info.supported != 0}});
+  }
+  return {};
+}
+
+/// Cost at --shape; without one, only for a model of fixed dims.
+static Error describeCost(const Model &model, const DescribeOptions &options,
+                          Json &out) {
+  std::vector<int64_t> values;
+  Error error = parseShape(model, options.shape, values);
+  if (error && options.shape.empty()) {
+    out["peak_bytes"] = nullptr;
+    return {};
+  }
+  if (error)
+    return error;
+  attune_cost cost;
+  if (Error failure = check(attune_model_cost(
+          model.get(), values.data(), values.size(), options.threads, &cost)))
+    return failure;
+  out["shape"] = shapeText(model, values);
+  out["peak_bytes"] = cost.peak_bytes;
+  out["arena_bytes"] = cost.arena_bytes;
+  out["arena_lower_bound"] = cost.lower_bound;
+  out["input_bytes"] = cost.input_bytes;
+  out["output_bytes"] = cost.output_bytes;
+  out["gflop"] = cost.flops * 1e-9;
+  out["launches"] = cost.launches;
+  return {};
+}
+
+static Error describe(const DescribeOptions &options, Json &out) {
+  Model model;
+  if (Error error = loadModel(options.package, true, true, model))
+    return error;
+  out["file"] = options.package;
+  out["manifest"] =
+      Json::parse(attune_model_manifest(model.get()), nullptr, false);
+  if (Error error = describeValues(model, true, out["inputs"]))
+    return error;
+  if (Error error = describeValues(model, false, out["outputs"]))
+    return error;
+  if (Error error = describeSymbols(model, out["dims"]))
+    return error;
+  if (Error error = describeCode(model, out["code_versions"]))
+    return error;
+  out["code_version"] = attune_model_code_version(model.get());
+  // Of the version in use here, or of the first where none is.
+  out["weights_bytes"] = out["code_versions"][0]["weights_bytes"];
+  for (const Json &version : out["code_versions"])
+    if (version["name"] == out["code_version"])
+      out["weights_bytes"] = version["weights_bytes"];
+  return describeCost(model, options, out);
+}
+
+static std::string text(const Json &value) {
+  return value.is_string()
+             ? value.get<std::string>()
+             : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+static void printValues(const char *title, const Json &values) {
+  std::printf("%s\n", title);
+  for (const Json &value : values) {
+    std::string dims;
+    for (const Json &dim : value["dims"])
+      dims += (dims.empty() ? "" : ", ") + text(dim);
+    std::printf("  %s: %s [%s]\n", text(value["name"]).c_str(),
+                text(value["dtype"]).c_str(), dims.c_str());
+  }
+}
+
+static void print(const Json &facts) {
+  std::printf("%s\n", text(facts["file"]).c_str());
+  for (const auto &[key, value] : facts["manifest"].items())
+    std::printf("  %s: %s\n", key.c_str(), text(value).c_str());
+  printValues("inputs", facts["inputs"]);
+  printValues("outputs", facts["outputs"]);
+  if (!facts["dims"].empty())
+    std::printf("dims\n");
+  for (const Json &dim : facts["dims"]) {
+    std::string range = dim["max"].is_null()
+                            ? "at least " + text(dim["min"])
+                            : text(dim["min"]) + " to " + text(dim["max"]);
+    std::printf("  %s: %s%s%s\n", text(dim["name"]).c_str(), range.c_str(),
+                dim["divisor"] == 1 ? "" : ", a multiple of ",
+                dim["divisor"] == 1 ? "" : text(dim["divisor"]).c_str());
+  }
+  std::printf("code\n");
+  for (const Json &code : facts["code_versions"])
+    std::printf("  %s: %s, weights %s%s\n", text(code["name"]).c_str(),
+                bytesText(code["bytes"]).c_str(),
+                bytesText(code["weights_bytes"]).c_str(),
+                code["name"] == facts["code_version"] ? " (used here)"
+                : code["supported"] == false ? " (not for this processor)"
+                                             : "");
+  if (facts["peak_bytes"].is_null()) {
+    std::printf("memory: give --shape to learn the peak\n");
+    return;
+  }
+  std::printf("memory%s%s: peak %s = arena %s + outputs %s + weights %s\n",
+              facts["shape"] == "" ? "" : " at ", text(facts["shape"]).c_str(),
+              bytesText(facts["peak_bytes"]).c_str(),
+              bytesText(facts["arena_bytes"]).c_str(),
+              bytesText(facts["output_bytes"]).c_str(),
+              bytesText(facts["weights_bytes"]).c_str());
+  std::printf("work: %.3f GFLOP in %s launches\n", facts["gflop"].get<double>(),
+              text(facts["launches"]).c_str());
+}
+
+int describeCommand(const DescribeOptions &options) {
+  Json facts = Json::object();
+  if (Error error = describe(options, facts))
+    return fail(error);
+  if (options.json)
+    std::printf(
+        "%s\n",
+        facts.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  else
+    print(facts);
+  return kDone;
+}
+
+} // namespace attune::tools

@@ -1,0 +1,47 @@
+//===- Options.h - what the commands take ---------------------------------===//
+//
+// Plain data between the command line and the commands.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/tools/Tensor.h"
+
+namespace attune::tools {
+
+/// Exit codes of every attune program.
+enum ExitCode : int { kDone = 0, kFailure = 1, kUsage = 2, kBug = 3 };
+
+/// How inputs without a file are made.
+enum class Fill { None, Random, Zeros };
+
+struct CommonOptions {
+  std::string package;
+  std::string shape; ///< "batch=1,seq=128"
+  uint32_t threads = 0;
+  bool json = false;
+};
+
+struct RunOptions : CommonOptions {
+  std::vector<std::string> inputs; ///< "name=x.npy", "all.npz"
+  std::string outputDir, outputFile;
+  Fill fill = Fill::None;
+  bool mapWeights = false;
+};
+
+struct BenchOptions : CommonOptions {
+  std::vector<std::string> inputs;
+  bool profile = false;
+  double seconds = 2; ///< How long to measure, at least kMinRuns runs.
+  bool mapWeights = false;
+};
+
+using DescribeOptions = CommonOptions;
+
+int runCommand(const RunOptions &options);
+int benchCommand(const BenchOptions &options);
+int describeCommand(const DescribeOptions &options);
+
+/// Prints "attune: error: ..." and tells the exit code.
+int fail(const Error &error);
+
+} // namespace attune::tools

@@ -1,0 +1,262 @@
+//===- Package.cpp - the C API behind RAII --------------------------------===//
+//
+// See Package.h.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tools/Package.h"
+#include "attune/format.h"
+#include "runtime/tools/TensorFiles.h"
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+namespace attune::tools {
+
+static Error usage(std::string fact) {
+  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
+}
+
+int fail(const Error &error) {
+  std::fprintf(stderr, "attune: error: %s\n", error.message().c_str());
+  return error.status() == ATTUNE_INTERNAL ? kBug : kFailure;
+}
+
+Error check(attune_status status) {
+  return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
+}
+
+Error loadModel(const std::string &path, bool inspectOnly, bool mapWeights,
+                Model &out) {
+  attune_load_options options;
+  attune_load_options_init(&options);
+  options.inspect_only = inspectOnly;
+  options.weights = mapWeights ? ATTUNE_WEIGHTS_MAP : ATTUNE_WEIGHTS_AUTO;
+  attune_model *model = nullptr;
+  Error error = check(attune_model_load(path.c_str(), &options, &model));
+  out.reset(model);
+  return error;
+}
+
+Error openSession(const Model &model, uint32_t threads, bool profile,
+                  Session &out) {
+  attune_session_options options;
+  attune_session_options_init(&options);
+  options.threads = threads;
+  options.profile = profile;
+  attune_session *session = nullptr;
+  Error error = check(attune_session_create(model.get(), &options, &session));
+  out.reset(session);
+  return error;
+}
+
+static Error readSymbol(const Model &model, size_t index,
+                        attune_symbol_info &info) {
+  return check(attune_model_symbol(model.get(), index, &info));
+}
+
+/// "batch, seq": for messages.
+static std::string symbolNames(const Model &model) {
+  std::string names;
+  for (size_t i = 0; i < attune_model_symbol_count(model.get()); ++i) {
+    attune_symbol_info info;
+    if (!readSymbol(model, i, info))
+      names += (names.empty() ? "" : ", ") + std::string(info.name);
+  }
+  return names.empty() ? "none" : names;
+}
+
+/// One "name=value" of a shape.
+static Error readAssignment(const Model &model, std::string_view text,
+                            std::vector<int64_t> &values) {
+  size_t equals = text.find('=');
+  std::string_view name = text.substr(0, equals);
+  std::string_view number =
+      equals == text.npos ? std::string_view() : text.substr(equals + 1);
+  int64_t value = 0;
+  auto [end, failure] =
+      std::from_chars(number.data(), number.data() + number.size(), value);
+  if (number.empty() || failure != std::errc() ||
+      end != number.data() + number.size() || value < 0)
+    return usage(cat("--shape: expected name=size, found \"", text, "\""));
+  for (size_t i = 0; i < values.size(); ++i) {
+    attune_symbol_info info;
+    if (Error error = readSymbol(model, i, info))
+      return error;
+    if (name != info.name)
+      continue;
+    if (values[i] >= 0)
+      return usage(cat("--shape: \"", name, "\" is given twice"));
+    values[i] = value;
+    return {};
+  }
+  return usage(cat("--shape: the model has no dim \"", name, "\"; it has ",
+                   symbolNames(model)));
+}
+
+Error parseShape(const Model &model, const std::string &shape,
+                 std::vector<int64_t> &values) {
+  values.assign(attune_model_symbol_count(model.get()), -1);
+  std::string_view rest = shape;
+  while (!rest.empty()) {
+    size_t comma = rest.find(',');
+    if (Error error = readAssignment(model, rest.substr(0, comma), values))
+      return error;
+    rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    attune_symbol_info info;
+    if (Error error = readSymbol(model, i, info))
+      return error;
+    if (values[i] < 0 && info.min == info.max)
+      values[i] = info.min;
+    if (values[i] < 0)
+      return usage(cat("the size of \"", info.name,
+                       "\" is not given; use --shape ", info.name, "=N"));
+  }
+  return {};
+}
+
+std::string shapeText(const Model &model, const std::vector<int64_t> &values) {
+  std::string text;
+  for (size_t i = 0; i < values.size(); ++i) {
+    attune_symbol_info info;
+    if (!readSymbol(model, i, info))
+      text += cat(text.empty() ? "" : ",", info.name, "=", values[i]);
+  }
+  return text;
+}
+
+static bool hasInput(const Model &model, const std::string &name) {
+  for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
+    attune_value_info info;
+    if (attune_model_input(model.get(), i, &info) == ATTUNE_OK &&
+        name == info.name)
+      return true;
+  }
+  return false;
+}
+
+static std::string inputNames(const Model &model) {
+  std::string names;
+  for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
+    attune_value_info info;
+    if (attune_model_input(model.get(), i, &info) == ATTUNE_OK)
+      names += cat(names.empty() ? "\"" : ", \"", info.name, "\"");
+  }
+  return names;
+}
+
+/// Takes what one --input gives: all tensors of a file, or one under a name.
+static Error readArgument(const Model &model, const std::string &argument,
+                          NamedTensors &out) {
+  size_t equals = argument.find('=');
+  std::string name = equals == argument.npos ? "" : argument.substr(0, equals);
+  std::string path =
+      equals == argument.npos ? argument : argument.substr(equals + 1);
+  NamedTensors found;
+  if (Error error = readTensors(path, found))
+    return error;
+  if (!name.empty() && found.size() == 1) {
+    Tensor only = std::move(found.begin()->second);
+    found.clear();
+    found[name] = std::move(only);
+  } else if (!name.empty()) {
+    auto tensor = found.find(name);
+    if (tensor == found.end())
+      return usage(cat(path, ": it has no tensor \"", name, "\""));
+    Tensor only = std::move(tensor->second);
+    found.clear();
+    found[name] = std::move(only);
+  } else if (found.count("")) {
+    return usage(cat("--input ", path,
+                     ": an .npy has no name; use --input "
+                     "NAME=",
+                     path));
+  }
+  for (auto &[key, tensor] : found) {
+    if (!hasInput(model, key))
+      return usage(cat("--input ", argument, ": the model has no input \"", key,
+                       "\"; it has ", inputNames(model)));
+    if (!out.emplace(key, std::move(tensor)).second)
+      return usage(cat("input \"", key, "\" is given twice"));
+  }
+  return {};
+}
+
+Error readInputs(const Model &model, const std::vector<std::string> &arguments,
+                 NamedTensors &out) {
+  for (const std::string &argument : arguments)
+    if (Error error = readArgument(model, argument, out))
+      return error;
+  return {};
+}
+
+/// Random floats by the recipe of the package format; ones for the rest, which
+/// is a token, a type, a position and a mask that every model takes.
+static void fillTensor(Tensor &tensor, uint64_t seed) {
+  size_t element = attune_dtype_bytes(tensor.dtype);
+  size_t count = tensor.data.size() / element;
+  bool isFloat = tensor.dtype == ATTUNE_F32 || tensor.dtype == ATTUNE_F64;
+  for (size_t i = 0; i < count; ++i) {
+    std::byte *at = tensor.data.data() + i * element;
+    if (!isFloat) {
+      // Little endian one; for half floats a small number (denormal).
+      at[0] = std::byte(1);
+      continue;
+    }
+    float value = 0;
+    format::materialise({seed, count, 1, 0}, i, 1, &value);
+    if (tensor.dtype == ATTUNE_F32) {
+      std::memcpy(at, &value, sizeof value);
+    } else {
+      double wide = value;
+      std::memcpy(at, &wide, sizeof wide);
+    }
+  }
+}
+
+Error makeInputs(const Model &model, const std::vector<int64_t> &values,
+                 Fill fill, NamedTensors &inputs) {
+  for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
+    attune_value_info info;
+    if (Error error = check(attune_model_input(model.get(), i, &info)))
+      return error;
+    if (inputs.count(info.name))
+      continue;
+    int64_t dims[ATTUNE_MAX_RANK] = {};
+    if (Error error = check(attune_model_input_dims(
+            model.get(), i, values.data(), values.size(), dims)))
+      return error;
+    Tensor tensor;
+    tensor.dtype = info.dtype;
+    tensor.dims.assign(dims, dims + info.rank);
+    uint64_t bytes = 0;
+    if (Error error = tensorBytes(info.dtype, tensor.dims, bytes))
+      return error;
+    tensor.data.resize(bytes);
+    if (fill == Fill::Random)
+      fillTensor(tensor, i + 1);
+    inputs[info.name] = std::move(tensor);
+  }
+  return {};
+}
+
+Error setInputs(const Model &model, const Session &session,
+                NamedTensors &inputs) {
+  for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
+    attune_value_info info;
+    if (Error error = check(attune_model_input(model.get(), i, &info)))
+      return error;
+    auto found = inputs.find(info.name);
+    if (found == inputs.end())
+      return usage(cat("input \"", info.name, "\" is not given; use --input ",
+                       info.name, "=FILE.npy"));
+    attune_tensor view = found->second.view();
+    if (Error error = check(attune_session_set_input(session.get(), i, &view)))
+      return error;
+  }
+  return {};
+}
+
+} // namespace attune::tools

@@ -1,0 +1,52 @@
+//===- Package.h - the C API behind RAII ----------------------------------===//
+//
+// What the commands share: a loaded model, a session, symbol values, inputs.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/tools/Options.h"
+#include <memory>
+
+namespace attune::tools {
+
+struct ModelDeleter {
+  void operator()(attune_model *model) const { attune_model_release(model); }
+};
+using Model = std::unique_ptr<attune_model, ModelDeleter>;
+
+struct SessionDeleter {
+  void operator()(attune_session *session) const {
+    attune_session_release(session);
+  }
+};
+using Session = std::unique_ptr<attune_session, SessionDeleter>;
+
+/// The failure of the last call of the C API, or none.
+Error check(attune_status status);
+
+Error loadModel(const std::string &path, bool inspectOnly, bool mapWeights,
+                Model &out);
+Error openSession(const Model &model, uint32_t threads, bool profile,
+                  Session &out);
+
+/// Values of all symbols from "batch=1,seq=128", in the model's order. Every
+/// symbol must be named once; symbols of one possible value may be left out.
+Error parseShape(const Model &model, const std::string &shape,
+                 std::vector<int64_t> &values);
+
+/// "batch=1,seq=128" of the values.
+std::string shapeText(const Model &model, const std::vector<int64_t> &values);
+
+/// Reads "name=file" (or a file with names) into the tensors by input name.
+Error readInputs(const Model &model, const std::vector<std::string> &arguments,
+                 NamedTensors &out);
+
+/// Makes the inputs that are not there yet, at the values of the symbols.
+Error makeInputs(const Model &model, const std::vector<int64_t> &values,
+                 Fill fill, NamedTensors &inputs);
+
+/// Hands all inputs to the session; they must outlive the runs.
+Error setInputs(const Model &model, const Session &session,
+                NamedTensors &inputs);
+
+} // namespace attune::tools

@@ -1,0 +1,209 @@
+//===- ProgramTest.cpp - the programs as users meet them ------------------===//
+//
+// Runs attune and attune-run as processes on a test package: output, files and
+// exit codes.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/testing/TestPackage.h"
+#include "runtime/tools/TensorFiles.h"
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+
+using namespace attune::testing;
+using namespace attune::tools;
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+};
+
+/// Runs a command line of our own making through the shell; both streams.
+Outcome shell(const std::string &line) {
+  Outcome result;
+  FILE *pipe = ::popen((line + " 2>&1").c_str(), "r");
+  char buffer[4096];
+  while (size_t count = fread(buffer, 1, sizeof buffer, pipe))
+    result.out.append(buffer, count);
+  int status = ::pclose(pipe);
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+const std::string kRun = std::string(ATTUNE_BIN) + "/attune-run ";
+const std::string kAttune = std::string(ATTUNE_BIN) + "/attune ";
+
+class ProgramTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    writePackage(model);
+    Tensor x;
+    x.dims = {2, 4};
+    x.data.resize(32);
+    for (int i = 0; i < 8; ++i) {
+      float value = float(i);
+      std::memcpy(x.data.data() + 4 * i, &value, 4);
+    }
+    ASSERT_FALSE(writeTensors(folder.file("x.npy"), {{"", x}}));
+    ASSERT_FALSE(writeTensors(folder.file("all.npz"), {{"x", x}}));
+  }
+
+  TempFolder folder;
+  std::string model = folder.file("model.attune");
+};
+
+TEST_F(ProgramTest, RunWritesOutputs) {
+  for (const std::string &input :
+       {"x=" + folder.file("x.npy"), folder.file("all.npz"),
+        "x=" + folder.file("all.npz")}) {
+    Outcome run = shell(kAttune + "run " + model + " --input " + input +
+                        " --threads 2 --output-dir " + folder.file("a/out"));
+    EXPECT_EQ(run.code, 0) << run.out;
+    EXPECT_THAT(run.out, HasSubstr("y: f32 [2] -> "));
+    NamedTensors y;
+    ASSERT_EQ(readTensors(folder.file("a/out/y.npy"), y).message(), "");
+    float values[2];
+    ASSERT_EQ(y[""].data.size(), sizeof values);
+    std::memcpy(values, y[""].data.data(), sizeof values);
+    EXPECT_EQ(values[0], 0 + 1 + 2 + 3 + 10);
+    EXPECT_EQ(values[1], 4 + 5 + 6 + 7 + 10);
+    std::filesystem::remove_all(folder.file("a"));
+  }
+  Outcome run = shell(kRun + "run " + model + " --fill random --shape batch=3" +
+                      " --json --output " + folder.file("o.safetensors"));
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_EQ(json::parse(run.out)["outputs"][1]["dims"], json({3, 4}));
+  NamedTensors all;
+  ASSERT_EQ(readTensors(folder.file("o.safetensors"), all).message(), "");
+  EXPECT_EQ(all.size(), 3u);
+}
+
+TEST_F(ProgramTest, RunErrors) {
+  auto error = [&](const std::string &arguments, int code) {
+    Outcome run = shell(kRun + "run " + arguments);
+    EXPECT_EQ(run.code, code) << run.out;
+    return run.out;
+  };
+  EXPECT_EQ(error(model, 1), "attune: error: input \"x\" is not given; use "
+                             "--input x=FILE.npy\n");
+  EXPECT_EQ(error(model + " --input z=" + folder.file("x.npy"), 1),
+            "attune: error: --input z=" + folder.file("x.npy") +
+                ": the model has no input \"z\"; it has \"x\"\n");
+  EXPECT_EQ(error(model + " --input " + folder.file("x.npy"), 1),
+            "attune: error: --input " + folder.file("x.npy") +
+                ": an .npy has no name; use --input NAME=" +
+                folder.file("x.npy") + "\n");
+  EXPECT_EQ(error(model + " --fill zeros", 1),
+            "attune: error: the size of \"batch\" is not given; use --shape "
+            "batch=N\n");
+  EXPECT_EQ(error(model + " --fill zeros --shape batch=2,seq=3", 1),
+            "attune: error: --shape: the model has no dim \"seq\"; it has "
+            "batch\n");
+  EXPECT_EQ(error(model + " --fill zeros --shape batch=two", 1),
+            "attune: error: --shape: expected name=size, found "
+            "\"batch=two\"\n");
+  EXPECT_EQ(error(model + " --fill zeros --shape batch=99", 1),
+            "attune: error: dims: \"batch\" is 99, expected 1 to 64\n");
+  EXPECT_THAT(error(folder.file("none.attune"), 1),
+              HasSubstr("cannot open: No such file or directory\n"));
+  EXPECT_THAT(error("", 2), HasSubstr("PACKAGE is required"));
+  EXPECT_THAT(error(model + " --fill nothing", 2), HasSubstr("nothing"));
+}
+
+TEST_F(ProgramTest, Describe) {
+  Outcome text = shell(kAttune + "describe " + model);
+  EXPECT_EQ(text.code, 0);
+  EXPECT_THAT(text.out, HasSubstr("  x: f32 [batch, 4]\n"));
+  EXPECT_THAT(text.out, HasSubstr("give --shape"));
+  Outcome facts = shell(kAttune + "describe " + model +
+                        " --json --shape batch=16 --threads 2");
+  ASSERT_EQ(facts.code, 0) << facts.out;
+  json parsed = json::parse(facts.out);
+  EXPECT_EQ(parsed["peak_bytes"], 512 + 336 + 16);
+  EXPECT_EQ(parsed["weights_bytes"], 16);
+  EXPECT_EQ(parsed["inputs"][0]["dims"], json({"batch", 4}));
+  EXPECT_EQ(parsed["dims"][0]["max"], 64);
+  EXPECT_EQ(parsed["code_versions"][0]["name"], "x86-64");
+  // Describing needs no processor that could run it.
+  PackageOptions options;
+  options.code = {{"x86-64-v9", ~uint64_t(0), 1}};
+  writePackage(model, options);
+  facts = shell(kAttune + "describe " + model + " --json");
+  EXPECT_EQ(facts.code, 0);
+  EXPECT_EQ(json::parse(facts.out)["code_version"], "");
+  EXPECT_EQ(json::parse(facts.out)["code_versions"][0]["supported"], false);
+}
+
+TEST_F(ProgramTest, Bench) {
+  Outcome facts = shell(kAttune + "bench " + model +
+                        " --shape batch=8 --json --profile --threads 1 "
+                        "--seconds 0.05");
+  ASSERT_EQ(facts.code, 0) << facts.out;
+  json parsed = json::parse(facts.out);
+  for (const char *key :
+       {"median_ms", "min_ms", "gflop", "share_of_peak", "isa", "threads"})
+    EXPECT_TRUE(parsed.contains(key)) << key;
+  EXPECT_GT(parsed["median_ms"], 0);
+  EXPECT_GT(parsed["share_of_peak"], 0);
+  EXPECT_EQ(parsed["threads"], 1);
+  EXPECT_EQ(parsed["isa"], "sse");
+  EXPECT_EQ(parsed["launches"][0]["name"], "/add");
+  Outcome text = shell(kAttune + "bench " + model +
+                       " --shape batch=8 --seconds 0.05 --profile");
+  EXPECT_EQ(text.code, 0) << text.out;
+  EXPECT_THAT(text.out, HasSubstr("/sum (row)"));
+}
+
+TEST_F(ProgramTest, AnExecutableModel) {
+  PackageOptions options;
+  options.program = std::string(ATTUNE_BIN) + "/attune-run";
+  std::string program = folder.file("model");
+  writePackage(program, options);
+  Outcome run = shell(program + " --input x=" + folder.file("x.npy") +
+                      " --output-dir " + folder.file("out"));
+  EXPECT_EQ(run.code, 0) << run.out;
+  EXPECT_TRUE(std::filesystem::exists(folder.file("out/y.npy")));
+  EXPECT_THAT(shell(program + " describe").out, HasSubstr("x: f32 [batch, 4]"));
+  EXPECT_THAT(shell(kAttune + "describe " + program).out,
+              HasSubstr("x: f32 [batch, 4]"));
+  Outcome bench = shell(program + " bench --shape batch=1 --seconds 0.01");
+  EXPECT_EQ(bench.code, 0) << bench.out;
+}
+
+TEST_F(ProgramTest, NeedsNoLibraryButTheSystems) {
+  Outcome list = shell("ldd " + std::string(ATTUNE_BIN) + "/attune-run");
+  ASSERT_EQ(list.code, 0);
+  std::string rest = list.out;
+  for (size_t at = 0; at < rest.size();) {
+    size_t end = rest.find('\n', at);
+    std::string line = rest.substr(at, end - at);
+    at = end == rest.npos ? rest.size() : end + 1;
+    bool known = false;
+    for (const char *name :
+         {"linux-vdso", "ld-linux", "libc.so", "libm.so", "libstdc++.so",
+          "libgcc_s.so", "libpthread.so", "libdl.so"})
+      known |= line.find(name) != line.npos;
+    EXPECT_TRUE(known) << line;
+  }
+}
+
+TEST(FrontDoor, HelpAndUsage) {
+  EXPECT_EQ(shell(kAttune + "--help").code, 0);
+  EXPECT_THAT(shell(kAttune + "--help").out, HasSubstr("attune compile"));
+  EXPECT_EQ(shell(kAttune).code, 2);
+  Outcome wrong = shell(kAttune + "frobnicate");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.out, HasSubstr("no command \"frobnicate\""));
+  EXPECT_EQ(shell(kAttune + "--version").code, 0);
+  for (const char *command : {"run", "bench", "describe"})
+    EXPECT_EQ(shell(kAttune + command + " --help").code, 0) << command;
+}
+
+} // namespace

@@ -1,0 +1,51 @@
+//===- Tensor.cpp - a tensor that owns its bytes --------------------------===//
+//
+// See Tensor.h.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tools/Tensor.h"
+#include <algorithm>
+#include <cstring>
+
+namespace attune::tools {
+
+attune_tensor Tensor::view() {
+  attune_tensor result = {};
+  result.dtype = dtype;
+  result.rank = uint32_t(dims.size());
+  std::copy(dims.begin(), dims.end(), result.dims);
+  result.data = data.data();
+  result.bytes = data.size();
+  return result;
+}
+
+Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
+                  uint64_t &bytes) {
+  if (dims.size() > ATTUNE_MAX_RANK)
+    return {ATTUNE_SHAPE_MISMATCH, cat("rank ", dims.size(), ", at most ",
+                                       ATTUNE_MAX_RANK, " is supported")};
+  uint64_t total = attune_dtype_bytes(dtype);
+  bool overflow = false, empty = false;
+  for (int64_t dim : dims) {
+    if (dim < 0)
+      return {ATTUNE_SHAPE_MISMATCH, cat("dim ", dim, " is negative")};
+    empty |= dim == 0;
+    overflow |= __builtin_mul_overflow(total, uint64_t(dim), &total);
+  }
+  if (overflow && !empty)
+    return {ATTUNE_SHAPE_MISMATCH, "the size overflows 64 bits"};
+  bytes = empty ? 0 : total;
+  return {};
+}
+
+Tensor copyOf(const attune_tensor &view) {
+  Tensor result;
+  result.dtype = view.dtype;
+  result.dims.assign(view.dims, view.dims + view.rank);
+  result.data.resize(view.bytes);
+  if (view.bytes)
+    std::memcpy(result.data.data(), view.data, view.bytes);
+  return result;
+}
+
+} // namespace attune::tools

@@ -1,0 +1,40 @@
+//===- Tensor.h - a tensor that owns its bytes ----------------------------===//
+//
+// What files are read into and written from.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "attune/attune.h"
+#include "runtime/core/Error.h"
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace attune::tools {
+
+using core::cat;
+using core::Error;
+
+struct Tensor {
+  attune_dtype dtype = ATTUNE_F32;
+  std::vector<int64_t> dims;
+  std::vector<std::byte> data; ///< Row-major, little endian.
+
+  /// A view for the C API; the tensor must outlive it.
+  attune_tensor view();
+};
+
+using NamedTensors = std::map<std::string, Tensor>;
+
+/// The product of dims times the element size; an error when it overflows, a
+/// dim is negative, or there are more than ATTUNE_MAX_RANK.
+Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
+                  uint64_t &bytes);
+
+/// A tensor over somebody else's memory, copied.
+Tensor copyOf(const attune_tensor &view);
+
+} // namespace attune::tools

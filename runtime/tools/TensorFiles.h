@@ -1,0 +1,32 @@
+//===- TensorFiles.h - .npy, .npz and .safetensors ------------------------===//
+//
+// Enters: a file that nobody vouches for. Leaves: tensors, or one error that
+// names the file, what was found and what was expected. Sizes are checked
+// against the file before memory is taken.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/tools/Tensor.h"
+
+namespace attune::tools {
+
+/// NumPy's format, versions 1 to 3: little endian, C order, numbers and bool.
+Error parseNpy(std::span<const std::byte> bytes, Tensor &out);
+/// bfloat16, which NumPy lacks, is written as float32.
+std::vector<std::byte> formatNpy(const Tensor &tensor);
+
+/// A zip of .npy files as np.savez writes it; compressed members are refused.
+Error parseNpz(std::span<const std::byte> bytes, NamedTensors &out);
+std::vector<std::byte> formatNpz(const NamedTensors &tensors);
+
+/// https://github.com/huggingface/safetensors: header of at most 100 MB, no
+/// overlaps, no holes.
+Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out);
+std::vector<std::byte> formatSafetensors(const NamedTensors &tensors);
+
+/// All tensors of a file, by its extension; an .npy has the name "".
+Error readTensors(const std::string &path, NamedTensors &out);
+/// Writes .npz or .safetensors, or .npy where there is one tensor.
+Error writeTensors(const std::string &path, const NamedTensors &tensors);
+
+} // namespace attune::tools

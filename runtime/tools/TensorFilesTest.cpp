@@ -1,0 +1,269 @@
+//===- TensorFilesTest.cpp - tensor files, sound and not ------------------===//
+//
+// Round trips, bytes that NumPy wrote, one case per way to be malformed, and
+// random damage under sanitizers.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/tools/TensorFiles.h"
+#include <cstring>
+#include <gmock/gmock.h>
+#include <random>
+
+using namespace attune::tools;
+using ::testing::HasSubstr;
+
+namespace {
+
+Tensor makeTensor(attune_dtype dtype, std::vector<int64_t> dims) {
+  Tensor tensor;
+  tensor.dtype = dtype;
+  tensor.dims = std::move(dims);
+  uint64_t bytes = 0;
+  EXPECT_FALSE(tensorBytes(dtype, tensor.dims, bytes));
+  tensor.data.resize(bytes);
+  for (size_t i = 0; i < bytes; ++i)
+    tensor.data[i] = std::byte(i * 7 + 1);
+  return tensor;
+}
+
+void expectEqual(const Tensor &a, const Tensor &b) {
+  EXPECT_EQ(a.dtype, b.dtype);
+  EXPECT_EQ(a.dims, b.dims);
+  EXPECT_EQ(a.data, b.data);
+}
+
+std::span<const std::byte> bytesOf(const std::string &text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+/// An .npy with this header literal and that much data.
+std::string npy(const std::string &header, size_t dataBytes, char major = 1) {
+  std::string text = std::string("\x93NUMPY") + major + '\0';
+  text += char(header.size() & 255);
+  text += char(header.size() >> 8);
+  if (major > 1)
+    text += std::string(2, '\0');
+  return text + header + std::string(dataBytes, '\1');
+}
+
+std::string npyError(const std::string &text) {
+  Tensor tensor;
+  return parseNpy(bytesOf(text), tensor).message();
+}
+
+const NamedTensors kSome = {{"a/b", makeTensor(ATTUNE_F32, {2, 3})},
+                            {"empty", makeTensor(ATTUNE_I64, {0, 5})},
+                            {"scalar", makeTensor(ATTUNE_BOOL, {})},
+                            {"v", makeTensor(ATTUNE_U16, {7})}};
+
+TEST(Npy, RoundTripOfEveryDtype) {
+  for (int dtype = ATTUNE_F32; dtype <= ATTUNE_BOOL; ++dtype)
+    for (const auto &dims : std::vector<std::vector<int64_t>>{
+             {}, {0}, {5}, {2, 3}, {1, 2, 3, 4}}) {
+      Tensor tensor = makeTensor(attune_dtype(dtype), dims), back;
+      std::vector<std::byte> bytes = formatNpy(tensor);
+      ASSERT_EQ(parseNpy(bytes, back).message(), "");
+      if (dtype == ATTUNE_BF16) {
+        EXPECT_EQ(back.dtype, ATTUNE_F32);
+        continue;
+      }
+      expectEqual(tensor, back);
+      EXPECT_EQ((bytes.size() - tensor.data.size()) % 64, 0u);
+    }
+}
+
+TEST(Npy, Bfloat16BecomesFloat32) {
+  Tensor tensor = makeTensor(ATTUNE_BF16, {1}), back;
+  tensor.data = {std::byte(0xc0), std::byte(0x3f)}; // 1.5
+  ASSERT_FALSE(parseNpy(formatNpy(tensor), back));
+  float value = 0;
+  std::memcpy(&value, back.data.data(), 4);
+  EXPECT_EQ(value, 1.5f);
+}
+
+TEST(Npy, WhatNumpyWrites) {
+  Tensor tensor;
+  EXPECT_EQ(npyError(npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                         "(3,), }          \n",
+                         12)),
+            "");
+  EXPECT_EQ(npyError(npy("{'descr': '<i8', 'fortran_order': False, 'shape': "
+                         "(), }\n",
+                         8, 2)),
+            "");
+  // One axis has no order to speak of.
+  EXPECT_EQ(npyError(npy("{'descr': '|u1', 'fortran_order': True, 'shape': "
+                         "(3,), }\n",
+                         3)),
+            "");
+}
+
+TEST(Npy, Malformed) {
+  const std::string prefix = "not a usable .npy: ";
+  EXPECT_EQ(npyError(""), prefix + "it does not start with the magic of one");
+  EXPECT_EQ(npyError("PK\3\4          "),
+            prefix + "it does not start with the magic of one");
+  EXPECT_EQ(npyError(npy("{}", 0, 9)),
+            prefix + "format version 9, 1 to 3 are known");
+  std::string cut = npy(std::string(200, ' '), 0);
+  cut.resize(100);
+  EXPECT_EQ(npyError(cut), prefix + "the header of 200 bytes does not end "
+                                    "within the 100 of the file");
+  EXPECT_EQ(npyError(npy("{'descr': '>f4', 'fortran_order': False, 'shape': "
+                         "(3,)}",
+                         12)),
+            prefix + "dtype '>f4'; little-endian numbers and bool are "
+                     "supported");
+  EXPECT_EQ(npyError(npy("{'descr': '|O', 'fortran_order': False, 'shape': "
+                         "(3,)}",
+                         12)),
+            prefix + "dtype '|O'; little-endian numbers and bool are "
+                     "supported");
+  EXPECT_EQ(npyError(npy("{'descr': '<f4', 'fortran_order': True, 'shape': "
+                         "(3, 2)}",
+                         24)),
+            prefix + "the array is in Fortran order; save "
+                     "np.ascontiguousarray(x)");
+  EXPECT_EQ(npyError(npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                         "(3, 2)}",
+                         20)),
+            prefix + "its shape needs 24 bytes of data, the file has 20");
+  EXPECT_EQ(npyError(npy("{'descr': '<f4', 'fortran_order': False, 'shape': "
+                         "(4294967296, 4294967296)}",
+                         20)),
+            prefix + "the size overflows 64 bits");
+  EXPECT_EQ(npyError(npy("{'descr': '<f4', 'shape': (3,)}", 12)),
+            prefix + "the header lacks descr, fortran_order or shape");
+  for (const char *header :
+       {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,)}",
+        "{'descr': '<f4', 'fortran_order': 0, 'shape': (3,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': "
+        "(99999999999999999999,)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': "
+        "(1,1,1,1,1,1,1,1,1,1,1)}",
+        "{'descr': '<f4', 'descr': '<f4', 'shape': (3,)}",
+        "{'descr': __import__('os')}"})
+    EXPECT_EQ(npyError(npy(header, 12)),
+              prefix + "the header does not hold descr, fortran_order and "
+                       "shape of a plain array of rank at most 8")
+        << header;
+}
+
+TEST(Npz, RoundTrip) {
+  NamedTensors back;
+  ASSERT_EQ(parseNpz(formatNpz(kSome), back).message(), "");
+  ASSERT_EQ(back.size(), kSome.size());
+  for (const auto &[name, tensor] : kSome)
+    expectEqual(tensor, back.at(name));
+  EXPECT_EQ(formatNpz(kSome), formatNpz(kSome));
+}
+
+TEST(Npz, Damage) {
+  std::vector<std::byte> bytes = formatNpz(kSome);
+  NamedTensors out;
+  EXPECT_THAT(parseNpz({}, out).message(), HasSubstr("no zip directory"));
+  // A bit of data: the CRC.
+  std::vector<std::byte> flipped = bytes;
+  flipped[150] ^= std::byte(1);
+  EXPECT_THAT(parseNpz(flipped, out).message(), HasSubstr("has CRC"));
+  // Method 8 in the directory.
+  std::vector<std::byte> compressed = bytes;
+  std::string text(reinterpret_cast<char *>(bytes.data()), bytes.size());
+  size_t central = text.find("PK\1\2");
+  compressed[central + 10] = std::byte(8);
+  EXPECT_THAT(parseNpz(compressed, out).message(),
+              HasSubstr("is compressed; save it with np.savez"));
+}
+
+TEST(Safetensors, RoundTrip) {
+  NamedTensors tensors = kSome, back;
+  tensors["b"] = makeTensor(ATTUNE_BF16, {4});
+  ASSERT_EQ(parseSafetensors(formatSafetensors(tensors), back).message(), "");
+  ASSERT_EQ(back.size(), tensors.size());
+  for (const auto &[name, tensor] : tensors)
+    expectEqual(tensor, back.at(name));
+}
+
+std::string safetensorsError(const std::string &header, size_t dataBytes) {
+  uint64_t length = header.size();
+  std::string text(reinterpret_cast<const char *>(&length), 8);
+  text += header + std::string(dataBytes, '\1');
+  NamedTensors out;
+  return parseSafetensors(bytesOf(text), out).message();
+}
+
+TEST(Safetensors, Malformed) {
+  const std::string prefix = "not a usable .safetensors: ";
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"F32","shape":[2],)"
+                             R"("data_offsets":[0,8]},"__metadata__":{}})",
+                             8),
+            "");
+  EXPECT_EQ(safetensorsError("[1]", 0),
+            prefix + "the header is no JSON object");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"F8","shape":[2],)"
+                             R"("data_offsets":[0,8]}})",
+                             8),
+            "tensor \"a\": " + prefix + "dtype F8 is not supported");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"F32","shape":[-2],)"
+                             R"("data_offsets":[0,8]}})",
+                             8),
+            "tensor \"a\": " + prefix + "shape is no list of at most 8 sizes");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"F32","shape":[2],)"
+                             R"("data_offsets":[0,80]}})",
+                             8),
+            "tensor \"a\": " + prefix +
+                "data_offsets do not lie in the 8 bytes of data");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"F32","shape":[3],)"
+                             R"("data_offsets":[0,8]}})",
+                             8),
+            "tensor \"a\": " + prefix +
+                "its shape needs 12 bytes, data_offsets span 8");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"U8","shape":[2],)"
+                             R"("data_offsets":[0,2]},"b":{"dtype":"U8",)"
+                             R"("shape":[2],"data_offsets":[1,3]}})",
+                             3),
+            prefix + "data from byte 1 to 2 belongs to two tensors");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"U8","shape":[2],)"
+                             R"("data_offsets":[1,3]}})",
+                             3),
+            prefix + "data from byte 0 to 1 belongs to no tensor");
+  EXPECT_EQ(safetensorsError(R"({"a":{"dtype":"U8","shape":[2],)"
+                             R"("data_offsets":[0,2]}})",
+                             3),
+            prefix + "tensors end at byte 2, the data at 3");
+  NamedTensors out;
+  EXPECT_EQ(parseSafetensors(bytesOf("\xff\xff\xff\xff\xff\xff\xff\x7f"), out)
+                .message(),
+            prefix + "a header of 9223372036854775807 bytes in a file of 8");
+}
+
+TEST(TensorFiles, RandomDamageIsHarmless) {
+  const std::vector<std::byte> sound[] = {
+      formatNpy(kSome.at("a/b")), formatNpz(kSome), formatSafetensors(kSome)};
+  for (uint32_t seed = 0; seed < 3000; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<std::byte> bytes = sound[seed % 3];
+    for (uint32_t i = 0; i <= random() % 4; ++i)
+      bytes[random() % bytes.size()] = std::byte(random());
+    if (random() % 4 == 0)
+      bytes.resize(random() % bytes.size());
+    NamedTensors many;
+    Tensor one;
+    (void)parseNpy(bytes, one).status();
+    (void)parseNpz(bytes, many).status();
+    many.clear();
+    (void)parseSafetensors(bytes, many).status();
+  }
+}
+
+TEST(TensorFiles, UnknownExtension) {
+  NamedTensors out;
+  EXPECT_EQ(writeTensors("x.bin", kSome).message(),
+            "x.bin: expected the extension .npy, .npz or .safetensors");
+  EXPECT_EQ(writeTensors("x.npy", kSome).message(),
+            "x.npy: an .npy holds one tensor, there are 4; use .npz or "
+            ".safetensors");
+}
+
+} // namespace
