@@ -9,6 +9,7 @@ import pathlib
 import tempfile
 import unittest
 
+import check_stages
 import rules
 import tree
 
@@ -150,6 +151,18 @@ class Planted(unittest.TestCase):
     def test_option_global_outside_tools(self):
         text = '// x\nstatic llvm::cl::opt<bool> fast("fast");\n'
         self.expect({"compiler/detect/DetectGELU.cpp": text}, "cl::opt outside")
+
+    def test_stage_table(self):
+        readme = "text\n| stage | in | out |\n|---|---|---|\n| nn | a | b |\n\n| other |\n"
+
+        def check(printed, readme=readme, has_folder=True):
+            return list(check_stages.complaints(printed, readme, lambda name: has_folder))
+
+        self.assertEqual(check("nn | a | b\n"), [])
+        self.assertEqual(len(check("nn | a | c\n")), 1)
+        self.assertEqual(len(check("nn | a | b\ncleanup | b | c\n")), 1)
+        self.assertEqual(len(check("nn | a | b\n", has_folder=False)), 1)
+        self.assertIn("the compiler names no stage", check(""))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pathlib
 import re
 
 # Folders that are not source: build trees, environments, caches.
-SKIPPED = re.compile(r"^(build.*|\..+|__pycache__|node_modules|Output)$")
+SKIPPED = re.compile(r"^(build(-.*)?|\..+|__pycache__|Output)$")
 
 CPP = {".h", ".cpp", ".c", ".cc", ".hpp", ".inc", ".def"}
 CODE = CPP | {".td", ".py", ".cmake", ".sh"}
@@ -76,10 +76,11 @@ class Tree:
 
     def _read(self, folder):
         for entry in folder.iterdir():
-            if entry.is_symlink() or SKIPPED.match(entry.name):
+            if entry.is_symlink() or entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                yield from self._read(entry)
+                if not SKIPPED.match(entry.name):
+                    yield from self._read(entry)
                 continue
             data = entry.read_bytes()
             if b"\0" in data[:4096]:
