@@ -11,6 +11,7 @@
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
+#include "frontends/onnx/ONNX.h"
 #include "mlir/Transforms/Passes.h"
 
 void attune::registerAllDialects(mlir::DialectRegistry &registry) {
@@ -20,6 +21,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
                   mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
                   mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
   // attune's own, in pipeline order: one line each.
+  registry.insert<attune::onnx::ONNXDialect>();
   registry.insert<attune::nn::NNDialect>();
   attune::nn::registerEvaluators(registry);
   attune::fusion::registerCostModels(registry);

@@ -1,0 +1,20 @@
+// Constant tensors of the file as Imported values.
+#ifndef ATTUNE_FRONTENDS_ONNX_CONSTANTS_H
+#define ATTUNE_FRONTENDS_ONNX_CONSTANTS_H
+
+#include "frontends/onnx/Ops.h"
+
+namespace attune::onnx {
+
+/// Whether tensors of the nn dialect can have this element type.
+bool isNNElement(mlir::Type type);
+
+/// A tensor over mapped bytes, whose element type passes isNNElement. Integers
+/// and booleans up to maxFolded elements and other tensors up to 16 become
+/// known elements; larger ones become weights that are read in place.
+Imported importConstant(Ops &ops, mlir::DenseResourceElementsAttr value,
+                        llvm::StringRef name);
+
+} // namespace attune::onnx
+
+#endif // ATTUNE_FRONTENDS_ONNX_CONSTANTS_H
