@@ -9,6 +9,7 @@
 #include "compiler/target/cpu/LowerKernels.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/MathLowering.h"
+#include "compiler/target/cpu/SweepLowering.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -29,6 +30,13 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
       return failure();
     return ContractionScratch(kernel, *parts).layout.total();
   }
+  case tile::Family::row:
+  case tile::Family::map: {
+    FailureOr<SweepPlan> plan = SweepPlan::make(kernel);
+    if (failed(plan))
+      return failure();
+    return plan->layout.total();
+  }
   default:
     break;
   }
@@ -40,6 +48,9 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, Emitter &emit) {
   switch (kernel.getFamily()) {
   case tile::Family::contraction:
     return lowerContraction(kernel, emit);
+  case tile::Family::row:
+  case tile::Family::map:
+    return lowerSweeps(kernel, emit);
   default:
     break;
   }
