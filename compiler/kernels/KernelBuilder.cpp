@@ -85,10 +85,11 @@ Value KernelBuilder::addInputMemref(Value root, Type element,
 // The axes along which an operand moves, and its memref dims there.
 static SmallVector<unsigned> movingAxes(ArrayRef<DimAttr> extents,
                                         ArrayRef<DimAttr> strides, Dims &dims,
-                                        Dims &kept) {
+                                        Dims &kept,
+                                        ArrayRef<unsigned> keep = {}) {
   SmallVector<unsigned> axes;
   for (unsigned axis = 0; axis < extents.size(); ++axis) {
-    if (strides[axis].getConstant() == 0)
+    if (strides[axis].getConstant() == 0 && !llvm::is_contained(keep, axis))
       continue;
     axes.push_back(axis);
     dims.push_back(extents[axis]);
@@ -108,23 +109,22 @@ Operand KernelBuilder::addInput(const Leaf &leaf, ArrayRef<DimAttr> extents,
 }
 
 Value KernelBuilder::addPanels(Value packed, int64_t depth, int64_t columns) {
-  View panels = View::rowMajor(packed);
+  View view = View::rowMajor(packed);
   Type element = cast<RankedTensorType>(packed.getType()).getElementType();
   spec.inputs.push_back(packed);
-  spec.inputLayouts.push_back(panels.getLayout());
+  spec.inputLayouts.push_back(view.getLayout());
   Dims dims{constant(depth), constant(columns)};
   Value memref = addMemref(element, dims, {constant(columns), constant(1)});
-  kernel.setPanels(
-      arguments.size() - 1,
-      tile::PanelsAttr::get(context(), /*axis=*/1, machine.panelWidth));
+  panels.push_back(cast<BlockArgument>(memref).getArgNumber());
   return memref;
 }
 
 Operand KernelBuilder::addResult(const Sink &sink, ArrayRef<DimAttr> extents,
-                                 ArrayRef<DimAttr> strides) {
+                                 ArrayRef<DimAttr> strides,
+                                 ArrayRef<unsigned> keep) {
   assert(sink.result == spec.resultLayouts.size() && "results come in order");
   Dims dims, kept;
-  Operand operand{{}, movingAxes(extents, strides, dims, kept)};
+  Operand operand{{}, movingAxes(extents, strides, dims, kept, keep)};
   Type element = cast<RankedTensorType>(sink.value.getType()).getElementType();
   spec.resultLayouts.push_back(nn::LayoutAttr::get(
       context(), sink.view.offset, nn::ShapeAttr::get(context(), kept)));
@@ -183,7 +183,17 @@ tile::ParallelOp KernelBuilder::addGrid(ArrayRef<GridAxis> axes) {
   return grid;
 }
 
+void KernelBuilder::setOrder(StringRef order) {
+  NamedAttrList schedule(kernel.getScheduleAttr());
+  schedule.set(tile::kOrder, builder.getStringAttr(order));
+  kernel.setScheduleAttr(schedule.getDictionary(context()));
+}
+
 KernelSpec KernelBuilder::finish() {
+  // Attributes are for all arguments, so they wait for the last.
+  for (unsigned argument : panels)
+    kernel.setPanels(argument, tile::PanelsAttr::get(context(), /*axis=*/1,
+                                                     machine.panelWidth));
   for (tile::KernelOp::Slot slot : kernel.getValueSlots()) {
     const Argument &argument = arguments[slot.argument];
     spec.integers.push_back(

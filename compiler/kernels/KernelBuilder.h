@@ -75,10 +75,12 @@ public:
   /// A weight in panels [ceil(columns / width)][depth][width]; `packed` is the
   /// panels' tensor. The memref is [depth, columns].
   mlir::Value addPanels(mlir::Value packed, int64_t depth, int64_t columns);
-  /// A memref argument that writes `sink`. Results are added in order. Every
-  /// axis with an extent other than 1 must move.
+  /// A memref argument that writes `sink`. Results are added in order. Axes of
+  /// extent 1 are no dims of the memref, except those of `keep`, which the
+  /// blocks that are stored have as well.
   Operand addResult(const Sink &sink, llvm::ArrayRef<nn::DimAttr> extents,
-                    llvm::ArrayRef<nn::DimAttr> strides);
+                    llvm::ArrayRef<nn::DimAttr> strides,
+                    llvm::ArrayRef<unsigned> keep = {});
   /// Result `result` may take over the memory of an input: they have one view,
   /// and each element is read before it is written and never after.
   void setInPlace(unsigned result, const Operand &input);
@@ -94,6 +96,8 @@ public:
   tile::ParallelOp addGrid(llvm::ArrayRef<GridAxis> axes);
   /// Work items that one task should take at least; 1 unless said.
   void setGrain(nn::DimAttr items) { spec.grain = items; }
+  /// The schedule's `order`: "rows" or "columns".
+  void setOrder(llvm::StringRef order);
 
   // ---- blocks ----
 
@@ -128,6 +132,7 @@ private:
     nn::DimAttr scalar;
   };
   llvm::SmallVector<Argument> arguments;
+  llvm::SmallVector<unsigned> panels; ///< arguments stored in panels
   llvm::DenseMap<mlir::Attribute, mlir::Value> extents;
   llvm::DenseMap<int64_t, mlir::Value> indices;
 };

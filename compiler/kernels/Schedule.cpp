@@ -1,0 +1,89 @@
+// The choice of blocks. Measured on Zen 3 (AVX2) and Cascade Lake (AVX-512);
+// what decided stands beside each figure.
+#include "compiler/kernels/Schedule.h"
+
+#include "llvm/Support/MathExtras.h"
+
+namespace attune::kernels {
+
+using nn::DimAttr;
+
+// Columns of a block: three panels. Wider blocks of B leave L1 (-1 to -4
+// points).
+static constexpr int64_t kColumnPanels = 3;
+// A k block of 768 keeps a row tile of A in L1 and a block of B (147 KB) in L2;
+// 384 costs 1.3 points, 3072 costs 3.4.
+static constexpr int64_t kDepth = 768;
+// Rows of a block: a multiple of every machine's row tile (2, 6, 8), enough to
+// read a block of B from L2 dozens of times.
+static constexpr int64_t kRows = 192;
+// A task should be this much work or traffic, tens of microseconds.
+static constexpr int64_t kTaskFlops = 4 << 20;
+static constexpr int64_t kTaskBytes = 256 << 10;
+
+// The smallest block of at most `most`, in multiples of `unit`, with which
+// `extent` falls into as few blocks as with `most`: 3072 by 768, 1000 by 500.
+static int64_t balanced(std::optional<int64_t> extent, int64_t most,
+                        int64_t unit) {
+  if (!extent)
+    return most;
+  int64_t count = std::max<int64_t>(1, llvm::divideCeil(*extent, most));
+  int64_t even = llvm::divideCeil(std::max<int64_t>(*extent, 1), count);
+  return std::min<int64_t>(most, llvm::alignTo(even, unit));
+}
+
+static int64_t chooseColumns(const MachineModel &machine,
+                             std::optional<int64_t> columns) {
+  int64_t width = machine.panelWidth;
+  int64_t most = kColumnPanels * width;
+  // One block of four panels beats a block of three and one of one.
+  if (columns && *columns <= (kColumnPanels + 1) * width)
+    return std::max<int64_t>(width, llvm::alignTo(*columns, width));
+  return most;
+}
+
+ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
+                                          DimAttr rows, DimAttr columns,
+                                          DimAttr depth, bool packed) {
+  ContractionBlocks blocks;
+  std::optional<int64_t> height = rows.getConstant();
+  // Fewer rows than a register tile are a block of just those.
+  int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
+  blocks.rows = balanced(height, kRows, unit);
+  blocks.columns = chooseColumns(machine, columns.getConstant());
+  // A short k is one block of just that extent.
+  std::optional<int64_t> length = depth.getConstant();
+  blocks.depth = length && *length <= kDepth ? std::max<int64_t>(*length, 1)
+                                             : balanced(length, kDepth, 16);
+  blocks.rowsOutermost = packed;
+
+  int64_t k = length.value_or(kDepth);
+  int64_t flops = std::max<int64_t>(1, 2 * blocks.rows * blocks.columns * k);
+  int64_t bytes = std::max<int64_t>(1, blocks.columns * k * 4);
+  blocks.grain =
+      std::max<int64_t>(1, std::min(kTaskFlops / flops, kTaskBytes / bytes));
+  return blocks;
+}
+
+// Queries of a work item: a multiple of every machine's row tile.
+static constexpr int64_t kQueries = 48;
+// Keys of a block: K and V of a block (128 KB at a head size of 64) stay in L2,
+// the scores of a row tile in L1. 512 is equal within noise, 128 costs 1 point.
+static constexpr int64_t kMostKeys = 512, kFewestKeys = 64;
+
+AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
+                                      DimAttr queries, DimAttr keys,
+                                      int64_t headSize, int64_t valueSize) {
+  AttentionBlocks blocks;
+  std::optional<int64_t> height = queries.getConstant();
+  int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
+  blocks.queries = balanced(height, kQueries, unit);
+  int64_t fits =
+      machine.l2Bytes / 4 / (4 * std::max<int64_t>(1, headSize + valueSize));
+  int64_t most = std::clamp<int64_t>(llvm::alignDown(fits, machine.panelWidth),
+                                     kFewestKeys, kMostKeys);
+  blocks.keys = balanced(keys.getConstant(), most, machine.panelWidth);
+  return blocks;
+}
+
+} // namespace attune::kernels
