@@ -21,7 +21,7 @@ import onnx
 from onnx import numpy_helper
 
 KEEP_ELEMENTS = 32  # scalars, shapes and tiny tables stay as they are
-KEEP_BYTES = 4096  # buffers up to here stay, larger ones need thought
+KEEP_BYTES = 8192  # buffers up to here stay, larger ones need thought
 METADATA = "pkg.torch.onnx.name_scopes"  # a sample of what real files carry
 
 
