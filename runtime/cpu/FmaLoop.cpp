@@ -101,8 +101,9 @@ static float fmaLoop(Isa, int64_t) { return 0; }
 static void multiplyChain(int64_t) {}
 #endif
 
-/// Keeps results alive without a store in the loop.
-static volatile float sink;
+/// Keeps results alive without a store in the loop. One for each thread, since
+/// several run the loop at a time.
+static thread_local volatile float sink;
 
 static double flopsOf(Isa isa, int64_t count) {
   return 2.0 * kChains * isaLanes(isa) * double(count);
