@@ -10,8 +10,9 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-/// The panels that tiles may read past the last one: the widest tile.
-static constexpr int64_t kWidestTile = 4;
+/// No tile is larger, on any code version. The last one of a block may reach
+/// past its rows and panels, and keeps sums there that no one looks at.
+static constexpr int64_t kTallestTile = 8, kWidestTile = 4;
 
 /// The spans that index the two dimensions of a loaded block.
 static SmallVector<Value> spansOf(tile::LoadOp load) {
@@ -104,7 +105,8 @@ ContractionScratch::ContractionScratch(tile::KernelOp kernel,
     : layout(kernel) {
   int64_t panelCount = parts.blockPanels();
   if (parts.splitsDepth())
-    sums = layout.add(parts.blockRows() * panelCount * kPanelWidth);
+    sums = layout.add((parts.blockRows() + kTallestTile) * panelCount *
+                      kPanelWidth);
   Value source = parts.rhs.getSource();
   unsigned argument = cast<BlockArgument>(source).getArgNumber();
   if (kernel.getPanels(argument))

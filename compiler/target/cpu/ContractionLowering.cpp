@@ -74,32 +74,6 @@ private:
 
 } // namespace
 
-/// Pointer of an operand at the position of a work item; spans at their start,
-/// except `skip`, which is left at 0.
-static Value itemPointer(KernelFrame &frame, tile::LoadOp load, Value skip) {
-  Emitter &emit = frame.emit;
-  const Operand &operand = frame.operand(load.getSource());
-  Value offset = emit.integer(0);
-  for (auto [position, stride] :
-       llvm::zip(load.getPositions(), operand.strides)) {
-    if (position == skip)
-      continue;
-    Value index = isa<tile::SpanType>(position.getType())
-                      ? frame.span(position).start
-                      : frame.scalar(position);
-    offset = emit.add(offset, emit.mul(index, stride));
-  }
-  return emit.at(operand.pointer, offset, emit.getF32Type());
-}
-
-static Value strideAlong(KernelFrame &frame, tile::LoadOp load, Value span) {
-  for (auto [position, stride] :
-       llvm::zip(load.getPositions(), frame.operand(load.getSource()).strides))
-    if (position == span)
-      return stride;
-  llvm_unreachable("the span indexes the operand");
-}
-
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
@@ -338,12 +312,7 @@ Value ContractionEmitter::emitPackIfNew(Value item, Value packedFor) {
   uint64_t axes = 0;
   for (Value position : load.getPositions())
     axes |= frame.axesOf(position);
-  // Items that differ only in trailing axes which the operand does not depend
-  // on share its columns.
-  Value key = item;
-  unsigned count = frame.kernel.getParallel().getSteps().size();
-  for (unsigned axis = count; axis && !(axes >> (axis - 1)); --axis)
-    key = emit.div(key, frame.axisBlocks(axis - 1));
+  Value key = frame.groupOf(item, axes);
 
   Value columns = frame.span(parts.columns).count;
   // Tiles read whole groups of panels; those beyond the columns are zero.
@@ -355,13 +324,14 @@ Value ContractionEmitter::emitPackIfNew(Value item, Value packedFor) {
       same, TypeRange(), [&] { return Values(); },
       [&] {
         Value depthAll = emit.sub(depthTo, depthFrom);
-        Value source = itemPointer(frame, load, parts.loop.getSpan());
-        Value depthStride = strideAlong(frame, load, parts.loop.getSpan());
+        Value source = frame.pointerTo(load.getSource(), load.getPositions(),
+                                       parts.loop.getSpan());
+        Value depthStride = frame.strideAlong(load, parts.loop.getSpan());
         source = emit.at(source, emit.mul(depthFrom, depthStride),
                          emit.getF32Type());
         emitPack(emit,
                  {source, depthAll, columns, depthStride,
-                  strideAlong(frame, load, parts.columns)},
+                  frame.strideAlong(load, parts.columns)},
                  {rhs, panelStride, emit.add(panelCount, widest - 1)});
         return Values();
       });
@@ -373,10 +343,10 @@ void ContractionEmitter::locateOperands() {
   Value k = parts.loop.getSpan();
   depthFrom = frame.scalar(parts.loop.getFrom());
   depthTo = frame.scalar(parts.loop.getTo());
-  lhsRow = strideAlong(frame, left, parts.rows);
-  lhsDepth = strideAlong(frame, left, k);
-  lhs = emit.at(itemPointer(frame, left, k), emit.mul(depthFrom, lhsDepth),
-                emit.getF32Type());
+  lhsRow = frame.strideAlong(left, parts.rows);
+  lhsDepth = frame.strideAlong(left, k);
+  lhs = emit.at(frame.pointerTo(left.getSource(), left.getPositions(), k),
+                emit.mul(depthFrom, lhsDepth), emit.getF32Type());
   panelCount = emit.ceilDiv(frame.span(parts.columns).count, kPanelWidth);
   Value depthAll =
       frame.operand(right.getSource()).sizes[parts.depthDim(right)];

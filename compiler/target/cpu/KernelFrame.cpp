@@ -246,6 +246,34 @@ LogicalResult KernelFrame::translate(Operation &op) {
   return success();
 }
 
+Value KernelFrame::groupOf(Value item, uint64_t axes) {
+  for (unsigned axis = blocks.size(); axis && !(axes >> (axis - 1)); --axis)
+    item = emit.div(item, blocks[axis - 1]);
+  return item;
+}
+
+Value KernelFrame::pointerTo(Value memref, ValueRange positions,
+                             Value skip) const {
+  const Operand &source = operand(memref);
+  Value offset = emit.integer(0);
+  for (auto [position, stride] : llvm::zip(positions, source.strides)) {
+    if (position == skip)
+      continue;
+    Value index = isa<tile::SpanType>(position.getType()) ? span(position).start
+                                                          : scalar(position);
+    offset = emit.add(offset, emit.mul(index, stride));
+  }
+  return emit.at(source.pointer, offset, source.type.getElementType());
+}
+
+Value KernelFrame::strideAlong(tile::LoadOp load, Value span) const {
+  for (auto [position, stride] :
+       llvm::zip(load.getPositions(), operand(load.getSource()).strides))
+    if (position == span)
+      return stride;
+  llvm_unreachable("the span indexes the operand");
+}
+
 uint64_t KernelFrame::axesOf(Value original) const {
   tile::ParallelOp grid = kernel.getParallel();
   if (auto arg = dyn_cast<BlockArgument>(original)) {

@@ -67,6 +67,15 @@ public:
 
   /// How many blocks the given axis of the grid has.
   mlir::Value axisBlocks(unsigned axis) const { return blocks[axis]; }
+  /// Work items with equal numbers from here share what depends on `axes` only,
+  /// and follow each other. If those axes are not the leading ones, `item`
+  /// itself.
+  mlir::Value groupOf(mlir::Value item, uint64_t axes);
+  /// The address of an operand at positions; spans at their start, `skip` at 0.
+  mlir::Value pointerTo(mlir::Value memref, mlir::ValueRange positions,
+                        mlir::Value skip) const;
+  /// The stride of the operand of a load along one of its spans.
+  mlir::Value strideAlong(tile::LoadOp load, mlir::Value span) const;
   /// The grid axes that a scalar or span depends on, as bits.
   uint64_t axesOf(mlir::Value original) const;
 

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/MathLowering.h"
 #include "compiler/target/cpu/SweepLowering.h"
@@ -30,6 +31,12 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
       return failure();
     return ContractionScratch(kernel, *parts).layout.total();
   }
+  case tile::Family::attention: {
+    FailureOr<Attention> parts = Attention::match(kernel);
+    if (failed(parts))
+      return failure();
+    return AttentionScratch(kernel, *parts).layout.total();
+  }
   case tile::Family::row:
   case tile::Family::map: {
     FailureOr<SweepPlan> plan = SweepPlan::make(kernel);
@@ -37,25 +44,21 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
       return failure();
     return plan->layout.total();
   }
-  default:
-    break;
   }
-  return kernel.emitOpError("family ") << stringifyFamily(kernel.getFamily())
-                                       << " has no lowering on the CPU";
+  llvm_unreachable("every family has a lowering");
 }
 
 static LogicalResult lowerKernel(tile::KernelOp kernel, Emitter &emit) {
   switch (kernel.getFamily()) {
   case tile::Family::contraction:
     return lowerContraction(kernel, emit);
+  case tile::Family::attention:
+    return lowerAttention(kernel, emit);
   case tile::Family::row:
   case tile::Family::map:
     return lowerSweeps(kernel, emit);
-  default:
-    break;
   }
-  return kernel.emitOpError("family ") << stringifyFamily(kernel.getFamily())
-                                       << " has no lowering on the CPU";
+  llvm_unreachable("every family has a lowering");
 }
 
 namespace {

@@ -1,0 +1,547 @@
+//===- AttentionLowering.cpp - an attention kernel into loops -------------===//
+//
+// A work item is a block of queries of one head:
+//
+//   pack K^T and V of the kv head, unless the item before has left them packed
+//   queries into scratch; maximum = -inf, sum = 0, result = 0
+//   for each block of keys that some query may see    (K and V stay in L2)
+//     for each tile of rows
+//       scores = Q K^T          over the panels that the tile may see
+//       one row pass, in place: fragment, maximum, 2^(s - max), sum, alpha
+//       result = result * alpha + P V
+//   for each row: normalise, what follows the loop, store
+//
+// Where the band hides nothing, it costs nothing: columns that all rows of a
+// tile see take a loop without masks, columns that none sees are left out of
+// both dots.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cpu/AttentionLowering.h"
+#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/cpu/MathLowering.h"
+#include "compiler/target/cpu/MicroKernel.h"
+#include "compiler/target/cpu/Pack.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+
+namespace {
+
+/// Emits one kernel.
+class AttentionEmitter {
+public:
+  AttentionEmitter(KernelFrame &frame, const Attention &parts)
+      : frame(frame), emit(frame.emit), parts(parts),
+        scratch(frame.kernel, parts), evaluator(frame),
+        depth(llvm::alignTo(parts.depth(), kLanes)),
+        columns(llvm::alignTo(parts.columns(), kLanes)),
+        scoreStride(llvm::alignTo(parts.blockKeys(), 4 * kPanelWidth) +
+                    kLanes) {}
+
+  LogicalResult run();
+
+private:
+  using Values = Emitter::Values;
+  void locateScratch();
+  Value emitPackIfNew(Value item, Value packedFor);
+  void emitStart();
+  void emitKeyBlocks();
+  void emitRowTile(Value row);
+  void emitScores(Value row, Value begin, Value end);
+  void emitRowPass(Value tileRow, Value index, Value begin, Value end);
+  Value emitMaximum(Value row, Value scoreRow, Value begin, Value end);
+  Value emitWeights(Value scoreRow, Value begin, Value end, Value guarded,
+                    Value &sum);
+  void emitResult(Value row, Value begin, Value end);
+  void emitFinishRow(Value row);
+  Values sweep(Value from, Value to, int64_t unroll, ValueRange inits,
+               function_ref<Value(Value column, Value carried)> body);
+
+  /// First and end of the columns of the current key block that a row may see.
+  Value firstVisible(Value row);
+  Value endVisible(Value row);
+
+  KernelFrame &frame;
+  Emitter &emit;
+  Attention parts;
+  AttentionScratch scratch;
+  BlockEvaluator evaluator;
+  const int64_t depth, columns, scoreStride;
+  LogicalResult result = success();
+  Value keys, values, queries, scores, alpha, maxima, sums, out; ///< sections
+  Value keyPanel, valuePanel; ///< strides of the packed panels
+  Value blockStart;           ///< of the current key block, from the first key
+};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Stands for -inf where a difference is taken; below every finite score that a
+/// kernel makes (DESIGN: finite masks are held above -3e38).
+constexpr double kLeast = -3.0e38;
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Keys and values
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::locateScratch() {
+  auto at = [&](unsigned section) {
+    return scratch.layout.pointer(frame, section);
+  };
+  keys = at(scratch.keys);
+  values = at(scratch.values);
+  queries = at(scratch.queries);
+  scores = at(scratch.scores);
+  alpha = at(scratch.alpha);
+  maxima = at(scratch.max);
+  sums = at(scratch.sum);
+  out = at(scratch.out);
+  keyPanel = emit.integer(depth * kPanelWidth);
+  const Operand &source = frame.operand(parts.keyLoad.getSource());
+  for (auto [position, size] :
+       llvm::zip(parts.keyLoad.getPositions(), source.sizes))
+    if (position == parts.loop.getSpan())
+      valuePanel = emit.mul(emit.roundUp(size, kLanes), kPanelWidth);
+}
+
+Value AttentionEmitter::emitPackIfNew(Value item, Value packedFor) {
+  Value span = parts.loop.getSpan();
+  uint64_t axes = 0;
+  for (tile::LoadOp load : {parts.keyLoad, parts.valueLoad})
+    for (Value position : load.getPositions())
+      axes |= frame.axesOf(position);
+  Value key = frame.groupOf(item, axes);
+  auto matrix = [&](tile::LoadOp load, Value depthSpan, Value columnSpan) {
+    Value from = frame.scalar(parts.loop.getFrom());
+    Value count = emit.max(emit.sub(frame.scalar(parts.loop.getTo()), from),
+                           emit.integer(0));
+    auto size = [&](Value s) {
+      return s == span ? count : frame.span(s).count;
+    };
+    Value pointer =
+        frame.pointerTo(load.getSource(), load.getPositions(), span);
+    pointer = emit.at(pointer, emit.mul(from, frame.strideAlong(load, span)),
+                      emit.getF32Type());
+    return Matrix{pointer, size(depthSpan), size(columnSpan),
+                  frame.strideAlong(load, depthSpan),
+                  frame.strideAlong(load, columnSpan)};
+  };
+  emit.ifElse(
+      emit.equal(key, packedFor), TypeRange(), [&] { return Values(); },
+      [&] {
+        Matrix k = matrix(parts.keyLoad, parts.keyDepth, span);
+        // Tiles read whole groups of panels.
+        int64_t spare = emit.machine.attention.panels - 1;
+        emitPack(emit, k,
+                 {keys, keyPanel,
+                  emit.add(emit.ceilDiv(k.columns, kPanelWidth), spare)});
+        Matrix v = matrix(parts.valueLoad, span, parts.valueColumns);
+        emitPack(emit, v,
+                 {values, valuePanel, emit.integer(columns / kPanelWidth)});
+        return Values();
+      });
+  return key;
+}
+
+//===----------------------------------------------------------------------===//
+// Work item
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::emitStart() {
+  Type f32 = emit.getF32Type();
+  Span rows = frame.span(parts.rows);
+  int64_t tile = emit.machine.attention.rows;
+  // Rows up to the next whole tile are zero: computed with, never looked at.
+  Value padded = emit.roundUp(rows.count, tile);
+  emit.forLoop(emit.integer(0), padded, 1, [&](Value row) {
+    BlockEvaluator::Scope scope(evaluator);
+    emit.store(emit.real(-kInfinity), emit.at(maxima, row, f32));
+    emit.store(emit.zeros(), emit.at(sums, emit.mul(row, kLanes), f32));
+    Value result = emit.at(out, emit.mul(row, columns), f32);
+    for (int64_t column = 0; column < columns; column += kLanes)
+      emit.store(emit.zeros(), emit.at(result, column, f32));
+    Value query = emit.at(queries, emit.mul(row, depth), f32);
+    emit.ifElse(
+        emit.less(row, rows.count), TypeRange(),
+        [&] {
+          BlockEvaluator::Scope inner(evaluator);
+          for (int64_t d = 0; d < depth; d += kLanes) {
+            Value mask = d + kLanes <= parts.depth()
+                             ? Value()
+                             : emit.lanesBelow(emit.integer(parts.depth() - d));
+            Value vector = evaluator.get(
+                parts.scores.getLhs(),
+                {{row, false, {}}, {emit.integer(d), true, mask}});
+            if (!vector)
+              this->result = failure();
+            else
+              emit.store(vector, emit.at(query, d, f32));
+          }
+          return Values();
+        },
+        [&] {
+          for (int64_t d = 0; d < depth; d += kLanes)
+            emit.store(emit.zeros(), emit.at(query, d, f32));
+          return Values();
+        });
+  });
+}
+
+void AttentionEmitter::emitKeyBlocks() {
+  Span rows = frame.span(parts.rows);
+  int64_t step = parts.loop.getStep();
+  Value from = frame.scalar(parts.loop.getFrom()),
+        to = frame.scalar(parts.loop.getTo());
+  // From the first key that the first row sees to the last that the last sees.
+  Value begin = emit.integer(0), end = emit.sub(to, from);
+  if (Value lower = parts.band.getLower()) {
+    Value first = emit.sub(emit.add(rows.start, frame.scalar(lower)), from);
+    begin = emit.roundDown(emit.max(first, begin), step);
+  }
+  if (Value upper = parts.band.getUpper()) {
+    Value last =
+        emit.add(emit.add(rows.start, rows.count), frame.scalar(upper));
+    end = emit.min(end, emit.sub(last, from));
+  }
+  emit.forLoop(begin, end, step, [&](Value start) {
+    BlockEvaluator::Scope scope(evaluator);
+    blockStart = start;
+    Value first = emit.add(from, start);
+    frame.bind(parts.loop.getSpan(),
+               Span{first, emit.min(emit.sub(to, first), emit.integer(step))});
+    if (failed(frame.translateScalars(*parts.loop.getBody())))
+      result = failure();
+    else
+      emit.forLoop(emit.integer(0), rows.count, emit.machine.attention.rows,
+                   [&](Value row) { emitRowTile(row); });
+  });
+}
+
+Value AttentionEmitter::firstVisible(Value row) {
+  if (!parts.band.getLower())
+    return emit.integer(0);
+  Value i = emit.add(frame.span(parts.rows).start, row);
+  Value first = emit.add(i, frame.scalar(parts.band.getLower()));
+  return emit.max(emit.sub(first, frame.span(parts.loop.getSpan()).start),
+                  emit.integer(0));
+}
+
+Value AttentionEmitter::endVisible(Value row) {
+  Span columns = frame.span(parts.loop.getSpan());
+  if (!parts.band.getUpper())
+    return columns.count;
+  Value i = emit.add(frame.span(parts.rows).start, row);
+  Value end = emit.add(emit.add(i, frame.scalar(parts.band.getUpper())), 1);
+  return emit.max(emit.min(emit.sub(end, columns.start), columns.count),
+                  emit.integer(0));
+}
+
+void AttentionEmitter::emitRowTile(Value row) {
+  const RegisterTile &tile = emit.machine.attention;
+  Value left = emit.sub(frame.span(parts.rows).count, row);
+  Value rows = emit.min(left, emit.integer(tile.rows));
+  Value lastRow = emit.add(row, emit.sub(rows, emit.integer(1)));
+  Value begin = emit.roundDown(firstVisible(row), tile.panels * kPanelWidth);
+  Value end = endVisible(lastRow);
+  emit.ifThen(emit.less(begin, end), [&] {
+    BlockEvaluator::Scope scope(evaluator);
+    emitScores(row, begin, end);
+    Value whole = emit.roundUp(end, kLanes);
+    emit.forLoop(emit.integer(0), rows, 1,
+                 [&](Value index) { emitRowPass(row, index, begin, whole); });
+    emitResult(row, begin, end);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Dots
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::emitScores(Value row, Value begin, Value end) {
+  Type f32 = emit.getF32Type();
+  const RegisterTile &tile = emit.machine.attention;
+  Value query = emit.at(queries, emit.mul(row, depth), f32);
+  emit.forLoop(begin, end, tile.panels * kPanelWidth, [&](Value column) {
+    MicroKernel kernel;
+    for (int64_t i = 0; i < tile.rows; ++i)
+      kernel.rows.push_back(emit.at(query, i * depth, f32));
+    Value panel =
+        emit.div(emit.add(blockStart, column), emit.integer(kPanelWidth));
+    Value first = emit.at(keys, emit.mul(panel, keyPanel), f32);
+    for (int64_t p = 0; p < tile.panels; ++p)
+      kernel.panels.push_back(emit.at(first, p * depth * kPanelWidth, f32));
+    kernel.rowStep = emit.integer(1);
+    kernel.depth = emit.integer(parts.depth());
+    Values start(tile.rows * tile.panels, emit.zeros());
+    Values products = emitMicroKernel(emit, kernel, start);
+    Value target = emit.at(scores, column, f32);
+    for (auto [index, product] : llvm::enumerate(products))
+      emit.store(product,
+                 emit.at(target,
+                         int64_t(index) / tile.panels * scoreStride +
+                             int64_t(index) % tile.panels * kPanelWidth,
+                         f32));
+  });
+}
+
+void AttentionEmitter::emitResult(Value row, Value begin, Value end) {
+  Type f32 = emit.getF32Type();
+  const RegisterTile &tile = emit.machine.attention;
+  Value first = emit.add(blockStart, begin);
+  auto emitGroup = [&](Value panel, int64_t panels) {
+    MicroKernel kernel;
+    Values start, targets;
+    Value source = emit.at(scores, begin, f32);
+    Value base = emit.at(
+        values,
+        emit.add(emit.mul(panel, valuePanel), emit.mul(first, kPanelWidth)),
+        f32);
+    for (int64_t p = 0; p < panels; ++p)
+      kernel.panels.push_back(emit.at(base, emit.mul(valuePanel, p), f32));
+    Value target = emit.at(
+        out, emit.add(emit.mul(row, columns), emit.mul(panel, kPanelWidth)),
+        f32);
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      kernel.rows.push_back(emit.at(source, i * scoreStride, f32));
+      Value factor = emit.splat(emit.load(emit.at(alpha, i, f32), f32));
+      for (int64_t p = 0; p < panels; ++p) {
+        targets.push_back(emit.at(target, i * columns + p * kPanelWidth, f32));
+        start.push_back(
+            emit.mulf(emit.loadVector(targets.back(), f32), factor));
+      }
+    }
+    kernel.rowStep = emit.integer(1);
+    kernel.depth = emit.sub(end, begin);
+    for (auto [sum, to] :
+         llvm::zip(emitMicroKernel(emit, kernel, start), targets))
+      emit.store(sum, to);
+  };
+  int64_t panels = columns / kPanelWidth,
+          whole = panels / tile.panels * tile.panels;
+  emit.forLoop(emit.integer(0), emit.integer(whole), tile.panels,
+               [&](Value panel) { emitGroup(panel, tile.panels); });
+  if (whole < panels)
+    emitGroup(emit.integer(whole), panels - whole);
+}
+
+//===----------------------------------------------------------------------===//
+// The row pass
+//===----------------------------------------------------------------------===//
+
+/// Runs over vectors of columns, `unroll` at a time with as many carried
+/// values, then one by one; returns all carried values.
+Emitter::Values
+AttentionEmitter::sweep(Value from, Value to, int64_t unroll, ValueRange inits,
+                        function_ref<Value(Value, Value)> body) {
+  Value whole = emit.add(
+      from, emit.roundDown(emit.max(emit.sub(to, from), emit.integer(0)),
+                           unroll * kLanes));
+  auto run = [&](Value begin, Value end, int64_t count, ValueRange start) {
+    return emit.forLoop(begin, end, count * kLanes, start,
+                        [&](Value column, ValueRange carried) {
+                          BlockEvaluator::Scope scope(evaluator);
+                          Values next;
+                          for (int64_t u = 0; u < count; ++u)
+                            next.push_back(
+                                body(emit.add(column, u * kLanes), carried[u]));
+                          return next;
+                        });
+  };
+  Values carried = run(from, whole, unroll, inits);
+  carried[0] = run(whole, to, 1, ValueRange(carried[0])).front();
+  return carried;
+}
+
+/// The maximum over what the row may see. Where scores are more than the scaled
+/// dot, or hidden, what the softmax is to see is written back.
+Value AttentionEmitter::emitMaximum(Value row, Value scoreRow, Value begin,
+                                    Value end) {
+  Type f32 = emit.getF32Type();
+  constexpr int64_t kUnroll = 4;
+  Coord rowCoord{row, false, {}};
+  Span columnSpan = frame.span(parts.loop.getSpan());
+  auto visit = [&](Value column, Value maximum, bool hidden) {
+    Value pointer = emit.at(scoreRow, column, f32);
+    Value score = emit.loadVector(pointer, f32);
+    if (parts.scale && !hidden)
+      return emit.maxf(score, maximum);
+    if (parts.scale) {
+      Value keep = emit.lanesBelow(emit.sub(endVisible(row), column));
+      if (parts.band.getLower()) {
+        Value before = emit.lanesBelow(emit.sub(firstVisible(row), column));
+        Value none =
+            arith::ConstantOp::create(emit, emit.getZeroAttr(keep.getType()));
+        keep = arith::SelectOp::create(emit, before, none, keep);
+      }
+      score =
+          arith::SelectOp::create(emit, keep, score, emit.splat(-kInfinity));
+    } else {
+      Value mask = hidden ? emit.lanesBelow(emit.sub(columnSpan.count, column))
+                          : Value();
+      Coord columnCoord{column, true, mask};
+      evaluator.ignoreBands = !hidden;
+      evaluator.seed(parts.scores.getResult(), {rowCoord, columnCoord}, score);
+      score = evaluator.get(parts.step.getScores(), {rowCoord, columnCoord});
+      if (!score) {
+        result = failure();
+        return maximum;
+      }
+    }
+    emit.store(score, pointer);
+    return emit.maxf(score, maximum);
+  };
+  // Vectors that the row sees whole lie between the first and the last.
+  Value from = begin;
+  if (parts.band.getLower())
+    from =
+        emit.min(emit.max(emit.roundUp(firstVisible(row), kLanes), begin), end);
+  Value to =
+      emit.max(emit.min(emit.roundDown(endVisible(row), kLanes), end), from);
+  Values maxima(kUnroll, emit.splat(-kInfinity));
+  if (parts.band.getLower())
+    maxima[0] =
+        sweep(begin, from, 1, ValueRange(maxima[0]),
+              [&](Value column, Value m) { return visit(column, m, true); })
+            .front();
+  maxima = sweep(from, to, kUnroll, maxima, [&](Value column, Value m) {
+    return visit(column, m, false);
+  });
+  maxima[0] =
+      sweep(to, end, 1, ValueRange(maxima[0]), [&](Value column, Value m) {
+        return visit(column, m, true);
+      }).front();
+  Value maximum = emit.maxf(emit.maxf(maxima[0], maxima[1]),
+                            emit.maxf(maxima[2], maxima[3]));
+  return emit.maxLanes(maximum);
+}
+
+/// Scores become weights 2^(s - guarded), in place; returns their sums per
+/// lane.
+Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
+                                    Value guarded, Value &sum) {
+  Type f32 = emit.getF32Type();
+  constexpr int64_t kUnroll = 4;
+  Value offset = emit.splat(arith::NegFOp::create(emit, guarded).getResult());
+  Values zeros(kUnroll, emit.zeros());
+  Values partial =
+      sweep(begin, end, kUnroll, zeros, [&](Value column, Value carried) {
+        Value pointer = emit.at(scoreRow, column, f32);
+        Value score = emit.loadVector(pointer, f32);
+        Value exponent = parts.scale && *parts.scale != 1.0
+                             ? emit.fma(score, emit.splat(*parts.scale), offset)
+                             : emit.addf(score, offset);
+        Value weight = emitSoftmaxExp2(emit, exponent);
+        emit.store(weight, pointer);
+        return emit.addf(carried, weight);
+      });
+  sum = emit.addf(emit.addf(partial[0], partial[1]),
+                  emit.addf(partial[2], partial[3]));
+  return sum;
+}
+
+void AttentionEmitter::emitRowPass(Value tileRow, Value index, Value begin,
+                                   Value end) {
+  Type f32 = emit.getF32Type();
+  Value row = emit.add(tileRow, index);
+  Value scoreRow = emit.at(scores, emit.mul(index, scoreStride), f32);
+  Value block = emitMaximum(row, scoreRow, begin, end);
+  if (parts.scale && *parts.scale != 1.0)
+    block = emit.mulf(block, emit.real(*parts.scale));
+  Value maxPointer = emit.at(maxima, row, f32);
+  Value before = emit.load(maxPointer, f32);
+  Value maximum = emit.maxf(block, before);
+  emit.store(maximum, maxPointer);
+  // A row that has seen nothing yet has -inf; the difference must not be NaN.
+  Value guarded = emit.maxf(maximum, emit.real(kLeast));
+  Value drop = arith::SubFOp::create(emit, before, guarded);
+  Value factor = emitSoftmaxExp2(emit, emit.splat(drop));
+  emit.store(
+      vector::ExtractOp::create(emit, factor, ArrayRef<int64_t>{0}).getResult(),
+      emit.at(alpha, index, f32));
+  Value sum;
+  emitWeights(scoreRow, begin, end, guarded, sum);
+  Value sumPointer = emit.at(sums, emit.mul(row, kLanes), f32);
+  emit.store(emit.fma(emit.loadVector(sumPointer, f32), factor, sum),
+             sumPointer);
+}
+
+//===----------------------------------------------------------------------===//
+// End
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::emitFinishRow(Value row) {
+  Type f32 = emit.getF32Type();
+  BlockEvaluator::Scope scope(evaluator);
+  Coord at{row, false, {}};
+  Value maximum = emit.load(emit.at(maxima, row, f32), f32);
+  Value sum = emit.sumLanes(
+      emit.loadVector(emit.at(sums, emit.mul(row, kLanes), f32), f32));
+  evaluator.seed(parts.loop.getResult(parts.maxIndex), at, maximum);
+  evaluator.seed(parts.loop.getResult(parts.sumIndex), at, sum);
+  if (parts.finish) {
+    Value isEmpty = arith::CmpFOp::create(emit, arith::CmpFPredicate::OEQ, sum,
+                                          emit.real(0));
+    Value inverse = arith::DivFOp::create(emit, emit.real(1.0), sum);
+    evaluator.seed(
+        parts.finish.getInverse(), at,
+        arith::SelectOp::create(emit, isEmpty, emit.real(0.0), inverse));
+    if (!parts.finish.getLse().use_empty()) {
+      Value total = emit.addf(maximum, math::Log2Op::create(emit, sum));
+      Value lse = emit.mulf(total, emit.real(0.69314718055994530942));
+      evaluator.seed(
+          parts.finish.getLse(), at,
+          arith::SelectOp::create(emit, isEmpty, emit.real(kInfinity), lse));
+    }
+  }
+  for (tile::StoreOp store : parts.stores) {
+    if (cast<RankedTensorType>(store.getBlock().getType()).getRank() == 1) {
+      if (failed(evaluator.store(store, at)))
+        result = failure();
+      continue;
+    }
+    for (int64_t column = 0; column < columns; column += kLanes) {
+      Value mask =
+          column + kLanes <= parts.columns()
+              ? Value()
+              : emit.lanesBelow(emit.integer(parts.columns() - column));
+      Coord columnCoord{emit.integer(column), true, mask};
+      Value offset = emit.add(emit.mul(row, columns), column);
+      evaluator.seed(parts.loop.getResult(parts.outIndex), {at, columnCoord},
+                     emit.loadVector(emit.at(out, offset, f32), f32));
+      if (failed(evaluator.store(store, {at, columnCoord})))
+        result = failure();
+    }
+  }
+}
+
+LogicalResult AttentionEmitter::run() {
+  if (failed(scratch.layout.check()) || failed(frame.start()))
+    return failure();
+  locateScratch();
+  Values start{emit.integer(-1)};
+  LogicalResult items = frame.forEachItem(
+      start, [&](Value item, ValueRange carried) -> FailureOr<Values> {
+        BlockEvaluator::Scope scope(evaluator);
+        Value packed = emitPackIfNew(item, carried.front());
+        emitStart();
+        emitKeyBlocks();
+        emit.forLoop(emit.integer(0), frame.span(parts.rows).count, 1,
+                     [&](Value row) { emitFinishRow(row); });
+        if (failed(result))
+          return failure();
+        return Values{packed};
+      });
+  frame.finish();
+  return items;
+}
+
+LogicalResult attune::target::cpu::lowerAttention(tile::KernelOp kernel,
+                                                  Emitter &emit) {
+  FailureOr<Attention> parts = Attention::match(kernel);
+  if (failed(parts))
+    return failure();
+  KernelFrame frame(kernel, emit);
+  return AttentionEmitter(frame, *parts).run();
+}
