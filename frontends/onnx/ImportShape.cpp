@@ -335,9 +335,11 @@ static LogicalResult importSpaceToDepth(Binder &node) {
   DimAttr h = x.dims[2].exactDiv(side), w = x.dims[3].exactDiv(side);
   if (!h || !w)
     return node.fail("the image does not divide by the block");
+  bool columns = node.text("mode") == "CRD";
   Result y = ops.reshape(x, {n, c, h, side, w, side});
   if (succeeded(y))
-    y = ops.transpose(*y, {0, 3, 5, 1, 2, 4});
+    y = ops.transpose(*y, columns ? ArrayRef<int64_t>{0, 1, 3, 5, 2, 4}
+                                  : ArrayRef<int64_t>{0, 3, 5, 1, 2, 4});
   if (succeeded(y))
     y = ops.reshape(*y, {n, c * (block * block), h, w});
   return node.set(0, y);

@@ -174,22 +174,26 @@ Result Ops::transpose(const Imported &x, ArrayRef<int64_t> permutation) {
   Imported out = x;
   out.dims = Dims(permuted<DimAttr>(x.dims, permutation));
   out.own = Dims(permuted<DimAttr>(own, permutation));
-  if (sameButOnes(own, out.own)) { // No element moves.
+  SmallVector<int64_t> moved;
+  for (int64_t axis : permutation)
+    if (!isOne(own[axis]))
+      moved.push_back(axis);
+  if (llvm::is_sorted(moved)) { // Only extents of 1 change places.
     Imported same = x;
     same.dims = own;
-    if (auto moved = reshape(same, out.own); succeeded(moved)) {
-      moved->dims = out.dims;
-      return *moved;
+    if (Result reshaped = reshape(same, out.own); succeeded(reshaped)) {
+      reshaped->dims = out.dims;
+      return *reshaped;
     }
   }
   if (auto form = knownAffine(x)) {
     Dims steps(own.size() - form->steps.size(), dim(0));
     steps.append(form->steps);
-    Imported moved =
+    Imported permutedForm =
         affine(x.element, out.own,
                {form->base, Dims(permuted<DimAttr>(steps, permutation))});
-    moved.dims = out.dims;
-    return moved;
+    permutedForm.dims = out.dims;
+    return permutedForm;
   }
   Imported flat = x;
   flat.dims = own;
@@ -198,10 +202,10 @@ Result Ops::transpose(const Imported &x, ArrayRef<int64_t> permutation) {
   if (nn::getDims(value) != own)
     value = b.createOrFold<nn::ReshapeOp>(loc, nn::tensorType(own, x.element),
                                           value);
-  Imported moved = fromValue(b.createOrFold<nn::TransposeOp>(
+  Imported result = fromValue(b.createOrFold<nn::TransposeOp>(
       loc, value, b.getDenseI64ArrayAttr(permutation)));
-  moved.dims = out.dims;
-  return moved;
+  result.dims = out.dims;
+  return result;
 }
 
 Result Ops::broadcast(const Imported &x, ArrayRef<DimAttr> dims) {
