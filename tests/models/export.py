@@ -61,7 +61,8 @@ def export_one(form, size, out):
     torch.manual_seed(0)
     module, inputs, outputs = build(model, size, attention)
     module.eval()
-    seed_weights(module, seed=(MODELS + OTHERS).index(model) + 1)
+    if not getattr(module, "is_trained", False):
+        seed_weights(module, seed=(MODELS + OTHERS).index(model) + 1)
     path = os.path.join(out, form_name(form) + ".onnx")
     axes = dynamic_axes(inputs)
     common = dict(input_names=list(inputs), output_names=outputs, opset_version=opset)
