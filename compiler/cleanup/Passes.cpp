@@ -1,5 +1,6 @@
 // The order of the cleanup stage.
 #include "compiler/cleanup/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 namespace attune::cleanup {
@@ -13,6 +14,10 @@ void buildPipeline(mlir::OpPassManager &passes) {
   passes.addPass(createVerifyClean());
 }
 
-void registerPasses() { registercleanupPasses(); }
+void registerPasses() {
+  registercleanupPasses();
+  mlir::PassPipelineRegistration<>(
+      "cleanup", "One shape for each meaning: the whole stage", buildPipeline);
+}
 
 } // namespace attune::cleanup

@@ -95,7 +95,7 @@ static void emitRemark(Operation *op, const LedgerEntry &entry) {
   auto options = remark::RemarkOpts::name(entry.subject).category("ledger");
   std::string name = entry.name.empty() ? nodeName(op) : entry.name;
   auto fill = [&](remark::detail::InFlightRemark remark) {
-    remark << remark::add("%0: %1", name, entry.reason);
+    remark << remark::add("{0}: {1}", name, entry.reason);
     if (!entry.strategy.empty())
       remark << remark::metric("strategy", entry.strategy);
     if (entry.before.flops)
@@ -113,6 +113,17 @@ void record(Operation *op, const LedgerEntry &entry) {
   entries.push_back(entry);
   writeLedger(module, entries);
   emitRemark(op, entry);
+}
+
+void amendReason(Operation *op, StringRef subject, StringRef name,
+                 StringRef text) {
+  ModuleOp module = moduleOf(op);
+  SmallVector<LedgerEntry> entries = readLedger(module);
+  for (LedgerEntry &entry : llvm::reverse(entries))
+    if (entry.subject == subject && entry.name == name && entry.fired) {
+      entry.reason += text;
+      return writeLedger(module, entries);
+    }
 }
 
 void recordStrategy(Operation *op, StringRef name, StringRef strategy,

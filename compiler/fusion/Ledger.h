@@ -38,6 +38,11 @@ void record(mlir::Operation *op, const LedgerEntry &entry);
 /// The entries in the order in which they were recorded.
 llvm::SmallVector<LedgerEntry> readLedger(mlir::ModuleOp module);
 
+/// Appends `text` to the reason of the last entry that fired under this name;
+/// nothing if there is none.
+void amendReason(mlir::Operation *op, llvm::StringRef subject,
+                 llvm::StringRef name, llvm::StringRef text);
+
 /// Completes the entry of the attention named `name` by what was chosen for it.
 void recordStrategy(mlir::Operation *op, llvm::StringRef name,
                     llvm::StringRef strategy, llvm::StringRef reason,

@@ -3,6 +3,7 @@
 #include "compiler/tools/Registration.h"
 
 #include "compiler/cleanup/Passes.h"
+#include "compiler/detect/Passes.h"
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
@@ -35,6 +36,7 @@ void attune::registerAllPasses() {
   mlir::registerTransformsPasses();
   // attune's own, in pipeline order: one line per stage.
   attune::cleanup::registerPasses();
+  attune::detect::registerPasses();
   attune::kernels::registerkernelsPasses();
   attune::memory::registermemoryPasses();
   attune::target::cpu::registerPasses();
