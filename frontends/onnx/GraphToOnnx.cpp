@@ -126,6 +126,10 @@ private:
   mlir::Location locationOf(const Node &node, const Scope &scope);
   const Function *functionOf(const Node &node) const;
 
+  void report(const Node &node, const std::string &complaint) {
+    error += model->file + ": node " + quoted(node.name) + " (" +
+             quoted(node.op) + "): " + complaint + "\n";
+  }
   void addInitializers(const Graph &graph, Scope &scope);
   void addNodes(const Graph &graph, Scope &scope,
                 const std::vector<OpsetImport> &opsets);
@@ -319,6 +323,9 @@ void GraphBuilder::addNode(const Node &node, Scope &scope,
       inputs.push_back(value);
     else
       absent.push_back(i);
+    if (!value && schema && requiresInput(*schema, i))
+      report(node, describeMismatch("input " + std::to_string(i), "a value",
+                                    "none", adviceExporter));
   }
   mlir::NamedAttrList attributes;
   llvm::SmallVector<mlir::Attribute> bodyNames;
@@ -336,8 +343,7 @@ void GraphBuilder::addNode(const Node &node, Scope &scope,
   }
   if (schema) {
     if (std::string complaint = checkNode(node, *schema); !complaint.empty())
-      error += model->file + ": node " + quoted(node.name) + " (" +
-               quoted(node.op) + "): " + complaint + "\n";
+      report(node, complaint);
     for (const AttributeSchema &row : attributesOf(*schema))
       if (!attributes.get(ref(row.name)))
         if (auto value = defaultOf(*schema, row.name))

@@ -4,6 +4,7 @@
 #include "frontends/onnx/reader/Error.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <tuple>
@@ -12,10 +13,10 @@ namespace attune::onnx {
 
 static constexpr OperatorSchema table[] = {
 #define NEWEST_OPSET(version)
-#define OPERATOR(domain, name, since, deprecated, minIn, maxIn, minOut,        \
-                 maxOut, attributes)                                           \
-  {domain, name,   since,  deprecated != 0, minIn,                             \
-   maxIn,  minOut, maxOut, attributes},
+#define OPERATOR(domain, name, since, deprecated, minIn, maxIn, required,      \
+                 minOut, maxOut, attributes)                                   \
+  {domain, name,     since,  deprecated != 0, minIn,                           \
+   maxIn,  required, minOut, maxOut,          attributes},
 #include "frontends/onnx/schema/SchemaTable.inc"
 #undef NEWEST_OPSET
 #undef OPERATOR
@@ -95,6 +96,14 @@ std::optional<Attribute> defaultOf(const OperatorSchema &schema,
     return value;
   }
   return std::nullopt;
+}
+
+bool requiresInput(const OperatorSchema &schema, size_t i) {
+  // The last input of a variadic operator stands for all that follow.
+  size_t formal = std::bit_width(schema.requiredInputs);
+  if (schema.maxInputs < 0 && formal > 0 && i >= formal)
+    i = formal - 1;
+  return i < 32 && (schema.requiredInputs >> i & 1) != 0;
 }
 
 static std::string checkCount(const char *what, size_t count, int from,

@@ -21,6 +21,7 @@ struct OperatorSchema {
   int since;
   bool deprecated;             ///< Must not be used from this version on.
   int minInputs, maxInputs;    ///< -1: no limit.
+  unsigned requiredInputs;     ///< See requiresInput.
   int minOutputs, maxOutputs;  ///< -1: no limit.
   std::string_view attributes; ///< See SchemaTable.inc; use attributesOf.
 };
@@ -45,6 +46,9 @@ std::vector<AttributeSchema> attributesOf(const OperatorSchema &schema);
 /// has none. Its strings live for ever.
 std::optional<Attribute> defaultOf(const OperatorSchema &schema,
                                    std::string_view attribute);
+
+/// Whether input `i` may not be left out (given as an empty name).
+bool requiresInput(const OperatorSchema &schema, size_t i);
 
 /// Why `node` is no valid use of the operator (number of inputs and outputs,
 /// unknown, missing or mistyped attributes); empty if it is.

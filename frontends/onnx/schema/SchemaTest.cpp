@@ -19,6 +19,20 @@ TEST(Schema, FindsTheVersionInForce) {
   EXPECT_GE(newestOpset(), 28);
 }
 
+TEST(Schema, KnowsWhichInputsAreRequired) {
+  const OperatorSchema &clip = *findSchema("", "Clip", 13);
+  EXPECT_TRUE(requiresInput(clip, 0));
+  EXPECT_FALSE(requiresInput(clip, 1));
+  const OperatorSchema &concat = *findSchema("", "Concat", 13);
+  EXPECT_TRUE(requiresInput(concat, 0));
+  EXPECT_TRUE(requiresInput(concat, 1000));
+  // The trip count and condition of a Loop may be left out, its state not.
+  const OperatorSchema &loop = *findSchema("", "Loop", 13);
+  EXPECT_FALSE(requiresInput(loop, 0));
+  EXPECT_FALSE(requiresInput(loop, 1));
+  EXPECT_TRUE(requiresInput(loop, 2));
+}
+
 TEST(Schema, GivesDefaults) {
   const OperatorSchema &softmax = *findSchema("", "Softmax", 13);
   EXPECT_EQ(defaultOf(softmax, "axis")->ints.at(0), -1);
