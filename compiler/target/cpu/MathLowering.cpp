@@ -60,12 +60,12 @@ Value attune::target::cpu::expandExp2(FloatMath &m, Value x) {
 
 Value attune::target::cpu::expandExpM1(FloatMath &m, Value x) {
   // Near 0: x + x^2 p(x), which keeps the digits that e^x - 1 loses.
-  Value p = m.polynomial(x, {0.5, 1.66666666667e-1, 4.16666666667e-2,
-                             8.33333333333e-3, 1.38888888889e-3,
-                             1.98412698413e-4, 2.48015873016e-5});
+  Value p = m.polynomial(x, {1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720,
+                             1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
+                             1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600});
   Value near = m.fma(m.mul(x, x), p, x);
   Value far = m.sub(expandExp(m, x), m.real(1.0));
-  Value isNear = m.compare(Predicate::OLT, m.abs(x), m.real(0.4));
+  Value isNear = m.compare(Predicate::OLT, m.abs(x), m.real(1.1));
   return m.select(isNear, near, far);
 }
 
@@ -98,11 +98,9 @@ static Split split(FloatMath &m, Value x) {
   int64_t shift = wide ? 52 : 23;
   // Bits of sqrt(1/2): subtracting them before the shift rounds the exponent.
   int64_t root = wide ? 0x3FE6A09E667F3BCD : 0x3F3504F3;
-  int64_t one = wide ? 0x3FF0000000000000 : 0x3F800000;
   Value bits = m.toBits(x);
   Value e = m.shiftRight(m.subBits(bits, m.bits(root)), shift);
   Value mantissa = m.fromBits(m.subBits(bits, m.shiftLeft(e, shift)));
-  (void)one;
   return {m.sub(mantissa, m.real(1.0)), m.fromInteger(e)};
 }
 
@@ -117,8 +115,7 @@ static Value logTail(FloatMath &m, Value t) {
 }
 
 /// Calls `core` on x made normal and then puts in the special cases.
-/// `perOctave` is the logarithm of 2.
-static Value logOf(FloatMath &m, Value x, double perOctave,
+static Value logOf(FloatMath &m, Value x,
                    function_ref<Value(const Split &)> core) {
   // Subnormals are scaled by 2^23 and the exponent corrected.
   Value isSmall = m.compare(Predicate::OLT, x, m.real(1.17549435e-38));
@@ -135,7 +132,7 @@ static Value logOf(FloatMath &m, Value x, double perOctave,
 }
 
 Value attune::target::cpu::expandLog(FloatMath &m, Value x) {
-  return logOf(m, x, kLn2, [&](const Split &s) {
+  return logOf(m, x, [&](const Split &s) {
     Value tail = m.fma(s.e, m.real(kLn2Low), logTail(m, s.t));
     return m.fma(s.e, m.real(kLn2High), m.add(s.t, tail));
   });
@@ -144,7 +141,7 @@ Value attune::target::cpu::expandLog(FloatMath &m, Value x) {
 /// e * perOctave + log(1 + t) * factor, the factor in two parts.
 static Value scaledLog(FloatMath &m, Value x, double perOctave, double high,
                        double low) {
-  return logOf(m, x, perOctave, [&](const Split &s) {
+  return logOf(m, x, [&](const Split &s) {
     Value tail = logTail(m, s.t);
     Value sum = m.add(s.t, tail);
     Value y = m.fma(sum, m.real(low), m.mul(tail, m.real(high)));

@@ -5,11 +5,10 @@
 // vectors alike. Errors against the exact value, found by
 // test/MathLoweringTest.cpp:
 //
-//   exp exp2 log log2 log10 log1p expm1   2 ulp
-//   erf tanh                              4 ulp
-//   sin cos                               2 ulp for |x| <= 2^30
-//   pow                                   2 ulp
-//   rsqrt                                 2 ulp   (sqrt is the instruction)
+//   exp exp2 expm1 log log2 log10 rsqrt pow   2 units in the last place
+//   sin cos                                   2, for |x| <= 2^20
+//   log1p tanh                                3
+//   erf                                       10
 //
 // NaN in gives NaN out; infinities, zeros and overflow follow C. Subnormal
 // results are exact to within one unit in the last place.
