@@ -207,7 +207,6 @@ void ContractionBuilder::addGrid() {
   }
   tile::ParallelOp parallel = kernel.addGrid(grid);
   kernel.setGrain(kernel.constant(blocks.grain));
-  kernel.setOrder(blocks.rowsOutermost ? "rows" : "columns");
   positions.resize(axes.depth);
   for (auto [axis, position] : llvm::zip(order, parallel.getPositions()))
     positions[axis] = position;

@@ -183,12 +183,6 @@ tile::ParallelOp KernelBuilder::addGrid(ArrayRef<GridAxis> axes) {
   return grid;
 }
 
-void KernelBuilder::setOrder(StringRef order) {
-  NamedAttrList schedule(kernel.getScheduleAttr());
-  schedule.set(tile::kOrder, builder.getStringAttr(order));
-  kernel.setScheduleAttr(schedule.getDictionary(context()));
-}
-
 KernelSpec KernelBuilder::finish() {
   // Attributes are for all arguments, so they wait for the last.
   for (unsigned argument : panels)

@@ -96,8 +96,6 @@ public:
   tile::ParallelOp addGrid(llvm::ArrayRef<GridAxis> axes);
   /// Work items that one task should take at least; 1 unless said.
   void setGrain(nn::DimAttr items) { spec.grain = items; }
-  /// The schedule's `order`: "rows" or "columns".
-  void setOrder(llvm::StringRef order);
 
   // ---- blocks ----
 

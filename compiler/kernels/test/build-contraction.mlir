@@ -13,7 +13,7 @@
 
 // CHECK: tile.kernel contraction @contraction_0(
 // CHECK-SAME: %[[A:.*]]: memref<?x64xf32>, %[[W:.*]]: memref<64x100xf32> {tile.panels = #tile.panels<axis = 1, width = 16>},
-// CHECK-SAME: %[[BIAS:.*]]: memref<100xf32>, %[[R:.*]]: memref<?x100xf32>, %[[Y:.*]]: memref<?x100xf32>) schedule({order = "rows"})
+// CHECK-SAME: %[[BIAS:.*]]: memref<100xf32>, %[[R:.*]]: memref<?x100xf32>, %[[Y:.*]]: memref<?x100xf32>) {
 // CHECK: tile.parallel (%[[I:.*]], %[[J:.*]]) in (%{{.*}} by 192, %{{.*}} by 48)
 // CHECK:   tile.load %[[BIAS]][%[[J]] by 48]
 // CHECK:   %[[START:.*]] = tile.broadcast {{.*}} axes [1]
@@ -29,7 +29,7 @@
 // The right operand is packed by the workers, so its columns stay while rows change.
 // CHECK: tile.kernel contraction @contraction_1(
 // CHECK-SAME: memref<?x?x64xf32, strided<[?, 64, 1]>>, %{{.*}}: memref<?x64x?xf32, strided<[?, 1, 64]>>,
-// CHECK-SAME: memref<?x?x?xf32, strided<[?, ?, 1]>>) schedule({order = "columns"})
+// CHECK-SAME: memref<?x?x?xf32, strided<[?, ?, 1]>>) {
 // CHECK: tile.parallel (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %[[S:.*]] by 48, %[[S]] by 192)
 // CHECK-NOT: tile.kernel
 
