@@ -71,8 +71,7 @@ void Importer::reportNode(NodeOp node, const Twine &reason) {
   std::string op = node.getOp().str();
   if (!node.getDomain().empty())
     op = (node.getDomain() + "." + op).str();
-  report("node " + quotedName(name) + " (" +
-         quotedName(op).substr(1, op.size()) + ", opset " +
+  report("node " + quotedName(name) + " (" + quotedName(op) + ", opset " +
          Twine(node.getSince()) + "): " + reason);
 }
 
