@@ -204,12 +204,6 @@ static LogicalResult verifySchedule(KernelOp op) {
         return op.emitOpError("schedule 'scratch': expected a map of ")
                << op.getValueSlots().size() << " value slots, got "
                << "one of " << map.getValue().getNumDims();
-    } else if (entry.getName() == kOrder) {
-      auto order = dyn_cast<StringAttr>(entry.getValue());
-      if (!order || (order != "rows" && order != "columns"))
-        return op.emitOpError("schedule 'order': expected \"rows\" or "
-                              "\"columns\", got ")
-               << entry.getValue();
     } else {
       return op.emitOpError("unknown schedule key ") << entry.getName();
     }

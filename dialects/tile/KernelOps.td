@@ -32,7 +32,6 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock,
     | key | meaning |
     |---|---|
     | `scratch` | affine map from the value slots to bytes of scratch per worker; absent: none |
-    | `order` | why the axes stand as they do: `"rows"`, the column blocks of one row block follow each other; `"columns"`, the reverse |
 
     **Calling convention.** A kernel is called with an array of 8-byte *slots*:
     a pointer for every memref argument, in order; then the *value slots*: for

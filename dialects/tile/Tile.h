@@ -32,7 +32,6 @@ class ParallelOp;
 /// Names of the argument attribute and of the schedule keys.
 inline constexpr llvm::StringLiteral kPanels = "tile.panels";
 inline constexpr llvm::StringLiteral kScratch = "scratch";
-inline constexpr llvm::StringLiteral kOrder = "order";
 } // namespace attune::tile
 
 #define GET_OP_CLASSES
