@@ -108,31 +108,44 @@ static Unmerged asIs(Value operand) {
   return result;
 }
 
-// Looks through the reshape of one operand. Only free dims may be split by it,
-// and contracted dims stay as they are.
+// Looks through the reshape of one operand. Only free dims may be split by it;
+// where it merges contracted dims that part stays, as a reshape of its own.
 static std::optional<Unmerged> unmerge(Value operand, ArrayRef<int64_t> free,
-                                       ArrayRef<int64_t> contracting) {
+                                       ArrayRef<int64_t> contracting,
+                                       PatternRewriter &rewriter) {
   auto reshape = operand.getDefiningOp<nn::ReshapeOp>();
   if (!reshape)
     return std::nullopt;
-  auto blocks = reshapeBlocks(nn::getDims(reshape.getInput()),
-                              nn::getDims(reshape.getResult()));
+  Dims from = nn::getDims(reshape.getInput());
+  auto blocks = reshapeBlocks(from, nn::getDims(reshape.getResult()));
   if (!blocks)
     return std::nullopt;
-  Unmerged result{reshape.getInput(), {}};
+  Unmerged result;
+  Dims kept;
+  bool changed = false;
   for (const ReshapeBlock &block : *blocks) {
-    for (int64_t i = 0; i < block.toSize; ++i) {
-      bool split = block.toSize > 1 || block.fromSize > 1;
+    bool isContracted = llvm::is_contained(contracting, block.to);
+    for (int64_t i = 0; i < block.toSize; ++i)
       if (block.toSize > 1 && !llvm::is_contained(free, block.to + i))
         return std::nullopt;
-      if (split && llvm::is_contained(contracting, block.to + i))
-        return std::nullopt;
-      result.axes.push_back(i == 0
-                                ? llvm::to_vector<6>(llvm::seq(
-                                      block.from, block.from + block.fromSize))
-                                : Axes());
+    Axes axes;
+    if (isContracted) {
+      axes.push_back(kept.size());
+      kept.push_back(nn::getDim(operand, block.to));
+    } else {
+      changed |= block.fromSize > 1 || block.toSize > 1;
+      for (int64_t i = 0; i < block.fromSize; ++i) {
+        axes.push_back(kept.size());
+        kept.push_back(from[block.from + i]);
+      }
     }
+    result.axes.push_back(axes);
+    result.axes.append(block.toSize - 1, Axes());
   }
+  if (!changed)
+    return std::nullopt;
+  result.source =
+      reshapeTo(rewriter, operand.getLoc(), reshape.getInput(), kept);
   return result;
 }
 
@@ -167,8 +180,10 @@ static LogicalResult rebuild(nn::ContractOp op, PatternRewriter &rewriter,
 
 static LogicalResult sinkReshapeBelowContract(nn::ContractOp op,
                                               PatternRewriter &rewriter) {
-  auto lhs = unmerge(op.getLhs(), op.getLhsFree(), op.getLhsContracting());
-  auto rhs = unmerge(op.getRhs(), op.getRhsFree(), op.getRhsContracting());
+  auto lhs =
+      unmerge(op.getLhs(), op.getLhsFree(), op.getLhsContracting(), rewriter);
+  auto rhs =
+      unmerge(op.getRhs(), op.getRhsFree(), op.getRhsContracting(), rewriter);
   if (lhs && rhs && succeeded(rebuild(op, rewriter, *lhs, *rhs)))
     return success();
   if (lhs && succeeded(rebuild(op, rewriter, *lhs, asIs(op.getRhs()))))
@@ -238,6 +253,49 @@ static LogicalResult sinkReshapeBelowElementwise(nn::ElementwiseOp op,
   return success();
 }
 
+// f(transpose(x), y) where y only broadcasts: transpose(f(x, y')). Dims of the
+// transposed operand are all there, so y' is y with its dims in x's order.
+static LogicalResult sinkTransposeBelowElementwise(nn::ElementwiseOp op,
+                                                   PatternRewriter &rewriter) {
+  nn::TransposeOp transpose;
+  Dims dims = nn::getDims(op.getResult());
+  for (Value input : op.getInputs())
+    if (auto candidate = input.getDefiningOp<nn::TransposeOp>();
+        candidate && !transpose && nn::getDims(input) == dims)
+      transpose = candidate;
+  if (!transpose)
+    return failure();
+  ArrayRef<int64_t> permutation = transpose.getPermutation();
+  Axes inverse(permutation.size());
+  for (auto [i, axis] : llvm::enumerate(permutation))
+    inverse[axis] = i;
+  SmallVector<Value> operands;
+  for (Value input : op.getInputs()) {
+    auto other = input.getDefiningOp<nn::TransposeOp>();
+    Dims own = nn::getDims(input);
+    if (other && other.getPermutation() == permutation && own == dims) {
+      operands.push_back(other.getInput());
+      continue;
+    }
+    // A tensor of full shape would only be transposed the other way.
+    if (own == dims)
+      return failure();
+    if (!own.empty()) {
+      own.insert(own.begin(), dims.size() - own.size(),
+                 DimAttr::constant(op.getContext(), 1));
+      input =
+          transposeTo(rewriter, op.getLoc(),
+                      reshapeTo(rewriter, op.getLoc(), input, own), inverse);
+    }
+    operands.push_back(input);
+  }
+  auto result = nn::ElementwiseOp::create(
+      rewriter, op.getLoc(), op.getKindAttr(), operands, op.getToAttr());
+  rewriter.replaceOp(op,
+                     transposeTo(rewriter, op.getLoc(), result, permutation));
+  return success();
+}
+
 // Softmax along, or a norm over, trailing dims that the reshape leaves alone.
 static LogicalResult sinkReshapeBelowRows(Operation *op, int64_t axis,
                                           PatternRewriter &rewriter) {
@@ -272,6 +330,7 @@ void addContractPatterns(RewritePatternSet &patterns) {
   patterns.add(exchangeOperands);
   patterns.add(sinkReshapeBelowContract);
   patterns.add(sinkReshapeBelowElementwise);
+  patterns.add(sinkTransposeBelowElementwise);
   patterns.add(sinkReshapeBelowNorm);
   patterns.add(sinkReshapeBelowSoftmax);
 }
