@@ -30,7 +30,7 @@
 
 // 197 keys are one block; without a band no trip may be left out.
 // CHECK: tile.kernel attention @attention_1(
-// CHECK-SAME: %[[LSE:.*]]: memref<?x12x197xf32>)
+// CHECK-SAME: %[[LSE:[a-z0-9]+]]: memref<?x12x197xf32>)
 // CHECK: tile.parallel {{.*}} in (%{{.*}}, %c12, %c1, %c197 by 42)
 // CHECK:   tile.for %{{.*}} in (%c0 to %c197 by 208) iter(
 // CHECK-NOT: math.tanh
