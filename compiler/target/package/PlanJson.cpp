@@ -3,6 +3,7 @@
 #include "compiler/target/package/PlanJson.h"
 
 #include "compiler/target/package/ExprTable.h"
+#include "dialects/nn/NodeName.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace attune::target::package {
@@ -28,17 +29,6 @@ StringRef dtypeName(Type type) {
     if (bits == width)
       return name;
   llvm_unreachable("type without a name in the package");
-}
-
-// The name of the model's node that a location carries; the outermost wins.
-std::string nodeName(Location location) {
-  if (auto name = dyn_cast<NameLoc>(location))
-    return name.getName().str();
-  if (auto fused = dyn_cast<FusedLoc>(location))
-    for (Location part : fused.getLocations())
-      if (std::string name = nodeName(part); !name.empty())
-        return name;
-  return {};
 }
 
 SmallVector<StringRef> symbolNames(plan::ProgramOp program) {
@@ -186,7 +176,7 @@ void PlanPrinter::printNode(plan::LaunchOp launch) {
       json.attribute("grain", exprs.add(launch.getGrain()));
       json.attribute("scratch", exprs.add(launch.getScratch()));
       printSlots(launch);
-      json.attribute("name", nodeName(launch.getLoc()));
+      json.attribute("name", nn::nodeName(launch.getLoc()));
       json.attribute("op", stringifyEnum(launch.getKind()));
       json.attribute("flops", exprs.add(launch.getFlops()));
       json.attribute("bytes", exprs.add(launch.getBytes()));

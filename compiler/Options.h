@@ -1,0 +1,20 @@
+// What a user may ask of the compiler. One struct, filled by tools/ and handed
+// down; passes get what concerns them as pass options.
+#pragma once
+
+#include "compiler/target/cpu/CodeVersion.h"
+#include <string>
+#include <vector>
+
+namespace attune {
+
+struct CompileOptions {
+  /// "auto" (by cost), "fused" or "unfused".
+  std::string attention = "auto";
+  /// False makes each op a kernel of its own; what `diff` compares with.
+  bool fuse = true;
+  /// Code versions of the package, best first.
+  std::vector<target::cpu::CodeVersion> versions;
+};
+
+} // namespace attune

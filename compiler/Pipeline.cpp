@@ -1,0 +1,57 @@
+// The stages, in order, each with the reason for the order inside it.
+#include "compiler/Pipeline.h"
+
+#include "compiler/cleanup/Passes.h"
+#include "compiler/kernels/Passes.h"
+#include "compiler/memory/Passes.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace attune {
+
+using namespace mlir;
+
+llvm::ArrayRef<Stage> stages() {
+  static constexpr Stage table[] = {
+      {"onnx", "an .onnx file", "onnx.node ops: the file as it is"},
+      {"nn", "onnx.node ops",
+       "nn ops with symbolic shapes; weights are symbols"},
+      {"cleanup", "nn as a frontend wrote it",
+       "one shape for each meaning: no conv, no dead code"},
+      {"detect", "nn in primitive parts",
+       "attention, norm and gelu as single ops"},
+      {"fusion", "nn ops",
+       "each op that computes in one nn.group; strategies chosen"},
+      {"kernels", "nn.group ops",
+       "nn.launch ops and one tile.kernel for each distinct group"},
+      {"memory", "nn.launch ops on tensors", "one plan.program on buffers"},
+      {"target", "plan.program, tile.kernel, nn.weight",
+       "the package: code, weights, plan"},
+  };
+  return table;
+}
+
+void addCleanupStage(OpPassManager &passes) {
+  // Convolutions first, so that the views they become are simplified too.
+  passes.addPass(cleanup::createConvertConv());
+  passes.addPass(cleanup::createSimplify());
+  // Weights that nobody reads any more: transposed copies, folded tables.
+  passes.addPass(createSymbolDCEPass());
+  passes.addPass(cleanup::createVerifyClean());
+}
+
+void addDetectStage(OpPassManager &passes) {}
+
+void addFusionStage(OpPassManager &passes, const CompileOptions &options) {}
+
+void addKernelsStage(OpPassManager &passes, target::cpu::CodeVersion version) {
+  kernels::BuildKernelsOptions options;
+  options.target = target::cpu::codeVersionName(version).str();
+  passes.addPass(kernels::createBuildKernels(options));
+}
+
+void addMemoryStage(OpPassManager &passes) {
+  passes.addPass(memory::createPlanBuffers());
+  passes.addPass(memory::createVerifyPlan());
+}
+
+} // namespace attune

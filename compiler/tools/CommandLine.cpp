@@ -1,0 +1,215 @@
+// The command line of attune-compile, by CLI11. The only file of the compiler
+// that is built with exceptions; none leaves it.
+#include "compiler/tools/CommandLine.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+namespace attune::tools {
+
+namespace {
+
+std::vector<std::string> split(const std::string &text,
+                               const std::string &separator) {
+  std::vector<std::string> parts;
+  size_t start = 0;
+  for (size_t end; (end = text.find(separator, start)) != std::string::npos;
+       start = end + separator.size())
+    parts.push_back(text.substr(start, end - start));
+  parts.push_back(text.substr(start));
+  return parts;
+}
+
+int64_t parseNumber(const std::string &text, const std::string &whole) {
+  int64_t value = 0;
+  auto [end, code] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size() || value < 0)
+    throw CLI::ValidationError(
+        "--shape", "expected NAME=N, NAME=MIN..MAX or NAME=N:N:..., found '" +
+                       whole + "'");
+  return value;
+}
+
+// One NAME=... of --shape: `values` lists single values, `binding` the bounds.
+void parseShape(const std::string &text, Request &request,
+                std::map<std::string, std::vector<int64_t>> &values) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw CLI::ValidationError("--shape",
+                               "expected NAME=..., found '" + text + "'");
+  std::string name = text.substr(0, equals), range = text.substr(equals + 1);
+  ShapeBinding binding;
+  if (size_t dots = range.find(".."); dots != std::string::npos) {
+    binding.min = parseNumber(range.substr(0, dots), text);
+    if (std::string max = range.substr(dots + 2); !max.empty())
+      binding.max = parseNumber(max, text);
+  } else {
+    for (const std::string &part : split(range, ":"))
+      values[name].push_back(parseNumber(part, text));
+    auto [min, max] =
+        std::minmax_element(values[name].begin(), values[name].end());
+    binding = {*min, *max};
+  }
+  if (binding.max && *binding.max < binding.min)
+    throw CLI::ValidationError(
+        "--shape", "'" + text + "' has its maximum below its minimum");
+  request.shapes[name] = binding;
+}
+
+void addModel(CLI::App *command, Request &request) {
+  command
+      ->add_option("MODEL", request.model,
+                   "the model: .onnx, or .mlir in the nn dialect")
+      ->required();
+}
+
+void addShared(CLI::App *command, Request &request,
+               std::vector<std::string> &shapes) {
+  addModel(command, request);
+  command
+      ->add_option(
+          "--shape", shapes,
+          "sizes of the model's symbolic dims: batch=1..8,seq=1..512 bounds "
+          "them, seq=128 "
+          "fixes one, seq=128:256:512 lists points for compare and diff")
+      ->delimiter(',');
+  command
+      ->add_option("--target", request.targets,
+                   "what to make code for; repeatable: "
+                   "cpu[:native|x86-64-v2|x86-64-v3|x86-64-v4]")
+      ->default_str("cpu:native");
+  command
+      ->add_option("--attention", request.attention,
+                   "fused, unfused, or chosen by cost")
+      ->check(CLI::IsMember({"auto", "fused", "unfused"}))
+      ->default_str("auto");
+  command
+      ->add_option("--precision", request.precision,
+                   "arithmetic; only f32 on the CPU so far")
+      ->default_str("f32");
+  command->add_flag("--quiet", request.quiet, "no progress, no summary");
+}
+
+void addCompile(CLI::App &app, Request &request,
+                std::vector<std::string> &shapes) {
+  auto *command = app.add_subcommand("compile", "compile a model to one file");
+  addShared(command, request, shapes);
+  command->add_option("-o,--output", request.output, "the file to write");
+  command
+      ->add_option("--emit", request.emit,
+                   "package, exe, or a stage whose IR is printed: onnx, nn, "
+                   "cleanup, detect, fusion, "
+                   "kernels, memory")
+      ->default_str("package");
+  command->add_option("--dump-dir", request.dumpDir,
+                      "write the IR after each stage to this folder");
+  command->footer(
+      "Examples:\n"
+      "  attune compile bert.onnx -o bert.attune\n"
+      "  attune compile vit.onnx -o vit --emit exe --shape batch=1..32\n"
+      "  attune compile gpt2.onnx --emit detect | less\n"
+      "  attune compile m.onnx -o m.attune --target cpu:x86-64-v3 --target "
+      "cpu:x86-64-v4");
+}
+
+void addExplain(CLI::App &app, Request &request,
+                std::vector<std::string> &shapes) {
+  auto *command = app.add_subcommand(
+      "explain", "say which fusions fired, which did not, and why");
+  addShared(command, request, shapes);
+  command->add_flag("--json", request.json, "print the ledger as JSON");
+  command->add_option("--html", request.report, "write the ledger as a page");
+  command->footer("Examples:\n  attune explain bert.onnx\n  attune explain "
+                  "bert.onnx --json | jq .attention");
+}
+
+void addDiff(CLI::App &app, Request &request,
+             std::vector<std::string> &shapes) {
+  auto *command = app.add_subcommand(
+      "diff", "compare the compiled model node by node with double precision");
+  addShared(command, request, shapes);
+  command->add_option("--input", request.inputs,
+                      "NAME=FILE.npy; inputs not given are random");
+  command->add_option("--seed", request.seed, "of random inputs")
+      ->default_str("1");
+  command->add_option("--threads", request.threads, "threads; 0 takes all")
+      ->default_str("0");
+  command->add_flag("--json", request.json, "print the nodes as JSON");
+  command->footer(
+      "Example:\n  attune diff bert.onnx --shape batch=1,sequence=32");
+}
+
+void addCompare(CLI::App &app, Request &request,
+                std::vector<std::string> &shapes) {
+  auto *command =
+      app.add_subcommand("compare", "measure fused against unfused attention");
+  addShared(command, request, shapes);
+  command->add_option("--report", request.report,
+                      "write the result as an .html page with plots");
+  command->add_option("--threads", request.threads, "threads; 0 takes all")
+      ->default_str("0");
+  command
+      ->add_option("--runs", request.runs,
+                   "timed runs of each; 0 lets the time decide")
+      ->default_str("0");
+  command->add_option("--seed", request.seed, "of random inputs")
+      ->default_str("1");
+  command->add_flag("--json", request.json, "print the points as JSON");
+  command->footer("Examples:\n  attune compare vit.onnx --shape batch=1\n"
+                  "  attune compare block.onnx --shape "
+                  "batch=1,seq=128:512:2048 --report out.html");
+}
+
+void addBench(CLI::App &app, Request &request,
+              std::vector<std::string> &shapes) {
+  auto *command =
+      app.add_subcommand("bench", "compile to a temporary package and time it");
+  addShared(command, request, shapes);
+  command->add_option("--threads", request.threads, "threads; 0 takes all")
+      ->default_str("0");
+  command->add_flag("--json", request.json, "print the figures as JSON");
+  command->footer(
+      "Example:\n  attune bench vit.onnx --shape batch=1 --threads 1");
+}
+
+} // namespace
+
+std::optional<int> parseCommandLine(int argc, char **argv, Request &request) {
+  CLI::App app("attune-compile: compiles attention models ahead of time",
+               "attune-compile");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "attune 0.1.0");
+  std::vector<std::string> shapes;
+  addCompile(app, request, shapes);
+  addExplain(app, request, shapes);
+  addDiff(app, request, shapes);
+  addCompare(app, request, shapes);
+  addBench(app, request, shapes);
+  app.add_subcommand("ops", "list the supported operators")
+      ->add_flag("--json", request.json, "as JSON");
+  app.add_subcommand("stages", "list the compiler's stages");
+  try {
+    app.parse(argc, argv);
+    std::map<std::string, std::vector<int64_t>> values;
+    for (const std::string &shape : shapes)
+      parseShape(shape, request, values);
+    request.points = {{}};
+    for (const auto &[name, list] : values) {
+      std::vector<ShapePoint> product;
+      for (const ShapePoint &point : request.points)
+        for (int64_t value : list) {
+          product.push_back(point);
+          product.back()[name] = value;
+        }
+      request.points = std::move(product);
+    }
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  request.command = app.get_subcommands().front()->get_name();
+  request.program = argv[0];
+  return std::nullopt;
+}
+
+} // namespace attune::tools

@@ -1,0 +1,49 @@
+// The command line of attune-compile, parsed: CLI11 stays in CommandLine.cpp,
+// and MLIR out of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace attune::tools {
+
+/// A symbol's bounds from --shape; equal bounds make it static.
+struct ShapeBinding {
+  int64_t min = 1;
+  std::optional<int64_t> max;
+};
+
+/// One point of --shape: values of symbols.
+using ShapePoint = std::map<std::string, int64_t>;
+
+struct Request {
+  std::string command; ///< compile, explain, diff, compare, bench, ops, stages
+  std::string model;
+  std::string output;
+  std::string emit; ///< package, exe, or a stage
+  std::string dumpDir;
+  std::string attention = "auto";
+  std::string precision = "f32";
+  std::vector<std::string> targets;
+  /// Bounds of symbols, from all forms of --shape.
+  std::map<std::string, ShapeBinding> shapes;
+  /// The product of the values that --shape lists; one empty point if it lists
+  /// none.
+  std::vector<ShapePoint> points;
+  bool json = false;
+  std::string report; ///< .html or .svg that explain and compare write
+  unsigned threads = 0;
+  unsigned runs = 0; ///< samples per point; 0 lets the command choose
+  uint64_t seed = 1;
+  std::vector<std::string> inputs; ///< NAME=FILE.npy
+  bool quiet = false;
+  std::string program; ///< path of this program
+};
+
+/// Parses; on --help or a mistake prints and gives the exit code instead.
+std::optional<int> parseCommandLine(int argc, char **argv, Request &request);
+
+} // namespace attune::tools

@@ -1,0 +1,259 @@
+// Takes a model through the stages: import, the shared stages once, then code
+// for each version.
+#include "compiler/tools/Driver.h"
+
+#include "compiler/Pipeline.h"
+#include "compiler/target/cpu/EmitObject.h"
+#include "compiler/target/package/LinkObject.h"
+#include "compiler/tools/Progress.h"
+#include "compiler/tools/Registration.h"
+#include "dialects/nn/NodeName.h"
+#include "frontends/onnx/Import.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/xxhash.h"
+#include "llvm/TargetParser/Host.h"
+
+namespace attune::tools {
+
+using namespace mlir;
+using target::cpu::CodeVersion;
+using target::package::CodeSection;
+
+Driver::Driver(const Request &request) : request(request) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  mlirContext = std::make_unique<MLIRContext>(registry);
+  mlirContext->getDiagEngine().registerHandler(
+      [this](Diagnostic &diagnostic) { printDiagnostic(diagnostic); });
+}
+
+Driver::~Driver() = default;
+
+// One line: file, node, what is wrong. Notes are for compiler engineers and
+// only shown with the error they belong to.
+void Driver::printDiagnostic(Diagnostic &diagnostic) {
+  if (diagnostic.getSeverity() != DiagnosticSeverity::Error &&
+      diagnostic.getSeverity() != DiagnosticSeverity::Warning)
+    return;
+  llvm::errs() << "attune: " << request.model;
+  if (std::string node = nn::nodeName(diagnostic.getLocation()); !node.empty())
+    llvm::errs() << ": node '" << node << "'";
+  llvm::errs() << ": " << diagnostic.str() << '\n';
+}
+
+bool Driver::fail(ExitCode newCode, const llvm::Twine &message) {
+  code = newCode;
+  if (std::string text = message.str(); !text.empty())
+    llvm::errs() << "attune: " << text << '\n';
+  return false;
+}
+
+// The best version that this machine runs.
+static CodeVersion nativeVersion() {
+  auto features = llvm::sys::getHostCPUFeatures();
+  auto has = [&](std::initializer_list<StringRef> names) {
+    return llvm::all_of(names,
+                        [&](StringRef name) { return features.lookup(name); });
+  };
+  if (has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
+    return CodeVersion::X86_64_V4;
+  return has({"avx2", "fma", "bmi2", "f16c"}) ? CodeVersion::X86_64_V3
+                                              : CodeVersion::X86_64_V2;
+}
+
+static uint64_t featuresOf(CodeVersion version) {
+  switch (version) {
+  case CodeVersion::X86_64_V2:
+    return format::kX86V2;
+  case CodeVersion::X86_64_V3:
+    return format::kX86V3;
+  case CodeVersion::X86_64_V4:
+    return format::kX86V4;
+  }
+  llvm_unreachable("unknown code version");
+}
+
+bool Driver::resolveOptions() {
+  if (request.precision != "f32")
+    return fail(kUserError,
+                "--precision " + request.precision +
+                    " is not supported yet: the CPU computes in f32");
+  options.attention = request.attention;
+  std::vector<std::string> targets = request.targets;
+  if (targets.empty())
+    targets = {"cpu:native"};
+  for (StringRef text : targets) {
+    auto [device, name] = text.split(':');
+    if (device != "cpu")
+      return fail(kUserError, "--target " + text +
+                                  ": expected cpu, cpu:native, cpu:x86-64-v2, "
+                                  "cpu:x86-64-v3 or cpu:x86-64-v4");
+    auto version = name.empty() || name == "native"
+                       ? std::optional(nativeVersion())
+                       : target::cpu::codeVersionFromName(name);
+    if (!version)
+      return fail(kUserError, "--target " + text +
+                                  ": expected native, x86-64-v2, x86-64-v3 or "
+                                  "x86-64-v4 after cpu:");
+    if (!llvm::is_contained(options.versions, *version))
+      options.versions.push_back(*version);
+  }
+  llvm::sort(options.versions, std::greater<>());
+  return true;
+}
+
+bool Driver::load() {
+  std::string error;
+  StringRef extension = llvm::sys::path::extension(request.model);
+  if (extension == ".mlir") {
+    loaded = parseSourceFile<ModuleOp>(request.model, &*mlirContext);
+  } else if (extension == ".onnx") {
+    onnx::ImportOptions importOptions;
+    for (const auto &[name, binding] : request.shapes)
+      importOptions.shapes[name] = {binding.min, binding.max};
+    loaded = request.emit == "onnx"
+                 ? onnx::importOnnxGraph(request.model, *mlirContext, error)
+                 : onnx::importOnnx(request.model, importOptions, *mlirContext,
+                                    error);
+  } else {
+    return fail(kUserError, request.model + ": expected a .onnx or .mlir file");
+  }
+  if (!loaded) {
+    SmallVector<StringRef> lines;
+    StringRef(error).split(lines, '\n', -1, /*KeepEmpty=*/false);
+    for (StringRef line : lines)
+      llvm::errs() << "attune: " << line << '\n';
+    return fail(kUserError, "");
+  }
+  if (auto file = llvm::MemoryBuffer::getFile(request.model, false, false))
+    sourceHash = llvm::utohexstr(llvm::xxh3_64bits((*file)->getBuffer()),
+                                 /*LowerCase=*/true);
+  dump(request.emit == "onnx" ? "onnx" : "nn", *loaded);
+  return true;
+}
+
+void printModule(ModuleOp module, llvm::raw_ostream &os) {
+  OpPrintingFlags flags;
+  flags.elideLargeElementsAttrs(64).elideLargeResourceString(64);
+  module->print(os, flags);
+  os << '\n';
+}
+
+void Driver::dump(StringRef stage, ModuleOp module) {
+  if (request.dumpDir.empty())
+    return;
+  size_t number = 0;
+  for (const Stage &row : stages()) {
+    if (row.name == stage)
+      break;
+    ++number;
+  }
+  SmallString<128> path(request.dumpDir);
+  llvm::sys::fs::create_directories(path);
+  llvm::sys::path::append(path, (number < 10 ? "0" : "") + llvm::Twine(number) +
+                                    "-" + stage + ".mlir");
+  std::error_code error;
+  llvm::raw_fd_ostream file(path, error);
+  if (error)
+    fail(kUserError, path + ": " + error.message());
+  else
+    printModule(module, file);
+}
+
+bool Driver::runPasses(StringRef stage, ModuleOp module,
+                       llvm::function_ref<void(OpPassManager &)> add) {
+  PassManager passes(&*mlirContext);
+  add(passes);
+  bool ok = succeeded(passes.run(module));
+  dump(stage, module);
+  return ok || fail(kUserError, "");
+}
+
+bool Driver::runStage(StringRef name, ModuleOp module) {
+  return runPasses(name, module, [&](OpPassManager &passes) {
+    if (name == "cleanup")
+      addCleanupStage(passes);
+    else if (name == "detect")
+      addDetectStage(passes);
+    else
+      addFusionStage(passes, options);
+  });
+}
+
+bool Driver::runShared(ModuleOp module, StringRef last) {
+  for (StringRef stage : {"cleanup", "detect", "fusion"}) {
+    if (!runStage(stage, module))
+      return false;
+    if (stage == last)
+      break;
+  }
+  return true;
+}
+
+bool Driver::runTarget(ModuleOp module, CodeVersion version, StringRef last) {
+  auto addKernels = [&](OpPassManager &passes) {
+    addKernelsStage(passes, version);
+  };
+  return runPasses("kernels", module, addKernels) &&
+         (last == "kernels" || runPasses("memory", module, addMemoryStage));
+}
+
+std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
+                                               CodeVersion version) {
+  if (!runTarget(module, version))
+    return std::nullopt;
+  CodeSection section{target::cpu::codeVersionName(version).str(),
+                      featuresOf(version),
+                      module,
+                      {}};
+  SmallVector<char, 0> object;
+  if (failed(target::cpu::emitCpuObject(module, version, object))) {
+    fail(kInternalBug, "no code could be made for " + section.name);
+    return std::nullopt;
+  }
+  std::string error;
+  auto library = target::package::linkSharedObject(object, error);
+  if (failed(library)) {
+    fail(kInternalBug, "linking the kernels failed: " + error);
+    return std::nullopt;
+  }
+  section.library = std::move(*library);
+  return section;
+}
+
+std::string Driver::sibling(StringRef program) const {
+  SmallString<128> path(
+      llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(
+          request.program.c_str(), reinterpret_cast<void *>(&printModule))));
+  llvm::sys::path::append(path, program);
+  return path.str().str();
+}
+
+bool Driver::writePackage(ModuleOp module, const std::string &path,
+                          bool executable) {
+  std::vector<CodeSection> sections;
+  std::vector<OwningOpRef<ModuleOp>> clones;
+  for (CodeVersion version : options.versions) {
+    clones.emplace_back(module.clone());
+    auto section = makeVersion(*clones.back(), version);
+    if (!section)
+      return false;
+    sections.push_back(std::move(*section));
+  }
+  std::string program = executable ? sibling("attune-run") : "";
+  target::package::PackageInfo info{llvm::sys::path::stem(request.model).str(),
+                                    sourceHash};
+  Progress progress("writing weights", request.quiet);
+  auto report = [&](uint64_t done, uint64_t all) {
+    progress.update(done, all);
+  };
+  return succeeded(target::package::writePackage(path, info, sections, program,
+                                                 report)) ||
+         fail(kUserError, "");
+}
+
+} // namespace attune::tools

@@ -1,0 +1,30 @@
+// attune-compile: everything that takes a MODEL. Links MLIR; what takes a
+// package is attune-run, which does not.
+#include "compiler/tools/Commands.h"
+
+#include "llvm/Support/InitLLVM.h"
+
+using namespace attune::tools;
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  Request request;
+  if (auto code = parseCommandLine(argc, argv, request))
+    return *code;
+  if (request.command == "stages")
+    return runStages();
+  if (request.command == "ops")
+    return runOps(request);
+  Driver driver(request);
+  if (!driver.resolveOptions())
+    return driver.exitCode();
+  if (request.command == "compile")
+    return runCompile(driver);
+  if (request.command == "explain")
+    return runExplain(driver);
+  if (request.command == "diff")
+    return runDiff(driver);
+  if (request.command == "compare")
+    return runCompare(driver);
+  return runBench(driver);
+}

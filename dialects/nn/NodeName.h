@@ -1,0 +1,13 @@
+// The name of the model's node behind a location: what errors, ledgers and
+// profiles call an op.
+#pragma once
+
+#include "mlir/IR/Location.h"
+#include <string>
+
+namespace attune::nn {
+
+/// The first name in `location`, outermost first; empty if it has none.
+std::string nodeName(mlir::Location location);
+
+} // namespace attune::nn

@@ -1,0 +1,89 @@
+"""The C API by ctypes: what a Python program needs to run a package.
+
+Enters: a package and NumPy inputs by name. Leaves: NumPy outputs by name.
+"""
+import ctypes as c
+
+import numpy as np
+
+MAX_RANK = 8
+DTYPES = {1: np.float32, 2: np.float64, 3: np.float16, 5: np.int64, 6: np.int32,
+          7: np.int16, 8: np.int8, 9: np.uint64, 10: np.uint32, 11: np.uint16, 12: np.uint8,
+          13: np.bool_}
+
+
+class Tensor(c.Structure):
+    _fields_ = [("dtype", c.c_int), ("rank", c.c_uint32), ("dims", c.c_int64 * MAX_RANK),
+                ("data", c.c_void_p), ("bytes", c.c_size_t)]
+
+
+class ValueInfo(c.Structure):
+    _fields_ = [("name", c.c_char_p), ("dtype", c.c_int), ("rank", c.c_uint32),
+                ("dims", c.c_int64 * MAX_RANK), ("dim_text", c.c_char_p * MAX_RANK)]
+
+
+class SessionOptions(c.Structure):
+    _fields_ = [("struct_bytes", c.c_size_t), ("threads", c.c_uint32), ("profile", c.c_int32),
+                ("memory_limit", c.c_uint64)]
+
+
+class Session:
+    """One model, one session; not for use by several threads."""
+
+    def __init__(self, library, package, threads):
+        self.api = c.CDLL(library)
+        self.api.attune_error_message.restype = c.c_char_p
+        self.api.attune_model_code_version.restype = c.c_char_p
+        for count in ("input", "output"):
+            getattr(self.api, f"attune_model_{count}_count").restype = c.c_size_t
+        self.model, self.session = c.c_void_p(), c.c_void_p()
+        self.check(self.api.attune_model_load(package.encode(), None, c.byref(self.model)))
+        options = SessionOptions()
+        self.api.attune_session_options_init(c.byref(options))
+        options.threads = threads
+        self.check(self.api.attune_session_create(self.model, c.byref(options),
+                                                  c.byref(self.session)))
+        self.input_names = self.names("input")
+        self.output_names = self.names("output")
+
+    def check(self, status):
+        if status:
+            raise RuntimeError(self.api.attune_error_message().decode())
+
+    def names(self, kind):
+        info = ValueInfo()
+        names = []
+        for i in range(getattr(self.api, f"attune_model_{kind}_count")(self.model)):
+            query = getattr(self.api, f"attune_model_{kind}")
+            self.check(query(self.model, c.c_size_t(i), c.byref(info)))
+            names.append(info.name.decode())
+        return names
+
+    @property
+    def code_version(self):
+        return self.api.attune_model_code_version(self.model).decode()
+
+    def set_inputs(self, inputs):
+        """`inputs` by name; kept alive until the next call."""
+        codes = {np.dtype(v): k for k, v in DTYPES.items()}
+        self.inputs = [np.ascontiguousarray(inputs[name]) for name in self.input_names]
+        for i, array in enumerate(self.inputs):
+            tensor = Tensor(codes[array.dtype], array.ndim)
+            tensor.dims[:array.ndim] = array.shape
+            tensor.data, tensor.bytes = array.ctypes.data, array.nbytes
+            self.check(self.api.attune_session_set_input(self.session, c.c_size_t(i),
+                                                         c.byref(tensor)))
+
+    def run(self):
+        self.check(self.api.attune_session_run(self.session))
+
+    def outputs(self):
+        result = {}
+        for i, name in enumerate(self.output_names):
+            tensor = Tensor()
+            self.check(self.api.attune_session_get_output(self.session, c.c_size_t(i),
+                                                          c.byref(tensor)))
+            data = (c.c_char * tensor.bytes).from_address(tensor.data)
+            array = np.frombuffer(data, DTYPES[tensor.dtype])
+            result[name] = array.reshape(list(tensor.dims[:tensor.rank])).copy()
+        return result

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Fused attention needs memory in proportion to the length, unfused to its square.
+
+Judges the peak that `describe` prints before anything runs, on one causal block of
+12 heads: 2048 -> 8192 may grow by 4.4x at most, and the arena holds at most 1.2x the
+tensors alive at its widest point plus packed keys and values, both counted here from
+the model's sizes.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from attune import Attune, Failure
+
+HEADS, HEAD_SIZE = 12, 64
+WIDTH = HEADS * HEAD_SIZE
+FLOAT = 4
+EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
+
+
+def describe(attune, package, length):
+    return json.loads(attune.call("describe", package, "--shape", f"seq={length}", "--json"))
+
+
+def widest(length):
+    """Bytes alive while attention runs: Q, K, V, its result and, for the residual,
+    nothing of the arena (x is the caller's); and one worker's packed K and V."""
+    tensors = 4 * length * WIDTH * FLOAT
+    packed = 2 * length * HEAD_SIZE * FLOAT
+    return tensors + packed
+
+
+def arena(facts):
+    return facts["peak_bytes"] - facts["weight_bytes"]
+
+
+def check_growth(attune, model, folder, mode, limit):
+    package = attune.compile(model, os.path.join(folder, mode + ".attune"), "--attention", mode)
+    short, long = (arena(describe(attune, package, n)) for n in (2048, 8192))
+    print(f"{mode}: {short / 1e6:.1f} MB at 2048, {long / 1e6:.1f} MB at 8192, {long / short:.2f}x")
+    if not limit(long / short):
+        raise Failure(f"{mode} memory grows by {long / short:.2f}x from 2048 to 8192")
+    return long
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attune", required=True)
+    attune = Attune(parser.parse_args().attune)
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "causal.onnx")
+        subprocess.run([sys.executable, os.path.join(EXAMPLES, "fused_vs_unfused", "make_block.py"),
+                        "--heads", str(HEADS), "--head-size", str(HEAD_SIZE), "--causal", model],
+                       check=True)
+        fused = check_growth(attune, model, folder, "fused", lambda growth: growth <= 4.4)
+        check_growth(attune, model, folder, "unfused", lambda growth: growth > 10)
+        bound = widest(8192)
+        print(f"fused at 8192: {fused / 1e6:.1f} MB, alive and packed {bound / 1e6:.1f} MB, "
+              f"{fused / bound:.2f}x")
+        if fused > 1.2 * bound:
+            raise Failure(f"fused memory is {fused / bound:.2f}x what is alive and packed")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")
