@@ -2,9 +2,9 @@
 #include "compiler/Pipeline.h"
 
 #include "compiler/cleanup/Passes.h"
+#include "compiler/detect/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
-#include "mlir/Transforms/Passes.h"
 
 namespace attune {
 
@@ -30,16 +30,10 @@ llvm::ArrayRef<Stage> stages() {
   return table;
 }
 
-void addCleanupStage(OpPassManager &passes) {
-  // Convolutions first, so that the views they become are simplified too.
-  passes.addPass(cleanup::createConvertConv());
-  passes.addPass(cleanup::createSimplify());
-  // Weights that nobody reads any more: transposed copies, folded tables.
-  passes.addPass(createSymbolDCEPass());
-  passes.addPass(cleanup::createVerifyClean());
-}
+// The order inside a stage, with its reasons, stands in the stage's Passes.cpp.
+void addCleanupStage(OpPassManager &passes) { cleanup::buildPipeline(passes); }
 
-void addDetectStage(OpPassManager &passes) {}
+void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {}
 

@@ -2,6 +2,7 @@
 // for each version.
 #include "compiler/tools/Driver.h"
 
+#include "attune/format.h"
 #include "compiler/Pipeline.h"
 #include "compiler/target/cpu/EmitObject.h"
 #include "compiler/target/package/LinkObject.h"
