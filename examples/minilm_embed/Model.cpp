@@ -42,8 +42,20 @@ struct Batch {
   }
 };
 
-/// The mean of a sentence's token vectors, padding left out. A model that pools
-/// by itself gives [batch, width] and is taken as it is.
+/// The output with one vector per sentence where the model pools by itself;
+/// else the first, which has one per token.
+size_t embeddingOutput(const attune_model *model) {
+  for (size_t i = 0; i < attune_model_output_count(model); ++i) {
+    attune_value_info info;
+    check(attune_model_output(model, i, &info));
+    if (std::string_view(info.name) == "sentence_embedding")
+      return i;
+  }
+  return 0;
+}
+
+/// The vector of a sentence: of [batch, width] its row, of [batch, length,
+/// width] the mean over its tokens, padding left out.
 std::vector<float> pool(const attune_tensor &output, const Batch &batch,
                         int64_t row) {
   const float *data = static_cast<const float *>(output.data);
@@ -108,10 +120,11 @@ Model::embed(const std::vector<std::vector<int64_t>> &sentences) {
   check(attune_session_run(session.get()));
 
   attune_tensor output;
-  check(attune_session_get_output(session.get(), 0, &output));
+  check(attune_session_get_output(session.get(), embeddingOutput(model.get()),
+                                  &output));
   if (output.dtype != ATTUNE_F32 || output.rank < 2 || output.rank > 3 ||
       output.dims[0] != batch.rows)
-    throw std::runtime_error("the model's first output is no embedding");
+    throw std::runtime_error("the model's output is no embedding");
   std::vector<std::vector<float>> vectors;
   for (int64_t row = 0; row < batch.rows; ++row) {
     vectors.push_back(pool(output, batch, row));
