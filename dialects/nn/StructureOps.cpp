@@ -112,7 +112,8 @@ LogicalResult LaunchOp::verify() {
     return emitOpError("expects one entry of in_place for each result"); // C1
   for (int64_t input : *inPlace)
     if (input < -1 || input >= int64_t(getInputs().size()))
-      return emitOpError() << "in_place names input " << input << " of " << getInputs().size();
+      return emitOpError() << "in_place names input " << input << " of "
+                           << getInputs().size();
   return success();
 }
 

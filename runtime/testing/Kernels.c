@@ -1,4 +1,4 @@
-/*===- Kernels.c - kernels for the runtime's tests ----------------------------===
+/*===- Kernels.c - kernels for the runtime's tests ------------------------===
  *
  * Written to the kernel ABI (runtime/core/README.md) and built without any
  * library, as the compiler builds its own.

@@ -109,7 +109,7 @@ typedef enum attune_dtype {
   ATTUNE_U32 = 10,
   ATTUNE_U16 = 11,
   ATTUNE_U8 = 12,
-  ATTUNE_BOOL = 13, /* one byte, 0 or 1 */
+  ATTUNE_BOOL = 13,              /* one byte, 0 or 1 */
   ATTUNE_DTYPE_SIZE = 0x7fffffff /* no dtype: any int may be asked about */
 } attune_dtype;
 
