@@ -263,27 +263,35 @@ void AttentionEmitter::emitScores(Value row, Value begin, Value end) {
   Type f32 = emit.getF32Type();
   const RegisterTile &tile = emit.machine.attention;
   Value query = emit.at(queries, emit.mul(row, depth), f32);
-  emit.forLoop(begin, end, tile.panels * kPanelWidth, [&](Value column) {
+  auto emitGroup = [&](Value column, int64_t panels) {
     MicroKernel kernel;
     for (int64_t i = 0; i < tile.rows; ++i)
       kernel.rows.push_back(emit.at(query, i * depth, f32));
     Value panel =
         emit.div(emit.add(blockStart, column), emit.integer(kPanelWidth));
     Value first = emit.at(keys, emit.mul(panel, keyPanel), f32);
-    for (int64_t p = 0; p < tile.panels; ++p)
+    for (int64_t p = 0; p < panels; ++p)
       kernel.panels.push_back(emit.at(first, p * depth * kPanelWidth, f32));
     kernel.rowStep = emit.integer(1);
     kernel.depth = emit.integer(parts.depth());
-    Values start(tile.rows * tile.panels, emit.zeros());
-    Values products = emitMicroKernel(emit, kernel, start);
+    Values start(tile.rows * panels, emit.zeros());
     Value target = emit.at(scores, column, f32);
-    for (auto [index, product] : llvm::enumerate(products))
-      emit.store(product,
-                 emit.at(target,
-                         int64_t(index) / tile.panels * scoreStride +
-                             int64_t(index) % tile.panels * kPanelWidth,
-                         f32));
-  });
+    for (auto [index, product] :
+         llvm::enumerate(emitMicroKernel(emit, kernel, start)))
+      emit.store(product, emit.at(target,
+                                  int64_t(index) / panels * scoreStride +
+                                      int64_t(index) % panels * kPanelWidth,
+                                  f32));
+  };
+  // Panels beyond the last whole group one by one: 197 keys are 13 panels.
+  Value count = emit.roundUp(emit.sub(end, begin), kPanelWidth);
+  int64_t width = tile.panels * kPanelWidth;
+  Value whole = emit.add(begin, emit.roundDown(count, width));
+  emit.forLoop(begin, whole, width,
+               [&](Value column) { emitGroup(column, tile.panels); });
+  if (tile.panels > 1)
+    emit.forLoop(whole, end, kPanelWidth,
+                 [&](Value column) { emitGroup(column, 1); });
 }
 
 void AttentionEmitter::emitResult(Value row, Value begin, Value end) {

@@ -178,7 +178,8 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
   }
   kernel.rowStep = lhsDepth;
   kernel.depth = depth;
-  kernel.prefetch = emit.machine.prefetch;
+  // One row reads B once, from far away: bandwidth is all there is.
+  kernel.prefetch = emit.machine.prefetch || tile.rows == 1;
 
   Values sums = startValues(tile, rowCoords, columnCoords, row, panel);
   if (failed(result))

@@ -4,8 +4,9 @@
 using namespace mlir;
 using namespace attune::target::cpu;
 
-/// How many steps of depth ahead B is fetched into L1, and A a line at a time.
-static constexpr int64_t kAheadB = 8, kAheadA = 16;
+/// How far ahead B is fetched into L1: so many FMAs before use, for a short
+/// tile takes few cycles per step of depth. A is fetched a line at a time.
+static constexpr int64_t kAheadB = 192, kAheadA = 16;
 
 /// One step of depth.
 static Emitter::Values emitStep(Emitter &emit, const MicroKernel &kernel,
@@ -15,10 +16,11 @@ static Emitter::Values emitStep(Emitter &emit, const MicroKernel &kernel,
   SmallVector<Value> columns;
   for (Value panel : kernel.panels)
     columns.push_back(emit.loadVector(emit.at(panel, offset, f32), f32));
+  int64_t ahead = kAheadB / int64_t(kernel.rows.size() * kernel.panels.size());
   if (kernel.prefetch)
     for (Value panel : kernel.panels)
-      emit.prefetch(
-          emit.at(panel, emit.add(offset, kAheadB * kPanelWidth), f32), 3);
+      emit.prefetch(emit.at(panel, emit.add(offset, ahead * kPanelWidth), f32),
+                    3);
   Value position = emit.mul(k, kernel.rowStep);
   Emitter::Values sums;
   for (auto [row, pointer] : llvm::enumerate(kernel.rows)) {

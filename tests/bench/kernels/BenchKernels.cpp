@@ -5,6 +5,7 @@
 //
 //   bench-kernels [--version x86-64-v4] [--seconds 0.5] [--only attention]
 //   [--json FILE]
+//     [--keep DIR]     writes the objects there, to be disassembled
 //
 // A sample is one call between two runs of the loop; it counts if the two agree
 // within 5 %. Times are thread CPU time, so that other load does not count;
@@ -34,7 +35,7 @@ namespace {
 struct Options {
   std::optional<CodeVersion> version;
   double seconds = 0.5;
-  std::string only, json;
+  std::string only, json, keep;
 };
 
 double threadSeconds() {
@@ -203,13 +204,31 @@ private:
   CodeVersion version;
 };
 
-void benchGemm(Report &report, CodeVersion version) {
+/// Compiles, or ends the program: there is nothing to time.
+std::unique_ptr<CompiledKernels> compile(const Options &options,
+                                         const std::string &text,
+                                         CodeVersion version,
+                                         const std::string &name) {
+  auto kernels = CompiledKernels::compile(text, version);
+  if (!kernels)
+    exit(3);
+  if (!options.keep.empty()) {
+    std::error_code error;
+    llvm::raw_fd_ostream file(
+        formatv("{0}/{1}.{2}.o", options.keep, name, codeVersionName(version))
+            .str(),
+        error);
+    file.write(kernels->object().data(), kernels->object().size());
+  }
+  return kernels;
+}
+
+void benchGemm(const Options &options, Report &report, CodeVersion version) {
   const int64_t shapes[][2] = {
       {768, 768}, {768, 2304}, {768, 3072}, {3072, 768}, {384, 1536}};
   for (auto [k, n] : shapes) {
-    auto kernels = CompiledKernels::compile(gemmText(k, n), version);
-    if (!kernels)
-      exit(3);
+    std::string kernel = formatv("gemm-{0}-{1}", k, n);
+    auto kernels = compile(options, gemmText(k, n), version, kernel);
     Buffer w(k * n), bias(n);
     for (int64_t m : {1, 128, 197, 512, 1024, 1576}) {
       std::string name = formatv("gemm {0}x{1}x{2}", m, k, n);
@@ -225,11 +244,11 @@ void benchGemm(Report &report, CodeVersion version) {
   }
 }
 
-void benchAttention(Report &report, CodeVersion version) {
+void benchAttention(const Options &options, Report &report,
+                    CodeVersion version) {
   for (bool causal : {false, true}) {
-    auto kernels = CompiledKernels::compile(attentionText(causal), version);
-    if (!kernels)
-      exit(3);
+    std::string kernel = causal ? "attention-causal" : "attention";
+    auto kernels = compile(options, attentionText(causal), version, kernel);
     for (int64_t n : {197, 1024, 4096}) {
       std::string name =
           formatv("attention {0}{1}", n, causal ? " causal" : "");
@@ -260,6 +279,8 @@ Options parse(int argc, char **argv) {
       options.only = value;
     else if (key == "--json")
       options.json = value;
+    else if (key == "--keep")
+      options.keep = value;
   }
   return options;
 }
@@ -273,8 +294,8 @@ int main(int argc, char **argv) {
     if (options.version && *options.version != version)
       continue;
     Report report(options, version);
-    benchGemm(report, version);
-    benchAttention(report, version);
+    benchGemm(options, report, version);
+    benchAttention(options, report, version);
     for (llvm::json::Value &result : report.results)
       results.push_back(std::move(result));
   }
