@@ -4,6 +4,7 @@
 
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Builders.h"
+#include "compiler/kernels/LaunchChecks.h"
 #include "compiler/kernels/WeightPacker.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -90,32 +91,6 @@ tile::KernelOp Launcher::share(OwningOpRef<tile::KernelOp> kernel,
   return known;
 }
 
-// The kernel's bytes of scratch under this launch's integers.
-DimAttr evaluate(AffineExpr expr, ArrayRef<DimAttr> integers,
-                 MLIRContext *context) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return DimAttr::constant(context, constant.getValue());
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return integers[dim.getPosition()];
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  DimAttr lhs = evaluate(binary.getLHS(), integers, context);
-  DimAttr rhs = evaluate(binary.getRHS(), integers, context);
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return lhs + rhs;
-  case AffineExprKind::Mul:
-    return lhs * rhs;
-  case AffineExprKind::FloorDiv:
-    return lhs.floorDiv(rhs);
-  case AffineExprKind::CeilDiv:
-    return lhs.ceilDiv(rhs);
-  case AffineExprKind::Mod:
-    return lhs.mod(rhs);
-  default:
-    llvm_unreachable("not an operation of two expressions");
-  }
-}
-
 ArrayAttr asArray(MLIRContext *context, ArrayRef<nn::LayoutAttr> layouts) {
   return ArrayAttr::get(context,
                         SmallVector<Attribute>(layouts.begin(), layouts.end()));
@@ -127,10 +102,7 @@ LogicalResult Launcher::replace(nn::GroupOp group) {
     return failure();
   MLIRContext *context = group.getContext();
   tile::KernelOp kernel = share(std::move(spec->kernel), group);
-  DimAttr scratch = DimAttr::constant(context, 0);
-  if (AffineMap map = kernel.getScratch())
-    scratch = evaluate(map.getResult(0), spec->integers, context);
-
+  auto integers = nn::ShapeAttr::get(context, spec->integers);
   OpBuilder builder(group);
   DenseI64ArrayAttr inPlace;
   if (llvm::any_of(spec->inPlace, [](int64_t input) { return input >= 0; }))
@@ -140,12 +112,21 @@ LogicalResult Launcher::replace(nn::GroupOp group) {
       builder, group.getLoc(), group.getResultTypes(),
       SymbolRefAttr::get(kernel), group.getKindAttr(), spec->inputs,
       asArray(context, spec->inputLayouts),
-      asArray(context, spec->resultLayouts),
-      nn::ShapeAttr::get(context, spec->integers), spec->grid, spec->grain,
-      scratch, cost.flops, cost.bytes, inPlace);
+      asArray(context, spec->resultLayouts), integers, spec->grid, spec->grain,
+      scratchBytes(kernel, integers), cost.flops, cost.bytes, inPlace);
   group.replaceAllUsesWith(launch.getResults());
   group.erase();
   return success();
+}
+
+// Weights that only their panels were made of are not read any more; what is not
+// loaded does not become part of the package.
+void eraseDeadOps(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    for (Block &block : function.getBody())
+      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+        if (isOpTriviallyDead(&op))
+          op.erase();
 }
 
 struct BuildKernels : impl::BuildKernelsBase<BuildKernels> {
@@ -166,7 +147,8 @@ struct BuildKernels : impl::BuildKernelsBase<BuildKernels> {
     for (nn::GroupOp group : groups)
       ok &= succeeded(launcher.replace(group));
     if (!ok)
-      signalPassFailure();
+      return signalPassFailure();
+    eraseDeadOps(module);
   }
 };
 

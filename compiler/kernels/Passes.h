@@ -4,6 +4,7 @@
 
 #include "dialects/nn/NN.h"
 #include "dialects/tile/Tile.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace attune::kernels {

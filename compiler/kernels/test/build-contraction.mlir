@@ -33,7 +33,9 @@
 // CHECK: tile.parallel (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %[[S:.*]] by 48, %[[S]] by 192)
 // CHECK-NOT: tile.kernel
 
+// What is only packed is not loaded.
 // CHECK-LABEL: func.func @main
+// CHECK-NOT: nn.load_weight @w :
 // CHECK: nn.launch contraction @contraction_0(%arg0, %{{.*}}, %{{.*}}, %arg1)
 // CHECK-SAME: integers <[B * S, B * S, B * S]> grid <3 * floordiv(B * S + 191, 192)> grain <3>
 // CHECK-SAME: flops <13100 * B * S> bytes <1056 * B * S + 26000> in_place [3]
@@ -45,7 +47,7 @@ nn.weight @w : tensor<64x100xf32> = dense<1.0> : tensor<64x100xf32>
 nn.weight @w2 : tensor<64x100xf32> = dense<2.0> : tensor<64x100xf32>
 nn.weight @b : tensor<100xf32> = dense<1.0> : tensor<100xf32>
 
-func.func @main(%x: tensor<?x?x64xf32, #XS>, %r: tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>) -> (tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>) {
+func.func @main(%x: tensor<?x?x64xf32, #XS>, %r: tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>) -> (tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x?xf32, #nn.shape<[B, S, S]>>) {
   %w = nn.load_weight @w : tensor<64x100xf32>
   %w2 = nn.load_weight @w2 : tensor<64x100xf32>
   %b = nn.load_weight @b : tensor<100xf32>
@@ -67,5 +69,5 @@ func.func @main(%x: tensor<?x?x64xf32, #XS>, %r: tensor<?x?x100xf32, #nn.shape<[
     %c = nn.contract %xi, %xi batch [0] x [0] contracting [2] x [2] : (tensor<?x?x64xf32, #XS>, tensor<?x?x64xf32, #XS>) -> tensor<?x?x?xf32, #nn.shape<[B, S, S]>>
     nn.yield %c : tensor<?x?x?xf32, #nn.shape<[B, S, S]>>
   }
-  return %y, %y2 : tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>
+  return %y, %y2, %q : tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x100xf32, #nn.shape<[B, S, 100]>>, tensor<?x?x?xf32, #nn.shape<[B, S, S]>>
 }

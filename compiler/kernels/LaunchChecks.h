@@ -1,0 +1,18 @@
+// What an nn.launch owes to the kernel that it names.
+#pragma once
+
+#include "dialects/nn/NN.h"
+#include "dialects/tile/Tile.h"
+
+namespace attune::kernels {
+
+/// Bytes of scratch for each worker that `kernel` declares, with `integers` in
+/// its value slots; 0 if it declares none.
+nn::DimAttr scratchBytes(tile::KernelOp kernel, nn::ShapeAttr integers);
+
+/// Whether arguments, layouts, integers and scratch fit the kernel's signature
+/// and reads and writes stay inside the roots as far as polynomials tell.
+/// Reports what does not fit.
+llvm::LogicalResult checkLaunch(nn::LaunchOp launch, tile::KernelOp kernel);
+
+} // namespace attune::kernels
