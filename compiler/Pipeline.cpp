@@ -37,10 +37,15 @@ void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {}
 
+// Layouts before kernels: whether strides are constants is part of a kernel.
+// Scratch after them: the target reads it off the finished kernel.
 void addKernelsStage(OpPassManager &passes, target::cpu::CodeVersion version) {
   kernels::BuildKernelsOptions options;
   options.target = target::cpu::codeVersionName(version).str();
+  passes.addNestedPass<func::FuncOp>(kernels::createAssignLayouts());
   passes.addPass(kernels::createBuildKernels(options));
+  passes.addPass(kernels::createPlanScratch());
+  passes.addPass(kernels::createVerifyKernels());
 }
 
 void addMemoryStage(OpPassManager &passes) {

@@ -119,8 +119,8 @@ LogicalResult Launcher::replace(nn::GroupOp group) {
   return success();
 }
 
-// Weights that only their panels were made of are not read any more; what is not
-// loaded does not become part of the package.
+// Weights that only their panels were made of are not read any more; what is
+// not loaded does not become part of the package.
 void eraseDeadOps(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>())
     for (Block &block : function.getBody())
