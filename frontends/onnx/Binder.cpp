@@ -91,14 +91,25 @@ ImportFunction ImportTable::find(StringRef domain, StringRef op,
   return after == row->second.begin() ? nullptr : std::prev(after)->second;
 }
 
-std::vector<std::tuple<std::string, std::string, int64_t>>
-ImportTable::list() const {
-  std::vector<std::tuple<std::string, std::string, int64_t>> all;
+std::vector<SupportedOperator> ImportTable::list() const {
+  std::vector<SupportedOperator> all;
   for (const auto &row : rows) {
     auto [domain, op] = row.first().split("::");
     all.push_back({domain.str(), op.str(), row.second.begin()->first});
   }
-  llvm::sort(all);
+  llvm::sort(all, [](const SupportedOperator &a, const SupportedOperator &b) {
+    return std::tie(a.domain, a.name) < std::tie(b.domain, b.name);
+  });
+  return all;
+}
+
+std::vector<SupportedOperator> supportedOperators() {
+  std::vector<SupportedOperator> all = ImportTable::get().list();
+  // The walk itself takes the branch of an If.
+  all.push_back({"", "If", 1});
+  llvm::sort(all, [](const SupportedOperator &a, const SupportedOperator &b) {
+    return std::tie(a.domain, a.name) < std::tie(b.domain, b.name);
+  });
   return all;
 }
 

@@ -89,8 +89,7 @@ public:
   bool knows(llvm::StringRef domain, llvm::StringRef op) const {
     return rows.contains(key(domain, op));
   }
-  /// Every operator in the table: domain, name, first version.
-  std::vector<std::tuple<std::string, std::string, int64_t>> list() const;
+  std::vector<SupportedOperator> list() const;
 
 private:
   static std::string key(llvm::StringRef domain, llvm::StringRef op) {

@@ -180,8 +180,11 @@ std::optional<Imported> Ops::foldIntegers(Kind kind, ArrayRef<Imported> inputs,
     return std::nullopt;
   SmallVector<Dims> operands;
   for (const Imported &x : inputs) {
+    if (x.isKnown(Known::Kind::Affine) && !knownSplat(x) &&
+        *count > maxExpandedRange)
+      return std::nullopt;
     Imported spread = x;
-    spread.dims = padded(dims, dims.size(), context);
+    spread.dims = dims;
     auto known = knownIntegers(spread);
     if (!known || x.isFloat())
       return std::nullopt;

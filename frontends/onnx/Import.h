@@ -50,6 +50,16 @@ mlir::OwningOpRef<mlir::ModuleOp>
 importOnnxGraph(const std::filesystem::path &file, mlir::MLIRContext &context,
                 std::string &error);
 
+/// An operator that the importer knows.
+struct SupportedOperator {
+  std::string domain; ///< "" is ai.onnx.
+  std::string name;
+  int64_t since; ///< The first opset whose version is supported.
+};
+
+/// All of them, sorted by domain and name.
+std::vector<SupportedOperator> supportedOperators();
+
 } // namespace attune::onnx
 
 #endif // ATTUNE_FRONTENDS_ONNX_IMPORT_H

@@ -140,6 +140,55 @@ static LogicalResult importLeakyRelu(Binder &node) {
   return node.set(0, ops.elementwise(Kind::Select, {*negative, *scaled, x}));
 }
 
+/// gamma * (x where x > 0, else alpha (exp(x / beta) - 1)).
+static LogicalResult importExponentialUnit(Binder &node, double alpha,
+                                           double beta, double gamma) {
+  Ops &ops = node.ops;
+  const Imported &x = node.in(0);
+  auto number = [&](double value) { return ops.scalar(x.element, value); };
+  // The exponent of what is not selected stays finite.
+  Result y = ops.elementwise(Kind::Min, {x, number(0)});
+  if (succeeded(y))
+    y = ops.elementwise(Kind::Div, {*y, number(beta)});
+  if (succeeded(y))
+    y = ops.elementwise(Kind::Exp, {*y});
+  if (succeeded(y))
+    y = ops.elementwise(Kind::Sub, {*y, number(1)});
+  if (succeeded(y))
+    y = ops.elementwise(Kind::Mul, {*y, number(alpha)});
+  Result positive = ops.elementwise(Kind::Greater, {x, number(0)});
+  if (failed(y) || failed(positive))
+    return failure();
+  y = ops.elementwise(Kind::Select, {*positive, x, *y});
+  if (succeeded(y))
+    y = ops.elementwise(Kind::Mul, {*y, number(gamma)});
+  return node.set(0, y);
+}
+
+static LogicalResult importElu(Binder &node) {
+  return importExponentialUnit(node, node.real("alpha", 1), 1, 1);
+}
+static LogicalResult importSelu(Binder &node) {
+  return importExponentialUnit(node, node.real("alpha"), 1, node.real("gamma"));
+}
+static LogicalResult importCelu(Binder &node) {
+  double alpha = node.real("alpha", 1);
+  if (alpha == 0)
+    return node.fail("an alpha of 0");
+  return importExponentialUnit(node, alpha, alpha, 1);
+}
+
+/// x where x >= 0, else slope * x; the slope broadcasts to x.
+static LogicalResult importPRelu(Binder &node) {
+  Ops &ops = node.ops;
+  const Imported &x = node.in(0);
+  Result scaled = ops.elementwise(Kind::Mul, {x, node.in(1)});
+  Result negative = ops.elementwise(Kind::Less, {x, ops.scalar(x.element, 0)});
+  if (failed(scaled) || failed(negative))
+    return failure();
+  return node.set(0, ops.elementwise(Kind::Select, {*negative, *scaled, x}));
+}
+
 /// max(0, min(1, alpha x + beta)), times x for HardSwish.
 static LogicalResult importHardSigmoid(Binder &node, double alpha, double beta,
                                        bool swish) {
@@ -228,6 +277,10 @@ void registerElementwise(ImportTable &table) {
   table.add("Swish", 24, importSwish);
   table.add("Mish", 18, importMish);
   table.add("LeakyRelu", 1, importLeakyRelu);
+  table.add("PRelu", 7, importPRelu);
+  table.add("Elu", 1, importElu);
+  table.add("Selu", 1, importSelu);
+  table.add("Celu", 12, importCelu);
   table.add("HardSigmoid", 1, importHardSigmoidNode);
   table.add("HardSwish", 14, importHardSwish);
   // Version 7 brought NumPy's broadcasting; older models say how in attributes.

@@ -287,6 +287,31 @@ TEST_F(ImportTest, GraphLevelHoldsTheFile) {
   });
 }
 
+TEST_F(ImportTest, RangesKeepTheirFormInMasks) {
+  // A static causal mask stays a comparison of positions, not a table.
+  import(Wire()
+             .msg(5, number("zero", 0))
+             .msg(5, number("one", 1))
+             .msg(5, number("length", 32))
+             .msg(5, ints("axes", {1}))
+             .msg(1, node("Range", {"zero", "length", "one"}, {"k"}))
+             .msg(1, node("Unsqueeze", {"k", "axes"}, {"q"}))
+             .msg(1, node("LessOrEqual", {"k", "q"}, {"y"}))
+             .msg(12, value("y")));
+  EXPECT_EQ(count<nn::IotaOp>(), 2);
+  EXPECT_EQ(count<mlir::arith::ConstantOp>(), 0);
+}
+
+TEST_F(ImportTest, ListsWhatItSupports) {
+  auto all = supportedOperators();
+  EXPECT_GT(all.size(), 90u);
+  auto attention = std::find_if(all.begin(), all.end(), [](const auto &row) {
+    return row.name == "Attention";
+  });
+  ASSERT_NE(attention, all.end());
+  EXPECT_EQ(attention->since, 23);
+}
+
 // What is refused.
 
 TEST_F(ImportTest, ListsAllUnsupportedNodes) {

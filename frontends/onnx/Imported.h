@@ -73,6 +73,11 @@ std::string text(llvm::ArrayRef<DimAttr> dims);
 
 /// Tensors of more elements are not folded element by element.
 inline constexpr int64_t maxFolded = 4096;
+/// Elements folded one by one in a whole model, where a tensor has over 64.
+inline constexpr uint64_t maxFoldedInAll = uint64_t{1} << 22;
+/// Ranges of more elements keep their affine form: a mask made of them is to be
+/// recognised as causal, not to become a table.
+inline constexpr int64_t maxExpandedRange = 16;
 
 } // namespace attune::onnx
 

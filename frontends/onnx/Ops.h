@@ -108,6 +108,7 @@ private:
   DimAttr lowest(const Affine &form, llvm::ArrayRef<DimAttr> dims);
   DimAttr highest(const Affine &form, llvm::ArrayRef<DimAttr> dims);
 
+  bool spend(size_t elements) const;
   mlir::Value constant(const Imported &x);
   mlir::Value fromIntegers(const Imported &x);
   mlir::Value fromAffine(const Affine &form, const Imported &x);
@@ -123,6 +124,7 @@ private:
   llvm::DenseMap<mlir::Attribute, mlir::Value> weights;
   llvm::StringSet<> weightNames;
   mlir::Operation *lastLoad = nullptr;
+  mutable uint64_t spent = 0;
 };
 
 } // namespace attune::onnx

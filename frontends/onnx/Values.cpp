@@ -133,17 +133,31 @@ static SmallVector<T> spreadElements(ArrayRef<T> elements,
   return out;
 }
 
+/// Element-wise work is bounded over the whole model, so that many nodes of
+/// many elements cannot take for ever; a few elements are always allowed.
+bool Ops::spend(size_t elements) const {
+  if (elements <= 64)
+    return true;
+  spent += elements;
+  return spent <= maxFoldedInAll;
+}
+
 std::optional<Dims> Ops::knownIntegers(const Imported &x) const {
   auto count = staticCount(x.dims, maxFolded);
   if (!count)
     return std::nullopt;
+  bool affine = x.isKnown(Known::Kind::Affine) && x.known.forms.size() == 1;
+  if (!affine && !x.isKnown(Known::Kind::Integers))
+    return std::nullopt;
+  if (*count == 0)
+    return Dims(); // x.own may be of any size then.
+  if (!spend(*count))
+    return std::nullopt;
   auto own = *staticExtents(x.own), dims = *staticExtents(x.dims);
-  if (x.isKnown(Known::Kind::Integers))
+  if (!affine)
     return x.isBroadcast()
                ? spreadElements<DimAttr>(x.known.integers, own, dims, *count)
                : x.known.integers;
-  if (!x.isKnown(Known::Kind::Affine) || x.known.forms.size() != 1)
-    return std::nullopt;
   const Affine &form = x.known.forms.front();
   Dims elements;
   SmallVector<int64_t> position(own.size(), 0);
@@ -173,6 +187,10 @@ std::optional<SmallVector<double>> Ops::knownReals(const Imported &x) const {
   auto count = staticCount(x.dims, maxFolded);
   if (!count || !x.isKnown(Known::Kind::Reals))
     return std::nullopt;
+  if (*count == 0)
+    return SmallVector<double>();
+  if (!spend(*count))
+    return std::nullopt;
   return spreadElements<double>(x.known.reals, *staticExtents(x.own),
                                 *staticExtents(x.dims), *count);
 }
@@ -195,7 +213,8 @@ std::optional<double> Ops::knownSplat(const Imported &x) const {
 std::optional<Affine> Ops::knownAffine(const Imported &x) const {
   if (x.isKnown(Known::Kind::Affine) && x.known.forms.size() == 1)
     return x.known.forms.front();
-  if (!x.isKnown(Known::Kind::Integers) || x.known.integers.empty())
+  if (!x.isKnown(Known::Kind::Integers) || x.known.integers.empty() ||
+      !spend(x.known.integers.size()))
     return std::nullopt;
   // Integers in arithmetic progression along each axis.
   auto own = *staticExtents(x.own);

@@ -90,14 +90,7 @@ Result Ops::reshape(const Imported &x, Dims dims) {
     out.known = own != x.own ? Known() : out.known;
     return out;
   }
-  if (auto elements = knownIntegers(x))
-    return integers(x.element, dims, *elements);
-  if (auto elements = knownReals(x)) {
-    out.own = dims;
-    out.known.reals = *elements;
-    return out;
-  }
-  auto form = knownAffine(x);
+  auto form = x.isKnown(Known::Kind::Affine) ? knownAffine(x) : std::nullopt;
   DimAttr step;
   if (form && !x.isBroadcast() && runsContiguously(*form, x.own, step)) {
     Affine flat{form->base, Dims(dims.size(), dim(0))};
@@ -109,6 +102,13 @@ Result Ops::reshape(const Imported &x, Dims dims) {
         return fail("a stride leaves 64 bits");
     }
     return affine(x.element, dims, flat);
+  }
+  if (auto elements = knownIntegers(x))
+    return integers(x.element, dims, *elements);
+  if (auto elements = knownReals(x)) {
+    out.own = dims;
+    out.known.reals = *elements;
+    return out;
   }
   return fromValue(b.createOrFold<nn::ReshapeOp>(
       loc, nn::tensorType(dims, x.element), full(x)));
@@ -329,6 +329,9 @@ static std::optional<Imported> concatForms(Ops &ops, ArrayRef<Imported> inputs,
 
 Result Ops::concat(ArrayRef<Imported> inputs, int64_t axis) {
   const Imported &first = inputs.front();
+  if (axis < 0 || axis >= first.rank())
+    return fail("axis " + Twine(axis) + " is outside rank " +
+                Twine(first.rank()));
   if (inputs.size() == 1)
     return first;
   Dims dims = first.dims;
