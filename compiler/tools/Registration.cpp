@@ -5,6 +5,7 @@
 #include "compiler/cleanup/Passes.h"
 #include "compiler/detect/Passes.h"
 #include "compiler/fusion/Cost.h"
+#include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
 #include "compiler/target/cpu/EmitObject.h"
@@ -37,6 +38,7 @@ void attune::registerAllPasses() {
   // attune's own, in pipeline order: one line per stage.
   attune::cleanup::registerPasses();
   attune::detect::registerPasses();
+  attune::fusion::registerPasses();
   attune::kernels::registerkernelsPasses();
   attune::memory::registermemoryPasses();
   attune::target::cpu::registerPasses();

@@ -1,0 +1,19 @@
+// The cost model behind --attention=auto. Private to fusion/.
+#pragma once
+
+#include "dialects/nn/NN.h"
+
+namespace attune::fusion {
+
+struct AttentionChoice {
+  bool fused = true;
+  /// Only this strategy can compute the op; a command does not overrule it.
+  bool forced = false;
+  std::string reason;
+};
+
+/// Compares cycles of both strategies where the op's symbols are at the length
+/// they most likely have (their ranges, else 128).
+AttentionChoice chooseByCost(nn::AttentionOp op);
+
+} // namespace attune::fusion

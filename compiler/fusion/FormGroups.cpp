@@ -1,0 +1,158 @@
+// FormGroups: each op that computes goes into one nn.group.
+//
+// Enters: nn with reductions over trailing dims and strategies chosen. Leaves:
+// a function of groups, views, weights and constants.
+#include "compiler/fusion/Clusters.h"
+#include "compiler/fusion/Ledger.h"
+#include "compiler/fusion/Passes.h"
+#include "mlir/Analysis/TopologicalSortUtils.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+namespace attune::fusion {
+
+#define GEN_PASS_DEF_FORMGROUPS
+#include "compiler/fusion/Passes.h.inc"
+
+using namespace mlir;
+
+namespace {
+// Writes one cluster as a group.
+class Outliner {
+public:
+  explicit Outliner(Cluster &cluster)
+      : cluster(cluster), builder(cluster.main->getContext()) {}
+
+  void run();
+
+private:
+  bool isLiteral(Value value);
+  void collectOperands();
+  void collectResults();
+  void copy(Operation *op);
+  Location location();
+
+  Cluster &cluster;
+  OpBuilder builder;
+  SmallVector<Operation *> order; // members as in the block
+  llvm::SetVector<Value> operands;
+  SmallVector<Value> results;
+  IRMapping mapping;
+};
+} // namespace
+
+// Literals and positional ops are copied into the body, not passed to it.
+bool Outliner::isLiteral(Value value) {
+  if (isSplatConstant(value))
+    return true;
+  Operation *op = value.getDefiningOp();
+  return isPositional(op) && !cluster.ops.contains(op) &&
+         (cluster.kind == nn::GroupKind::Row ||
+          cluster.kind == nn::GroupKind::Map);
+}
+
+void Outliner::collectOperands() {
+  auto visit = [&](Operation *op) {
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      bool inside = producer && cluster.ops.contains(producer);
+      // Gathers, concats and pads read memory: they take even literals as
+      // operands, but for the value that a pad writes.
+      bool reads = isa<nn::ConcatOp, nn::GatherOp>(op) ||
+                   (isa<nn::PadOp>(op) && operand == op->getOperand(0));
+      if (!inside && (reads || !isLiteral(operand)))
+        operands.insert(operand);
+    }
+  };
+  visit(cluster.main);
+  for (Operation *op : order)
+    visit(op);
+}
+
+// The last op's values first.
+void Outliner::collectResults() {
+  for (Operation *op : llvm::reverse(order))
+    for (Value value : op->getResults())
+      if (llvm::any_of(value.getUsers(), [&](Operation *user) {
+            return !cluster.ops.contains(user);
+          }))
+        results.push_back(value);
+}
+
+void Outliner::copy(Operation *op) {
+  for (Value operand : op->getOperands()) {
+    if (mapping.contains(operand))
+      continue;
+    assert(isLiteral(operand) && "an operand that was not collected");
+    copy(operand.getDefiningOp());
+  }
+  builder.clone(*op, mapping);
+}
+
+Location Outliner::location() {
+  SmallVector<Location> locations = {cluster.main->getLoc()};
+  for (Operation *op : order)
+    locations.push_back(op->getLoc());
+  return FusedLoc::get(builder.getContext(), locations);
+}
+
+void Outliner::run() {
+  order.assign(cluster.ops.begin(), cluster.ops.end());
+  llvm::sort(order,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  collectOperands();
+  collectResults();
+  SmallVector<Type> types =
+      llvm::map_to_vector(results, [](Value value) { return value.getType(); });
+  builder.setInsertionPointAfter(order.back());
+  auto group = nn::GroupOp::create(builder, location(), types, cluster.kind,
+                                   operands.getArrayRef());
+  Block *body = builder.createBlock(&group.getBody());
+  for (Value operand : operands)
+    mapping.map(operand,
+                body->addArgument(operand.getType(), operand.getLoc()));
+  for (Operation *op : order)
+    copy(op);
+  SmallVector<Value> yielded = llvm::map_to_vector(
+      results, [&](Value value) { return mapping.lookup(value); });
+  nn::YieldOp::create(builder, group.getLoc(), yielded);
+  for (auto [value, result] : llvm::zip(results, group.getResults()))
+    value.replaceUsesWithIf(result, [&](OpOperand &use) {
+      return !cluster.ops.contains(use.getOwner());
+    });
+  // Whatever reads the members now is a member itself.
+  for (Operation *op : llvm::reverse(order))
+    op->erase();
+}
+
+static void formGroups(func::FuncOp function, bool fuse) {
+  for (Block &block : function.getBody()) {
+    Clusters clusters(block);
+    if (fuse)
+      growClusters(clusters);
+    else
+      separateClusters(clusters);
+    for (const auto &cluster : clusters.all())
+      if (!cluster->ops.empty())
+        Outliner(*cluster).run();
+    sortTopologically(&block);
+  }
+}
+
+namespace {
+struct FormGroups : impl::FormGroupsBase<FormGroups> {
+  using FormGroupsBase::FormGroupsBase;
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      (void)runRegionDCE(rewriter, function->getRegions());
+      formGroups(function, fuse);
+      // Positional ops whose copies stand in groups.
+      (void)runRegionDCE(rewriter, function->getRegions());
+    }
+  }
+};
+} // namespace
+
+} // namespace attune::fusion

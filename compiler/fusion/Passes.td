@@ -1,0 +1,25 @@
+// The passes of the fusion stage, in the order in which they run.
+include "mlir/Pass/PassBase.td"
+
+def AlignReductions : Pass<"align-reductions", "::mlir::ModuleOp"> {
+  let summary = "Reductions and softmax run over trailing dims";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+}
+
+def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
+  let summary = "Fused or unfused, for each attention, by cost or by command";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+  let options = [Option<"attention", "attention", "std::string", "\"auto\"",
+      "auto: by the cost model; fused; unfused">];
+}
+
+def FormGroups : Pass<"form-groups", "::mlir::ModuleOp"> {
+  let summary = "Each op that computes goes into one nn.group";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+  let options = [Option<"fuse", "fuse", "bool", "true",
+      "False: each op is a group of its own">];
+}
+
+def VerifyFused : Pass<"verify-fused", "::mlir::ModuleOp"> {
+  let summary = "The contract of the fusion stage";
+}

@@ -1,0 +1,109 @@
+// Which ops one kernel computes.
+// RUN: attune-opt --form-groups --verify-fused %s | FileCheck %s
+// RUN: attune-opt --form-groups=fuse=false --verify-fused %s | FileCheck %s --check-prefix=ALONE
+!x = tensor<?x8x64xf32, #nn.shape<[B, 8, 64]>>
+!ids = tensor<?x8xi64, #nn.shape<[B, 8]>>
+!w = tensor<64x64xf32>
+!p = tensor<64xf32>
+!s = tensor<f32>
+
+// Bias, activation and residual ride on the product; the norm follows.
+// CHECK-LABEL: @block
+// CHECK: %[[Y:.*]] = nn.group contraction (%[[A:.*]] = %arg0, %[[W:.*]] = %arg1, %{{.*}} = %arg2) :
+// CHECK-NEXT: nn.contract
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.elementwise gelu_erf
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.yield
+// CHECK: nn.group row
+// CHECK-NEXT: nn.norm layer
+// ALONE-LABEL: @block
+// ALONE-COUNT-5: nn.group
+// ALONE: return
+func.func @block(%x: !x, %w: !w, %b: !p, %g: !p) -> !x {
+  %y = nn.contract %x, %w contracting [2] x [0] : (!x, !w) -> !x
+  %z = nn.elementwise add %b, %y : (!p, !x) -> !x
+  %a = nn.elementwise gelu_erf %z : (!x) -> !x
+  %r = nn.elementwise add %a, %x : (!x, !x) -> !x
+  %n = nn.norm layer %r axis 2 epsilon 1.0e-5 scale %g : !p bias %b : !p : !x -> !x
+  return %n : !x
+}
+
+// The residual sum is read again: a second result, not a second computation.
+// CHECK-LABEL: @sum_is_read_again
+// CHECK: %[[R:.*]]:2 = nn.group row
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.norm
+// CHECK-NEXT: nn.yield
+// CHECK: return %[[R]]#0, %[[R]]#1
+func.func @sum_is_read_again(%x: !x, %y: !x) -> (!x, !x) {
+  %r = nn.elementwise add %x, %y : (!x, !x) -> !x
+  %n = nn.norm layer %r axis 2 epsilon 1.0e-5 : !x -> !x
+  return %n, %r : !x, !x
+}
+
+// The sum depends on the product through the norm: it must not join its group.
+// CHECK-LABEL: @no_cycle
+// CHECK: nn.group contraction
+// CHECK-NEXT: nn.contract
+// CHECK-NEXT: nn.yield
+// CHECK: nn.group row
+// CHECK-NEXT: nn.norm
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.yield
+func.func @no_cycle(%x: !x, %w: !w) -> !x {
+  %y = nn.contract %x, %w contracting [2] x [0] : (!x, !w) -> !x
+  %n = nn.norm layer %y axis 2 epsilon 1.0e-5 : !x -> !x
+  %s = nn.elementwise add %y, %n : (!x, !x) -> !x
+  return %s : !x
+}
+
+// Embeddings: gathers are loads of their sum.
+// CHECK-LABEL: @embedding
+// CHECK: nn.group map
+// CHECK-NEXT: nn.gather
+// CHECK-NEXT: nn.gather
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.yield
+// CHECK: nn.group row
+func.func @embedding(%t: tensor<100x64xf32>, %u: tensor<2x64xf32>, %i: !ids, %j: !ids) -> !x {
+  %a = nn.gather %t[%i] axis 0 : (tensor<100x64xf32>, !ids) -> !x
+  %b = nn.gather %u[%j] axis 0 : (tensor<2x64xf32>, !ids) -> !x
+  %s = nn.elementwise add %a, %b : (!x, !x) -> !x
+  %n = nn.norm layer %s axis 2 epsilon 1.0e-5 : !x -> !x
+  return %n : !x
+}
+
+// A mask of positions is computed where it is used, literals too; the softmax of
+// unfused attention is one row group.
+// CHECK-LABEL: @masked_softmax
+// CHECK: nn.group row (%{{.*}} = %arg0) :
+// CHECK-DAG: nn.iota
+// CHECK-DAG: nn.elementwise less_equal
+// CHECK-DAG: arith.constant dense<0xFF800000>
+// CHECK: nn.elementwise select
+// CHECK: nn.softmax
+// CHECK-NOT: nn.group
+func.func @masked_softmax(%s: tensor<4x8x8xf32>) -> tensor<4x8x8xf32> {
+  %inf = arith.constant dense<0xFF800000> : !s
+  %i = nn.iota axis 0 : tensor<8x1xi64>
+  %j = nn.iota axis 0 : tensor<8xi64>
+  %c = nn.elementwise less_equal %j, %i : (tensor<8xi64>, tensor<8x1xi64>) -> tensor<8x8xi1>
+  %m = nn.elementwise select %c, %s, %inf : (tensor<8x8xi1>, tensor<4x8x8xf32>, !s) -> tensor<4x8x8xf32>
+  %p = nn.softmax %m axis 2 : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
+  return %p : tensor<4x8x8xf32>
+}
+
+// Views stay outside; a chain between them is one map.
+// CHECK-LABEL: @map
+// CHECK: nn.group map
+// CHECK-NEXT: nn.elementwise exp
+// CHECK-NEXT: nn.elementwise add
+// CHECK-NEXT: nn.yield
+// CHECK: nn.transpose
+func.func @map(%x: !x, %y: !x) -> tensor<8x?x64xf32, #nn.shape<[8, B, 64]>> {
+  %e = nn.elementwise exp %x : (!x) -> !x
+  %s = nn.elementwise add %e, %y : (!x, !x) -> !x
+  %t = nn.transpose %s [1, 0, 2] : (!x) -> tensor<8x?x64xf32, #nn.shape<[8, B, 64]>>
+  return %t : tensor<8x?x64xf32, #nn.shape<[8, B, 64]>>
+}
