@@ -67,12 +67,24 @@ StringAttr nameOf(Builder &builder, Attribute name, StringRef fallback,
   return builder.getStringAttr(fallback + Twine(index));
 }
 
+// The symbols that inputs have; others have no value at run time, and after the
+// passes before nothing should need them (verify-plan).
+DictionaryAttr symbolRanges(func::FuncOp function) {
+  SmallVector<NamedAttribute> ranges;
+  auto all = function->getAttrOfType<DictionaryAttr>("nn.symbols");
+  llvm::SetVector<StringRef> used;
+  for (BlockArgument argument : function.getArguments())
+    for (nn::DimAttr dim : nn::getDims(argument))
+      dim.collectSymbols(used);
+  for (NamedAttribute range : all ? all.getValue() : ArrayRef<NamedAttribute>())
+    if (used.contains(range.getName().getValue()))
+      ranges.push_back(range);
+  return DictionaryAttr::get(function.getContext(), ranges);
+}
+
 LogicalResult Planner::run() {
-  auto symbolRanges = function->getAttrOfType<DictionaryAttr>("nn.symbols");
-  if (!symbolRanges)
-    symbolRanges = builder.getDictionaryAttr({});
-  auto program = plan::ProgramOp::create(builder, function.getLoc(),
-                                         function.getName(), symbolRanges);
+  auto program = plan::ProgramOp::create(
+      builder, function.getLoc(), function.getName(), symbolRanges(function));
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
 
   Block &body = function.getBody().front();

@@ -11,6 +11,34 @@ namespace attune::memory {
 using namespace mlir;
 
 namespace {
+
+// The runtime reads a symbol where it stands alone as a dim of an input; there
+// is no other way to its value.
+LogicalResult verifySymbols(plan::ProgramOp program) {
+  llvm::SetVector<StringRef> known;
+  for (auto input : program.getBody().front().getOps<plan::InputOp>())
+    for (nn::DimAttr dim : input.getDims().getDims())
+      known.insert(dim.getSymbol());
+  WalkResult result = program.getBody().walk([&](Operation *op) {
+    llvm::SetVector<StringRef> used;
+    for (NamedAttribute attribute : op->getAttrs()) {
+      if (auto dim = dyn_cast<nn::DimAttr>(attribute.getValue()))
+        dim.collectSymbols(used);
+      if (auto shape = dyn_cast<nn::ShapeAttr>(attribute.getValue()))
+        for (nn::DimAttr dim : shape.getDims())
+          dim.collectSymbols(used);
+    }
+    for (StringRef name : used)
+      if (!known.contains(name) || !program.getSymbols().get(name)) {
+        op->emitError() << "needs '" << name
+                        << "', which is no whole dim of any input";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return success(!result.wasInterrupted());
+}
+
 struct VerifyPlan : impl::VerifyPlanBase<VerifyPlan> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -37,7 +65,7 @@ struct VerifyPlan : impl::VerifyPlanBase<VerifyPlan> {
                       << ", which the module does not define";
       return WalkResult::interrupt();
     });
-    if (result.wasInterrupted())
+    if (result.wasInterrupted() || failed(verifySymbols(programs.front())))
       signalPassFailure();
   }
 };

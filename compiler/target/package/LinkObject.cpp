@@ -63,11 +63,26 @@ FailureOr<std::vector<char>> linkSharedObject(ArrayRef<char> object,
     error = "cannot write " + input.str().str() + ": " + code.message();
     return failure();
   }
-  std::vector<const char *> arguments = {
-      "ld.lld",         "-shared",          "-nostdlib",
-      "--no-undefined", "--gc-sections",    "-z",
-      "noexecstack",    "--hash-style=gnu", "-o",
-      output.c_str(),   input.c_str()};
+  // No build id and no symbols but those that dlsym needs: the same object
+  // gives the same bytes. Kernels call each other directly (-Bsymbolic).
+  std::vector<const char *> arguments = {"ld.lld",
+                                         "-shared",
+                                         "-nostdlib",
+                                         "--no-undefined",
+                                         "--gc-sections",
+                                         "-Bsymbolic",
+                                         "--strip-all",
+                                         "--build-id=none",
+                                         "--threads=1",
+                                         "--color-diagnostics=never",
+                                         "-z",
+                                         "noexecstack",
+                                         "-z",
+                                         "now",
+                                         "--hash-style=gnu",
+                                         "-o",
+                                         output.c_str(),
+                                         input.c_str()};
   if (failed(runLld(arguments, error)))
     return failure();
   auto buffer = llvm::MemoryBuffer::getFile(output, /*IsText=*/false);

@@ -76,7 +76,8 @@ std::span<const std::byte> bytesOf(const T &container) {
 
 LogicalResult Writer::writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
                                   WeightPlace &place) {
-  place.section = writer.sectionCount();
+  // The section that is open is the last one.
+  place.section = writer.sectionCount() - 1;
   if (auto bytes = storedBytes(weight)) {
     if (!writer.blob(bytesOf(*bytes), place.offset))
       return failed(writer.error());
