@@ -15,7 +15,6 @@ module {
 // -----
 
 plan.program @main symbols {B = #nn.range<min = 1, max = -1, divisor = 1>} {
-  %x = plan.input "x" f32 dims <[B * 2]>
   // expected-error @+1 {{needs 'B', which is no whole dim of any input}}
-  %y = plan.result bytes <B * 4>
+  %x = plan.input "x" f32 dims <[B * 2]>
 }
