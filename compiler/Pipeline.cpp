@@ -3,7 +3,6 @@
 
 #include "compiler/cleanup/Passes.h"
 #include "compiler/detect/Passes.h"
-#include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
 
@@ -36,12 +35,7 @@ void addCleanupStage(OpPassManager &passes) { cleanup::buildPipeline(passes); }
 
 void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 
-void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
-  fusion::PipelineOptions pipeline;
-  pipeline.attention = options.attention;
-  pipeline.fuse = options.fuse;
-  fusion::buildPipeline(passes, pipeline);
-}
+void addFusionStage(OpPassManager &passes, const CompileOptions &options) {}
 
 // Layouts before kernels: whether strides are constants is part of a kernel.
 // Scratch after them: the target reads it off the finished kernel.

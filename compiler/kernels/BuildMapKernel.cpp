@@ -1,12 +1,167 @@
-// Map kernels.
+// Map: element by element, with any broadcasting, gathers, positions and casts;
+// copies of views.
+//
+//   parallel (axes..., [rows by R], lanes by L)
+//     load, compute, store blocks
+//
+// Lanes are the axis along which results lie side by side. Rows join them where
+// lanes alone are few, and where an operand lies side by side along another
+// axis than the results do: a target then reads and writes in its own direction
+// and transposes in between.
 #include "compiler/kernels/Builders.h"
+
+#include "compiler/kernels/GroupBody.h"
+#include "compiler/kernels/MapPieces.h"
 
 namespace attune::kernels {
 
 using namespace mlir;
+using nn::DimAttr;
+using nn::Dims;
+
+namespace {
+
+// Elements of a work item: 8 KB of each f32 operand, so that all stay in L1.
+constexpr int64_t kItemElements = 2048;
+// A transposing item is a square of this side.
+constexpr int64_t kTransposeBlock = 64;
+// Lanes from which on an item needs no second axis.
+constexpr int64_t kEnoughLanes = 512;
+// Elements of a task, some tens of microseconds of traffic.
+constexpr int64_t kTaskElements = 16 << 10;
+
+class MapBuilder {
+public:
+  explicit MapBuilder(KernelBuilder &kernel) : kernel(kernel) {}
+  LogicalResult run();
+
+private:
+  LogicalResult collect(GroupBody &body);
+  void chooseAxes(GroupBody &body);
+  bool isUnit(const GroupBody &body, unsigned number, unsigned axis) const;
+  int64_t stepAlong(const GroupBody &body, unsigned axis, int64_t most) const;
+  void setPositions(GroupBody &body);
+
+  KernelBuilder &kernel;
+  Dims extents;
+  unsigned lanes = 0;
+  int rows = -1;
+  bool transposes = false;
+};
+
+} // namespace
+
+LogicalResult MapBuilder::collect(GroupBody &body) {
+  Axes axes = alignedAtEnd(extents.size(), extents.size());
+  for (const Sink &sink : kernel.views.sinks()) {
+    if (nn::getDims(sink.value) != extents)
+      return kernel.group.emitError(
+          "the results of a map group have different shapes");
+    if (failed(body.collect(sink.value, axes)))
+      return failure();
+  }
+  for (const Sink &sink : kernel.views.sinks())
+    body.addSink(sink, axes);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Axes
+//===----------------------------------------------------------------------===//
+
+bool MapBuilder::isUnit(const GroupBody &body, unsigned number,
+                        unsigned axis) const {
+  return body.space.strides[number][axis].getConstant() == 1;
+}
+
+void MapBuilder::chooseAxes(GroupBody &body) {
+  unsigned rank = body.space.rank();
+  lanes = rank - 1;
+  for (unsigned axis = 0; axis < rank; ++axis)
+    if (isUnit(body, body.writes().front(), axis))
+      lanes = axis;
+  // A gather whose indices vary inside a block takes a block of one axis.
+  for (unsigned axis = 0; axis < rank; ++axis)
+    if (axis != lanes && body.gathersAlong(axis))
+      return;
+  if (body.gathersAlong(lanes))
+    return;
+  int64_t most = 0;
+  for (unsigned axis = 0; axis < rank; ++axis) {
+    int64_t turned = llvm::count_if(body.reads(), [&](unsigned number) {
+      auto along = body.space.strides[number][lanes].getConstant();
+      return isUnit(body, number, axis) && along != 0 && along != 1;
+    });
+    if (axis != lanes && turned > most) {
+      most = turned;
+      rows = axis;
+      transposes = true;
+    }
+  }
+  auto width = body.space.extents[lanes].getConstant();
+  if (rows < 0 && rank > 1 && width && *width < kEnoughLanes)
+    rows = lanes ? lanes - 1 : lanes + 1;
+}
+
+// The whole axis if it is known and at most `most`.
+int64_t MapBuilder::stepAlong(const GroupBody &body, unsigned axis,
+                              int64_t most) const {
+  int64_t extent = body.space.extents[axis].getConstant().value_or(0);
+  return extent > 0 && extent <= most ? extent : most;
+}
+
+void MapBuilder::setPositions(GroupBody &body) {
+  unsigned rank = body.space.rank();
+  // A row of up to two items' length is one item: no tail of a tail.
+  int64_t laneStep = transposes ? stepAlong(body, lanes, kTransposeBlock)
+                                : stepAlong(body, lanes, 2 * kItemElements);
+  if (!transposes && laneStep == 2 * kItemElements &&
+      body.space.extents[lanes].getConstant() != laneStep)
+    laneStep = kItemElements;
+  int64_t rowStep = 0;
+  if (rows >= 0)
+    rowStep =
+        stepAlong(body, rows,
+                  transposes ? kTransposeBlock
+                             : std::max<int64_t>(1, kItemElements / laneStep));
+  SmallVector<GridAxis> grid;
+  for (unsigned axis = 0; axis < rank; ++axis)
+    grid.push_back({body.space.extents[axis], axis == lanes       ? laneStep
+                                              : int(axis) == rows ? rowStep
+                                                                  : 0});
+  grid.front().extent = grid.front().extent * body.hasData();
+  tile::ParallelOp parallel = kernel.addGrid(grid);
+  int64_t elements = laneStep * std::max<int64_t>(rowStep, 1);
+  kernel.setGrain(
+      kernel.constant(std::max<int64_t>(1, kTaskElements / elements)));
+  SmallVector<Value> wide(parallel.getPositions()), narrow(wide);
+  narrow[lanes] = kernel.index(0);
+  if (rows >= 0)
+    narrow[rows] = kernel.index(0);
+  body.setPositions(wide, narrow);
+}
+
+LogicalResult MapBuilder::run() {
+  if (kernel.views.sinks().empty())
+    return kernel.group.emitError("expected a map group with results");
+  extents = nn::getDims(kernel.views.sinks().front().value);
+  GroupBody body(kernel, extents);
+  if (failed(collect(body)))
+    return failure();
+  body.space.simplify(unsigned(extents.size()));
+  if (!body.space.rank())
+    body.space.insertUnitAxis(0, kernel.context());
+  chooseAxes(body);
+  body.addArguments();
+  setPositions(body);
+  return body.storeAll();
+}
 
 LogicalResult buildMapKernel(KernelBuilder &builder) {
-  return builder.group.emitError("map kernels are not supported yet");
+  ArrayRef<Operation *> ops = builder.views.ops();
+  if (ops.size() == 1 && isa<nn::ConcatOp, nn::PadOp>(ops.front()))
+    return buildPieces(builder);
+  return MapBuilder(builder).run();
 }
 
 } // namespace attune::kernels

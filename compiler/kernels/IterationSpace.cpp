@@ -12,6 +12,27 @@ unsigned IterationSpace::addOperand(const View &view) {
   return strides.size() - 1;
 }
 
+unsigned IterationSpace::addOperand(const View &view, ArrayRef<unsigned> axes) {
+  MLIRContext *context = view.offset.getContext();
+  Dims moved(rank(), DimAttr::constant(context, 0));
+  for (auto [dim, stride, axis] : llvm::zip(view.dims, view.strides, axes))
+    if (dim == extents[axis])
+      moved[axis] = moved[axis] + stride;
+  strides.push_back(moved);
+  return strides.size() - 1;
+}
+
+void IterationSpace::permute(ArrayRef<unsigned> order) {
+  auto apply = [&](Dims &values) {
+    Dims permuted;
+    for (unsigned axis : order)
+      permuted.push_back(values[axis]);
+    values = permuted;
+  };
+  apply(extents);
+  llvm::for_each(strides, apply);
+}
+
 static bool mergesWithNext(const IterationSpace &space, unsigned axis) {
   return llvm::all_of(space.strides, [&](const Dims &strides) {
     return strides[axis] == strides[axis + 1] * space.extents[axis + 1];

@@ -21,6 +21,13 @@ struct IterationSpace {
   /// its number.
   unsigned addOperand(const View &view);
 
+  /// Adds an operand whose dim d lies along axis axes[d]. A dim whose extent is
+  /// not the axis's is repeated along it.
+  unsigned addOperand(const View &view, llvm::ArrayRef<unsigned> axes);
+
+  /// Axis i becomes what axis order[i] was.
+  void permute(llvm::ArrayRef<unsigned> order);
+
   /// Drops axes of extent 1 and merges an axis with its successor where every
   /// operand passes from one to the next without a gap. `groups` are the
   /// numbers of leading axes that belong together (rows first, then columns:

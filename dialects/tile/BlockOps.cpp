@@ -174,6 +174,36 @@ LogicalResult StoreOp::verify() {
                       getBlock().getType());
 }
 
+LogicalResult GatherOp::verify() {
+  auto memory = dyn_cast<MemRefType>(getSource().getType());
+  if (!memory || memory.getRank() != int64_t(getPositions().size()))
+    return emitOpError("expected one position per memref dimension of ")
+           << getSource().getType();
+  auto type = dyn_cast<RankedTensorType>(getBlock().getType());
+  if (!type || type.getRank() != 1 ||
+      type.getElementType() != memory.getElementType())
+    return emitOpError("expected a result of rank 1 and type ")
+           << memory.getElementType() << ", got " << getBlock().getType();
+  bool hasBlock = false;
+  for (Value position : getPositions()) {
+    int64_t size = type.getDimSize(0);
+    if (auto span = dyn_cast<SpanType>(position.getType())) {
+      size = span.getSize();
+    } else if (auto block = dyn_cast<RankedTensorType>(position.getType())) {
+      hasBlock = true;
+      if (block.getRank() != 1)
+        return emitOpError("expected indices of rank 1, got ") << block;
+      size = block.getDimSize(0);
+    }
+    if (size != type.getDimSize(0))
+      return emitOpError("expected spans and indices of the extent of ")
+             << type;
+  }
+  if (!hasBlock)
+    return emitOpError("expected a block of indices; without one it is a load");
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Block arithmetic
 //===----------------------------------------------------------------------===//

@@ -46,8 +46,9 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
     keeps it: the block has one dimension per span, in order, of the span's
     size. Idle positions hold `fill` (zero unless given) and are not read.
 
-    A single element is read by `memref.load`. Gather is a load at an index that
-    was itself loaded; the author of the kernel keeps that index in range.
+    A single element is read by `memref.load`. A gather of whole rows is a load at
+    an index that was itself loaded; the author of the kernel keeps that index in
+    range. Where each element has its own index, it is `tile.gather`.
 
     ```mlir
     %q = tile.load %Q[%b, %h, %i by 48, %d by 64] : memref<?x12x?x64xf32, strided<[?, ?, ?, 1]>> -> tensor<48x64xf32>
@@ -61,6 +62,29 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$source, "::mlir::ValueRange":$positions,
                                  CArg<"::mlir::TypedAttr", "{}">:$fill)>];
+}
+
+def Tile_GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
+  let summary = "reads one element for each index of a block";
+  let description = [{
+    Element e of the result is `source[p...]`, where a position that is an `index`
+    is itself, a span is its e-th position, and a block of indices gives its e-th
+    element. At least one position is a block; all have rank 1 and one extent. The
+    author of the kernel keeps indices in range; those at idle positions are not
+    used.
+
+    ```mlir
+    %y = tile.gather %t[%b, %ids] : memref<?x?xf32>, index, tensor<64xi64> -> tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$source,
+      Variadic<AnyTypeOf<[Index, Tile_SpanType, RankedTensorOf<[I64]>]>>:$positions);
+  let results = (outs Tile_Block:$block);
+  let assemblyFormat = [{
+    $source `[` $positions `]` attr-dict `:` type($source) `,` type($positions)
+    `->` type($block)
+  }];
+  let hasVerifier = 1;
 }
 
 def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {

@@ -35,6 +35,8 @@ void BlockEvaluator::seed(Value block, ArrayRef<Coord> at, Value value) {
 Value BlockEvaluator::get(Value block, ArrayRef<Coord> at) {
   if (!isa<TensorType>(block.getType()))
     return frame.scalar(block);
+  if (Value scalar = frame.findScalar(block))
+    return scalar;
   Key key = keyOf(block, at);
   if (Value known = find(key))
     return known;
@@ -63,6 +65,8 @@ Value BlockEvaluator::compute(Value block, ArrayRef<Coord> at) {
     return constant(constantOp, at);
   if (auto loadOp = dyn_cast<tile::LoadOp>(op))
     return load(loadOp, at);
+  if (auto gatherOp = dyn_cast<tile::GatherOp>(op))
+    return gather(gatherOp, at);
   if (auto broadcastOp = dyn_cast<tile::BroadcastOp>(op))
     return broadcast(broadcastOp, at);
   if (auto transpose = dyn_cast<tile::TransposeOp>(op)) {
@@ -208,13 +212,8 @@ BlockEvaluator::access(Value memref, ValueRange positions, ArrayRef<Coord> at) {
 Value BlockEvaluator::load(tile::LoadOp op, ArrayRef<Coord> at) {
   Access from = access(op.getSource(), op.getPositions(), at);
   Type element = cast<MemRefType>(op.getSource().getType()).getElementType();
-  if (!from.stride) {
-    if (!element.isInteger(1))
-      return emit.load(from.pointer, element);
-    Value byte = emit.load(from.pointer, emit.getI8Type());
-    Value zero = arith::ConstantOp::create(emit, emit.getI8IntegerAttr(0));
-    return arith::CmpIOp::create(emit, arith::CmpIPredicate::ne, byte, zero);
-  }
+  if (!from.stride)
+    return emit.loadScalar(from.pointer, element);
   Value fill;
   if (TypedAttr attr = op.getFillAttr())
     fill = arith::ConstantOp::create(emit, attr);
@@ -230,8 +229,61 @@ LogicalResult BlockEvaluator::store(tile::StoreOp op, ArrayRef<Coord> at) {
     emit.storeVector(value, to.pointer, to.stride, to.mask);
     return success();
   }
-  if (value.getType().isInteger(1))
-    value = arith::ExtUIOp::create(emit, emit.getI8Type(), value);
-  emit.store(value, to.pointer);
+  emit.storeScalar(value, to.pointer);
+  return success();
+}
+
+Value BlockEvaluator::gather(tile::GatherOp op, ArrayRef<Coord> at) {
+  const Coord &coord = at.front();
+  const Operand &source = frame.operand(op.getSource());
+  Value first = emit.integer(0), offsets;
+  for (auto [position, stride] : llvm::zip(op.getPositions(), source.strides)) {
+    Value index, step = stride;
+    if (isa<tile::SpanType>(position.getType())) {
+      first = emit.add(first, emit.mul(frame.span(position).start, stride));
+      index = coord.lanes ? emit.laneNumbers(emit.getI64Type()) : coord.index;
+      if (coord.lanes)
+        first = emit.add(first, emit.mul(coord.index, stride));
+    } else if (isa<TensorType>(position.getType())) {
+      index = get(position, at);
+      if (!index)
+        return {};
+    } else {
+      first = emit.add(first, emit.mul(frame.scalar(position), stride));
+      continue;
+    }
+    if (!coord.lanes) {
+      first = emit.add(first, emit.mul(index, stride));
+      continue;
+    }
+    if (!isa<VectorType>(index.getType()))
+      index = emit.splat(index);
+    Value offset = arith::MulIOp::create(emit, index, emit.splat(step));
+    offsets = offsets ? arith::AddIOp::create(emit, offsets, offset) : offset;
+  }
+  Type element = source.type.getElementType();
+  Value pointer = emit.at(source.pointer, first, element);
+  if (!offsets)
+    return emit.loadScalar(pointer, element);
+  return emit.gatherVector(pointer, element, offsets, coord.mask);
+}
+
+LogicalResult BlockEvaluator::store(memref::StoreOp op) {
+  Value value = frame.findScalar(op.getValue());
+  if (auto extract = op.getValue().getDefiningOp<tensor::ExtractOp>();
+      extract && !value) {
+    SmallVector<Coord> at;
+    for (Value index : extract.getIndices())
+      at.push_back({frame.scalar(index), false, {}});
+    value = get(extract.getTensor(), at);
+  }
+  if (!value)
+    return op.emitOpError("expected an element of a block to be stored");
+  const Operand &dest = frame.operand(op.getMemRef());
+  Value offset = emit.integer(0);
+  for (auto [index, stride] : llvm::zip(op.getIndices(), dest.strides))
+    offset = emit.add(offset, emit.mul(frame.scalar(index), stride));
+  emit.storeScalar(value,
+                   emit.at(dest.pointer, offset, dest.type.getElementType()));
   return success();
 }

@@ -39,6 +39,8 @@ public:
   /// mask are not written; positions beyond a span are the caller's to leave
   /// out.
   llvm::LogicalResult store(tile::StoreOp store, llvm::ArrayRef<Coord> at);
+  /// Writes one element of a block.
+  llvm::LogicalResult store(mlir::memref::StoreOp store);
 
   /// States the value of `block` at a place.
   void seed(mlir::Value block, llvm::ArrayRef<Coord> at, mlir::Value value);
@@ -67,6 +69,7 @@ private:
   mlir::Value find(const Key &key) const;
   mlir::Value compute(mlir::Value block, llvm::ArrayRef<Coord> at);
   mlir::Value load(tile::LoadOp op, llvm::ArrayRef<Coord> at);
+  mlir::Value gather(tile::GatherOp op, llvm::ArrayRef<Coord> at);
   mlir::Value broadcast(tile::BroadcastOp op, llvm::ArrayRef<Coord> at);
   mlir::Value band(tile::BandOp op, llvm::ArrayRef<Coord> at);
   mlir::Value constant(mlir::arith::ConstantOp op, llvm::ArrayRef<Coord> at);

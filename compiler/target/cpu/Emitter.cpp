@@ -303,6 +303,39 @@ void Emitter::storeVector(Value value, Value pointer, Value stride,
                                mask, byteSize(element));
 }
 
+Value Emitter::gatherVector(Value pointer, Type element, Value offsets,
+                            Value mask) {
+  if (element.isInteger(1)) {
+    Value bytes = gatherVector(pointer, getI8Type(), offsets, mask);
+    Value zero = arith::ConstantOp::create(*this, getZeroAttr(bytes.getType()));
+    return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, bytes, zero);
+  }
+  Type type = vector(element);
+  Value pointers =
+      LLVM::GEPOp::create(*this, VectorType::get({kLanes}, pointerType()),
+                          element, pointer, ValueRange(offsets));
+  if (!mask)
+    mask = arith::ConstantOp::create(
+        *this, DenseElementsAttr::get(vector(getI1Type()), true));
+  Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
+  return LLVM::masked_gather::create(*this, type, pointers, mask,
+                                     ValueRange(zero), byteSize(element));
+}
+
+Value Emitter::loadScalar(Value pointer, Type element) {
+  if (!element.isInteger(1))
+    return load(pointer, element);
+  Value byte = load(pointer, getI8Type());
+  Value zero = arith::ConstantOp::create(*this, getI8IntegerAttr(0));
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, byte, zero);
+}
+
+void Emitter::storeScalar(Value value, Value pointer) {
+  if (value.getType().isInteger(1))
+    value = arith::ExtUIOp::create(*this, getI8Type(), value);
+  store(value, pointer);
+}
+
 void Emitter::prefetch(Value pointer, int locality) {
   LLVM::Prefetch::create(*this, pointer, /*rw=*/0, /*hint=*/locality,
                          /*cache=*/1);

@@ -81,6 +81,13 @@ public:
   void storeVector(Value vector, Value pointer, Value stride, Value mask);
   /// Unit stride.
   Value loadVector(Value pointer, mlir::Type element);
+  /// Elements at `offsets` (16 i64) from `pointer`; those outside `mask` are
+  /// zero and not read.
+  Value gatherVector(Value pointer, mlir::Type element, Value offsets,
+                     Value mask);
+  /// One element; a boolean is a byte in memory and i1 here.
+  Value loadScalar(Value pointer, mlir::Type element);
+  void storeScalar(Value value, Value pointer);
   void prefetch(Value pointer, int locality);
 
   // Control. The bodies return what the loop carries.

@@ -149,13 +149,33 @@ const Operand &KernelFrame::operand(Value memref) const {
   return found->second;
 }
 
-static bool isBlock(Type type) { return isa<TensorType>(type); }
+/// Blocks of rank 0 are scalars, if all that they are made of is.
+static bool isBlock(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() > 0;
+}
+
+static bool isRankZero(Type type) {
+  return isa<TensorType>(type) && !isBlock(type);
+}
+
+/// Whether `op` works on blocks of rank 0 that no scalar translation has, such
+/// as the results of reductions: those the block evaluator computes in their
+/// place.
+bool KernelFrame::waitsForBlocks(Operation &op) const {
+  bool hasRankZero = llvm::any_of(op.getResultTypes(), isRankZero) ||
+                     llvm::any_of(op.getOperandTypes(), isRankZero);
+  return isa<memref::StoreOp>(op) ||
+         (hasRankZero && llvm::any_of(op.getOperands(), [&](Value operand) {
+            return !scalars.contains(operand);
+          }));
+}
 
 LogicalResult KernelFrame::translateScalars(Block &block) {
   for (Operation &op : block) {
     if (op.getNumRegions() || op.hasTrait<OpTrait::IsTerminator>() ||
         llvm::any_of(op.getOperandTypes(), isBlock) ||
-        llvm::any_of(op.getResultTypes(), isBlock))
+        llvm::any_of(op.getResultTypes(), isBlock) || waitsForBlocks(op))
       continue;
     // Named after the kernel's op, so that an error in LLVM points there.
     emit.setLoc(op.getLoc());
@@ -198,7 +218,15 @@ Value KernelFrame::translateLoad(memref::LoadOp load) {
 }
 
 LogicalResult KernelFrame::translate(Operation &op) {
-  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+  if (isa<tile::BroadcastOp, tensor::ExtractOp>(op)) {
+    // From a scalar to rank 0 and back.
+    scalars[op.getResult(0)] = scalar(op.getOperand(0));
+  } else if (auto constant = dyn_cast<arith::ConstantOp>(op);
+             constant && isRankZero(constant.getType())) {
+    auto value = cast<SplatElementsAttr>(constant.getValue());
+    scalars[constant] = arith::ConstantOp::create(
+        emit, cast<TypedAttr>(value.getSplatValue<Attribute>()));
+  } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto integer = dyn_cast<IntegerAttr>(constant.getValue());
     scalars[constant] =
         integer && integer.getType().isIndex()
@@ -231,7 +259,8 @@ LogicalResult KernelFrame::translate(Operation &op) {
       inputs.push_back(scalar(input));
     SmallVector<Type> types;
     for (Type type : op.getResultTypes())
-      types.push_back(type.isIndex() ? Type(emit.getI64Type()) : type);
+      types.push_back(type.isIndex() ? Type(emit.getI64Type())
+                                     : getElementTypeOrSelf(type));
     Operation *copy =
         Operation::create(emit.getLoc(), op.getName(), types, inputs,
                           op.getDiscardableAttrDictionary(),

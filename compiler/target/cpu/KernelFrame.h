@@ -57,6 +57,10 @@ public:
 
   /// Translation of a scalar; an index is an i64.
   mlir::Value scalar(mlir::Value original) const;
+  /// Null if there is none.
+  mlir::Value findScalar(mlir::Value original) const {
+    return scalars.lookup(original);
+  }
   Span span(mlir::Value original) const;
   const Operand &operand(mlir::Value memref) const;
   /// This worker's scratch, 64-byte aligned; null if the kernel declares none.
@@ -85,6 +89,7 @@ public:
 private:
   void readSlots(mlir::Value slots, mlir::Value worker);
   void bindPositions(mlir::Value item);
+  bool waitsForBlocks(mlir::Operation &op) const;
   llvm::LogicalResult translate(mlir::Operation &op);
   mlir::Value translateLoad(mlir::memref::LoadOp load);
   mlir::Value convert(mlir::Value value, mlir::Type from, mlir::Type to,

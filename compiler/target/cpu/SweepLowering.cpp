@@ -1,20 +1,26 @@
 //===- SweepLowering.cpp - a row or map kernel into loops -----------------===//
 //
-// A work item is one row. For each sweep of its plan:
+// A work item is a row. For each sweep of its plan:
 //
-//   for 64 positions at a time      (four vectors, each with its own
-//   accumulators)
-//     reductions: accumulate; kept blocks: to scratch; stores: to memory
-//   for 16 positions at a time
-//   the last positions under a mask
+//   for the outer spans, one position at a time
+//     for 64 lanes at a time      (four vectors, each with its own
+//     accumulators)
+//       reductions: accumulate; kept blocks: to scratch; stores: to memory
+//     for 16 lanes at a time
+//     the last lanes under a mask
 //   accumulators -> the reduction's value
 //
-// The shape of these loops depends on the length of the row alone, so the
-// result does not depend on how rows are cut among threads.
+// Where reductions leave lanes, the lanes are the outermost loop instead: for
+// 64 of them, then 16, then the last, all sweeps run over the other spans.
+//
+// The shape of these loops depends on the extents alone, so the result does not
+// depend on how rows are cut among threads. Stores are under masks and never
+// repeat a lane: a result may lie where an operand does.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/SweepLowering.h"
-#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/cpu/SweepEmitter.h"
+#include "compiler/target/cpu/SweepKeep.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -22,47 +28,17 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-namespace {
-
 /// Vectors per turn of the main loop: enough accumulators to hide the latency
 /// of an addition.
-constexpr int64_t kUnroll = 4;
-
-class SweepEmitter {
-public:
-  SweepEmitter(KernelFrame &frame, SweepPlan &plan)
-      : frame(frame), emit(frame.emit), plan(plan), evaluator(frame) {}
-
-  LogicalResult run();
-
-private:
-  using Values = Emitter::Values;
-  LogicalResult emitItem();
-  void emitSweep(Sweep &sweep);
-  void emitScalars(Sweep &sweep);
-  void emitEdge(Sweep &sweep, Value index, Value mask, Values &sums);
-  void emitAt(Sweep &sweep, const Coord &coord, MutableArrayRef<Value> sums);
-  Value keptPointer(Value block, Value index);
-
-  Type elementOf(tile::ReduceOp reduce) {
-    return cast<RankedTensorType>(reduce.getBlock().getType()).getElementType();
-  }
-  TypedAttr neutral(tile::ReduceOp reduce);
-  Value combine(tile::ReduceOp reduce, Value sum, Value value);
-  Value combineLanes(tile::ReduceOp reduce, Value vector);
-
-  KernelFrame &frame;
-  Emitter &emit;
-  SweepPlan &plan;
-  BlockEvaluator evaluator;
-  LogicalResult result = success();
-};
-
-} // namespace
+static constexpr int64_t kUnroll = 4;
 
 //===----------------------------------------------------------------------===//
 // Reductions
 //===----------------------------------------------------------------------===//
+
+static Type elementOf(tile::ReduceOp reduce) {
+  return cast<RankedTensorType>(reduce.getBlock().getType()).getElementType();
+}
 
 TypedAttr SweepEmitter::neutral(tile::ReduceOp reduce) {
   Type element = elementOf(reduce);
@@ -82,6 +58,12 @@ TypedAttr SweepEmitter::neutral(tile::ReduceOp reduce) {
                                             : APInt::getSignedMinValue(width));
   return emit.getIntegerAttr(element,
                              reduce.getKind() == tile::ReduceKind::prod);
+}
+
+Value SweepEmitter::neutralVector(tile::ReduceOp reduce) {
+  return arith::ConstantOp::create(
+      emit, DenseElementsAttr::get(emit.vector(elementOf(reduce)),
+                                   Attribute(neutral(reduce))));
 }
 
 Value SweepEmitter::combine(tile::ReduceOp reduce, Value sum, Value value) {
@@ -118,127 +100,246 @@ Value SweepEmitter::combineLanes(tile::ReduceOp reduce, Value vector) {
 }
 
 //===----------------------------------------------------------------------===//
-// One sweep
+// One place
 //===----------------------------------------------------------------------===//
 
-Value SweepEmitter::keptPointer(Value block, Value index) {
+SmallVector<Coord> SweepEmitter::coordsOf(const Spans &spans,
+                                          const Place &place) {
+  SmallVector<Coord> coords;
+  for (Value span : spans) {
+    // A dimension without a span holds one value everywhere.
+    coords.push_back({emit.integer(0), false, {}});
+    for (const auto &[known, coord] : place)
+      if (known == span)
+        coords.back() = coord;
+  }
+  return coords;
+}
+
+/// Kept blocks are row-major over the sweep's spans; the last one, or the lanes
+/// of the plan, is rounded up to whole vectors.
+Value SweepEmitter::keptPointer(Sweep &sweep, Value block, const Place &place) {
+  Value offset = emit.integer(0);
+  SmallVector<Coord> coords = coordsOf(sweep.spans, place);
+  for (auto [dim, span] : llvm::enumerate(sweep.spans)) {
+    Value extent = frame.span(span).count;
+    if (!plan.lanes && dim + 1 == sweep.spans.size())
+      extent = emit.roundUp(extent, kLanes);
+    offset = emit.add(emit.mul(offset, extent), coords[dim].index);
+  }
+  if (plan.lanes) {
+    Value lane = coordsOf(Spans{plan.lanes}, place).front().index;
+    offset = emit.add(emit.mul(offset, kMostLanes), emit.sub(lane, firstLane));
+  }
   Value base = plan.layout.pointer(frame, plan.sections.lookup(block));
-  return emit.at(base, index, emit.getF32Type());
+  return emit.at(base, offset, emit.getF32Type());
+}
+
+static Value maskOf(ArrayRef<Coord> coords) {
+  for (const Coord &coord : coords)
+    if (coord.mask)
+      return coord.mask;
+  return {};
 }
 
 /// Everything that `sweep` does at one place.
-void SweepEmitter::emitAt(Sweep &sweep, const Coord &coord,
+void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
                           MutableArrayRef<Value> sums) {
   for (Value block : sweep.reread)
     evaluator.seed(
-        block, coord,
-        emit.loadVector(keptPointer(block, coord.index), emit.getF32Type()));
-  for (auto [reduce, sum] : llvm::zip(sweep.reduces, sums)) {
-    Value value = evaluator.get(reduce.getBlock(), coord);
+        block, coordsOf(block, place),
+        emit.loadVector(keptPointer(sweep, block, place), emit.getF32Type()));
+  for (auto [reduction, sum] : llvm::zip(sweep.reduces, sums)) {
+    SmallVector<Coord> coords = coordsOf(reduction.block, place);
+    Value value = evaluator.get(reduction.block, coords);
     if (!value) {
       result = failure();
       return;
     }
-    if (coord.mask) {
-      Value rest = arith::ConstantOp::create(
-          emit, DenseElementsAttr::get(emit.vector(elementOf(reduce)),
-                                       Attribute(neutral(reduce))));
-      value = arith::SelectOp::create(emit, coord.mask, value, rest);
-    }
-    sum = combine(reduce, sum, value);
+    if (!isa<VectorType>(value.getType()))
+      value = emit.splat(value);
+    Value mask = maskOf(coords);
+    if (mask && !plan.lanes)
+      value = arith::SelectOp::create(emit, mask, value,
+                                      neutralVector(reduction.last));
+    sum = combine(reduction.last, sum, value);
   }
   for (Value block : sweep.kept)
-    if (Value value = evaluator.get(block, coord))
-      emit.store(value, keptPointer(block, coord.index));
-  // All values before all stores: an output may lie where an input does.
-  for (tile::StoreOp store : sweep.stores)
-    if (!evaluator.get(store.getBlock(), coord)) {
-      result = failure();
-      return;
-    }
-  for (tile::StoreOp store : sweep.stores)
-    if (failed(evaluator.store(store, coord)))
-      result = failure();
+    if (Value value = evaluator.get(block, coordsOf(block, place)))
+      emit.store(value, keptPointer(sweep, block, place));
+  emitStores(sweep, place);
 }
+
+/// All values before all stores: an output may lie where an input does.
+void SweepEmitter::emitStores(Sweep &sweep, const Place &place) {
+  auto coordsAt = [&](tile::StoreOp store) {
+    Spans spans;
+    for (Value position : store.getPositions())
+      if (isa<tile::SpanType>(position.getType()))
+        spans.push_back(position);
+    return coordsOf(spans, place);
+  };
+  for (Operation *op : sweep.stores)
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      if (!evaluator.get(store.getBlock(), coordsAt(store)))
+        result = failure();
+  if (failed(result))
+    return;
+  for (Operation *op : sweep.stores) {
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      result = evaluator.store(store, coordsAt(store));
+    else
+      result = evaluator.store(cast<memref::StoreOp>(op));
+    if (failed(result))
+      return;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
 
 /// One vector of `sweep` outside the main loop.
-void SweepEmitter::emitEdge(Sweep &sweep, Value index, Value mask,
-                            Values &sums) {
+void SweepEmitter::emitAlone(Sweep &sweep, Place place, Value span,
+                             const Coord &coord, Values &sums) {
   BlockEvaluator::Scope scope(evaluator);
-  emitAt(sweep, {index, true, mask}, sums);
+  place.push_back({span, coord});
+  emitAt(sweep, place, MutableArrayRef(sums).take_front(sweep.reduces.size()));
 }
 
-void SweepEmitter::emitSweep(Sweep &sweep) {
-  Value count = frame.span(sweep.span).count;
-  constexpr int64_t step = kUnroll * kLanes;
-  Values sums;
-  for (int64_t turn = 0; turn < kUnroll; ++turn)
-    for (tile::ReduceOp reduce : sweep.reduces)
-      sums.push_back(arith::ConstantOp::create(
-          emit, DenseElementsAttr::get(emit.vector(elementOf(reduce)),
-                                       Attribute(neutral(reduce)))));
+/// The innermost loop, if vectors run along the last span of the sweep. The
+/// turns of the main loop have accumulators of their own.
+SweepEmitter::Values SweepEmitter::emitLanes(Sweep &sweep, const Place &place,
+                                             Values sums) {
+  Value span = sweep.spans.back(), count = frame.span(span).count;
   size_t width = sweep.reduces.size();
-
-  Value mainEnd = emit.roundDown(count, step),
+  Value mainEnd = emit.roundDown(count, kUnroll * kLanes),
         vectorEnd = emit.roundDown(count, kLanes);
-  sums =
-      emit.forLoop(emit.integer(0), mainEnd, step, sums,
-                   [&](Value index, ValueRange carried) {
-                     BlockEvaluator::Scope scope(evaluator);
-                     Values next(carried);
-                     for (int64_t turn = 0; turn < kUnroll; ++turn)
-                       emitAt(sweep, {emit.add(index, turn * kLanes), true, {}},
-                              MutableArrayRef(next).slice(turn * width, width));
-                     return next;
-                   });
-  // The four accumulators of each reduction become one, in a fixed tree.
-  for (size_t distance = kUnroll / 2; distance >= 1; distance /= 2)
-    for (size_t i = 0; i < distance * width; ++i)
-      sums[i] = combine(sweep.reduces[i % width], sums[i],
-                        sums[i + distance * width]);
-  sums.resize(width);
+  sums = emit.forLoop(
+      emit.integer(0), mainEnd, kUnroll * kLanes, sums,
+      [&](Value index, ValueRange carried) {
+        BlockEvaluator::Scope scope(evaluator);
+        Values next(carried);
+        for (int64_t turn = 0; turn < kUnroll; ++turn) {
+          Place at = place;
+          at.push_back({span, {emit.add(index, turn * kLanes), true, {}}});
+          emitAt(sweep, at, MutableArrayRef(next).slice(turn * width, width));
+        }
+        return next;
+      });
   sums = emit.forLoop(mainEnd, vectorEnd, kLanes, sums,
                       [&](Value index, ValueRange carried) {
                         Values next(carried);
-                        emitEdge(sweep, index, {}, next);
+                        emitAlone(sweep, place, span, {index, true, {}}, next);
                         return next;
                       });
   SmallVector<Type> types(ValueRange(sums).getTypes());
-  sums = emit.ifElse(
+  return emit.ifElse(
       emit.less(vectorEnd, count), types,
       [&] {
         Values last = sums;
-        emitEdge(sweep, vectorEnd, emit.lanesBelow(emit.sub(count, vectorEnd)),
-                 last);
+        Value mask = emit.lanesBelow(emit.sub(count, vectorEnd));
+        emitAlone(sweep, place, span, {vectorEnd, true, mask}, last);
         return last;
       },
       [&] { return sums; });
-  for (auto [reduce, sum] : llvm::zip(sweep.reduces, sums))
-    evaluator.seed(reduce.getResult(), {}, combineLanes(reduce, sum));
 }
 
-/// Stores of blocks without a span: one element each.
-void SweepEmitter::emitScalars(Sweep &sweep) {
-  for (tile::StoreOp store : sweep.stores)
-    if (!evaluator.get(store.getBlock(), {}) ||
-        failed(evaluator.store(store, {})))
-      result = failure();
+SweepEmitter::Values SweepEmitter::emitLoops(Sweep &sweep, size_t depth,
+                                             const Place &place,
+                                             ArrayRef<Coord> lanes,
+                                             Values sums) {
+  size_t depths = sweep.spans.size();
+  if (lanes.empty() && depth + 1 == depths)
+    return emitLanes(sweep, place, sums);
+  if (depth < depths)
+    return emit.forLoop(
+        emit.integer(0), frame.span(sweep.spans[depth]).count, 1, sums,
+        [&](Value index, ValueRange carried) {
+          Place at = place;
+          at.push_back({sweep.spans[depth], {index, false, {}}});
+          return emitLoops(sweep, depth + 1, at, lanes, Values(carried));
+        });
+  BlockEvaluator::Scope scope(evaluator);
+  if (lanes.empty())
+    emitAt(sweep, place, sums);
+  size_t width = sweep.reduces.size();
+  for (auto [number, coord] : llvm::enumerate(lanes)) {
+    Place at = place;
+    at.push_back({plan.lanes, coord});
+    emitAt(sweep, at, MutableArrayRef(sums).slice(number * width, width));
+  }
+  return sums;
 }
 
-LogicalResult SweepEmitter::emitItem() {
-  if (failed(frame.translateScalars(*frame.kernel.getParallel().getBody())))
-    return failure();
+/// Accumulators become the values of the reductions.
+void SweepEmitter::finish(Sweep &sweep, ArrayRef<Coord> lanes, Values sums) {
+  size_t width = sweep.reduces.size();
+  if (lanes.empty())
+    for (size_t distance = kUnroll / 2; distance >= 1; distance /= 2)
+      for (size_t i = 0; i < distance * width; ++i)
+        sums[i] = combine(sweep.reduces[i % width].last, sums[i],
+                          sums[i + distance * width]);
+  for (auto [number, reduction] : llvm::enumerate(sweep.reduces)) {
+    Value block = reduction.last.getResult();
+    if (lanes.empty())
+      evaluator.seed(block, {}, combineLanes(reduction.last, sums[number]));
+    for (auto [lane, coord] : llvm::enumerate(lanes))
+      evaluator.seed(block, coord, sums[lane * width + number]);
+  }
+}
+
+void SweepEmitter::emitSweep(Sweep &sweep, ArrayRef<Coord> lanes) {
+  if (SmallVector<tile::LoadOp> loads = turnedLoads(sweep); !loads.empty())
+    return emitTurned(sweep, {}, loads);
+  Values sums;
+  size_t turns = lanes.empty() ? kUnroll : lanes.size();
+  for (size_t turn = 0; turn < turns; ++turn)
+    for (const Reduction &reduction : sweep.reduces)
+      sums.push_back(neutralVector(reduction.last));
+  sums = emitLoops(sweep, 0, {}, lanes, sums);
+  if (!sums.empty())
+    finish(sweep, lanes, sums);
+}
+
+void SweepEmitter::emitSweeps(ArrayRef<Coord> lanes) {
   BlockEvaluator::Scope scope(evaluator);
   for (Sweep &sweep : plan.sweeps)
-    sweep.span ? emitSweep(sweep) : emitScalars(sweep);
-  return result;
+    if (succeeded(result))
+      emitSweep(sweep, lanes);
+}
+
+void SweepEmitter::emitItem() {
+  if (!plan.lanes)
+    return emitSweeps({});
+  Value count = frame.span(plan.lanes).count;
+  constexpr int64_t step = kMostLanes;
+  Value mainEnd = emit.roundDown(count, step),
+        vectorEnd = emit.roundDown(count, kLanes);
+  emit.forLoop(emit.integer(0), mainEnd, step, [&](Value index) {
+    SmallVector<Coord> lanes;
+    for (int64_t lane = 0; lane < step; lane += kLanes)
+      lanes.push_back({emit.add(index, lane), true, {}});
+    firstLane = index;
+    emitSweeps(lanes);
+  });
+  emit.forLoop(mainEnd, vectorEnd, kLanes, [&](Value index) {
+    firstLane = index;
+    emitSweeps(Coord{index, true, {}});
+  });
+  emit.ifThen(emit.less(vectorEnd, count), [&] {
+    firstLane = vectorEnd;
+    Value mask = emit.lanesBelow(emit.sub(count, vectorEnd));
+    emitSweeps(Coord{vectorEnd, true, mask});
+  });
 }
 
 LogicalResult SweepEmitter::run() {
   if (failed(plan.layout.check()) || failed(frame.start()))
     return failure();
   auto body = [&](Value, ValueRange) -> FailureOr<Values> {
-    if (failed(emitItem()))
+    emitItem();
+    if (failed(result))
       return failure();
     return Values();
   };

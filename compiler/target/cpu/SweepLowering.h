@@ -1,4 +1,11 @@
 //===- SweepLowering.h - row and map kernels --------------------*- C++ -*-===//
+//
+// Enters: a kernel of family row or map: one work item is straight-line code
+// over blocks. A block has one dimension for each of its spans; the last one is
+// the lanes, along which vectors run. Leaves: loops over those dimensions, a
+// few times over: `sweeps`.
+//
+//===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/target/cpu/Scratch.h"
 #include "llvm/ADT/DenseMap.h"
@@ -6,13 +13,24 @@
 
 namespace attune::target::cpu {
 
-/// One pass over a span: the reductions that can be done in it and, in the last
-/// pass over a span, the stores.
+/// The spans of a block's dimensions. Null where a dimension lies along none (a
+/// scalar repeated over a static extent).
+using Spans = llvm::SmallVector<mlir::Value, 4>;
+
+/// tile.reduce ops one upon another that reduce several dimensions of one
+/// block.
+struct Reduction {
+  tile::ReduceOp last;
+  mlir::Value block; ///< what the first of them reduces
+};
+
+/// One pass over blocks: the reductions that can be done in it and, in the last
+/// pass over its spans, the stores.
 struct Sweep {
-  mlir::Value span; ///< null: nothing to pass over, blocks of rank 0
-  unsigned level;   ///< how many reductions stand before it, one upon another
-  llvm::SmallVector<tile::ReduceOp> reduces;
-  llvm::SmallVector<tile::StoreOp> stores;
+  Spans spans;    ///< of the loops, outermost first; without SweepPlan::lanes
+  unsigned level; ///< how many reductions stand before it, one upon another
+  llvm::SmallVector<Reduction> reduces;
+  llvm::SmallVector<mlir::Operation *> stores; ///< tile.store, memref.store
   /// Blocks that a later sweep wants again and that cost more to compute than
   /// to keep.
   llvm::SmallVector<mlir::Value> kept;
@@ -20,17 +38,27 @@ struct Sweep {
   llvm::SmallVector<mlir::Value> reread;
 };
 
-/// The parts of a kernel of family row or map: straight-line code over blocks
-/// of at most one span (row), or element by element over blocks of any (map).
 struct SweepPlan {
   std::vector<Sweep> sweeps; ///< in order of execution
+  /// The span that results of reductions still have. All sweeps are done for
+  /// some of its positions, then for the next. Null: reductions leave scalars,
+  /// and lanes run along the last span of each sweep.
+  mlir::Value lanes;
   ScratchLayout layout;
   llvm::DenseMap<mlir::Value, unsigned> sections; ///< scratch of kept blocks
+  /// The spans of every block.
+  llvm::DenseMap<mlir::Value, Spans> spans;
 
   explicit SweepPlan(tile::KernelOp kernel) : layout(kernel) {}
   /// Orders the reductions and stores; reports what does not fit the form.
   static llvm::FailureOr<SweepPlan> make(tile::KernelOp kernel);
 };
+
+/// The blocks that a sweep reduces or stores.
+llvm::SmallVector<mlir::Value> sinksOf(const Sweep &sweep);
+/// All blocks that `blocks` are made of, themselves included, down to
+/// reductions.
+llvm::SmallVector<mlir::Value> partsOf(llvm::ArrayRef<mlir::Value> blocks);
 
 /// Lowers the kernel into a function at the emitter's insertion point.
 llvm::LogicalResult lowerSweeps(tile::KernelOp kernel, Emitter &emit);

@@ -5,13 +5,9 @@
 // level and span share a pass, and the stores go with the last pass: an output
 // may share its buffer with an input that earlier passes read again.
 //
-// Between passes a block is computed anew if that is cheap (the row is in the
-// first level of the cache) and kept in scratch if it is not (exp in a
-// softmax).
-//
 //===----------------------------------------------------------------------===//
+#include "compiler/target/cpu/SweepKeep.h"
 #include "compiler/target/cpu/SweepLowering.h"
-#include "mlir/IR/AffineExpr.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -20,43 +16,12 @@ using namespace attune::target::cpu;
 
 namespace {
 
-/// Instructions from which on a block is kept: a load and a store of it.
-constexpr int64_t kKeepCost = 8;
-
-int64_t costOf(Operation *op) {
-  if (isa<tile::LoadOp>(op))
-    return 1;
-  if (op->getDialect()->getNamespace() == "math")
-    return 10;
-  return isa<arith::DivFOp>(op) ? 4 : 1;
-}
-
 bool isBlock(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-/// The span that a block of rank 1 lies along; null for rank 0 or if it has
-/// none (a constant, or a scalar repeated over a static extent).
-Value spanOf(Value block) {
-  Operation *op = block.getDefiningOp();
-  if (!op || !isBlock(block))
-    return {};
-  auto firstSpan = [](ValueRange positions) -> Value {
-    for (Value position : positions)
-      if (isa<tile::SpanType>(position.getType()))
-        return position;
-    return {};
-  };
-  if (auto load = dyn_cast<tile::LoadOp>(op))
-    return firstSpan(load.getPositions());
-  if (auto iota = dyn_cast<tile::IotaOp>(op))
-    return iota.getSpan();
-  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))
-    return firstSpan(broadcast.getSpans());
-  if (isa<tile::ReduceOp>(op))
-    return {};
-  for (Value operand : op->getOperands())
-    if (Value span = spanOf(operand))
-      return span;
-  return {};
+bool isSpan(Value value) { return isa<tile::SpanType>(value.getType()); }
+
+Spans spansAmong(ValueRange positions) {
+  return llvm::to_vector<4>(llvm::make_filter_range(positions, isSpan));
 }
 
 class Planner {
@@ -68,22 +33,103 @@ public:
 
 private:
   unsigned levelOf(Value block);
-  FailureOr<Value> reduceSpan(tile::ReduceOp reduce);
-  FailureOr<Value> storeSpan(tile::StoreOp store);
-  Sweep &sweep(Value span, unsigned level);
-  void keepExpensive();
-  void keepFor(Sweep &first, Sweep &later,
-               const llvm::SetVector<Value> &computed);
-  int64_t cost(Value block);
-  bool keep(Sweep &first, Value block);
-  AffineExpr extentOf(Value span);
+  const Spans &spansOf(Value block);
+  Spans findSpans(Value block);
+  Spans repeatedSpans(tile::BroadcastOp op);
+  LogicalResult addReduction(tile::ReduceOp last);
+  LogicalResult addStore(Operation *store, Value block, ValueRange positions,
+                         unsigned level);
+  Sweep &sweep(const Spans &spans, unsigned level);
 
   tile::KernelOp kernel;
   SweepPlan &plan;
   llvm::DenseMap<Value, unsigned> levels;
 };
 
+/// The reduction that takes what `reduce` gives to reduce another dimension of
+/// it, if that is all it is for.
+tile::ReduceOp nextInChain(tile::ReduceOp reduce) {
+  if (!reduce.getResult().hasOneUse())
+    return {};
+  auto next = dyn_cast<tile::ReduceOp>(*reduce->user_begin());
+  return next && next.getKind() == reduce.getKind() ? next : tile::ReduceOp();
+}
+
+tile::ReduceOp previousInChain(tile::ReduceOp reduce) {
+  auto previous = reduce.getBlock().getDefiningOp<tile::ReduceOp>();
+  return previous && nextInChain(previous) == reduce ? previous
+                                                     : tile::ReduceOp();
+}
+
 } // namespace
+
+//===----------------------------------------------------------------------===//
+// Spans
+//===----------------------------------------------------------------------===//
+
+const Spans &Planner::spansOf(Value block) {
+  auto found = plan.spans.find(block);
+  if (found != plan.spans.end())
+    return found->second;
+  Spans spans = findSpans(block);
+  spans.resize(cast<RankedTensorType>(block.getType()).getRank());
+  return plan.spans[block] = spans;
+}
+
+Spans Planner::findSpans(Value block) {
+  Operation *op = block.getDefiningOp();
+  if (!op)
+    return {};
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return spansAmong(load.getPositions());
+  if (auto iota = dyn_cast<tile::IotaOp>(op))
+    return {iota.getSpan()};
+  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))
+    return repeatedSpans(broadcast);
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+    Spans spans = spansOf(reduce.getBlock());
+    if (reduce.getSpan()) // where the block itself says less
+      plan.spans[reduce.getBlock()][reduce.getAxis()] = reduce.getSpan();
+    spans.erase(spans.begin() + reduce.getAxis());
+    return spans;
+  }
+  if (auto transpose = dyn_cast<tile::TransposeOp>(op)) {
+    Spans source = spansOf(transpose.getBlock()), spans;
+    for (int64_t dim : transpose.getPermutation())
+      spans.push_back(source[dim]);
+    return spans;
+  }
+  // Element by element: what one operand does not say another may.
+  Spans spans(cast<RankedTensorType>(block.getType()).getRank());
+  for (Value operand : op->getOperands()) {
+    if (isSpan(operand))
+      spans[0] = operand; // of a gather
+    if (!isBlock(operand))
+      continue;
+    Spans own = spansOf(operand); // a copy: the map may grow
+    for (auto [dim, span] : llvm::enumerate(own))
+      if (span && dim < spans.size())
+        spans[dim] = span;
+  }
+  return spans;
+}
+
+Spans Planner::repeatedSpans(tile::BroadcastOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  Spans spans(type.getRank());
+  if (isBlock(op.getSource()))
+    for (auto [dim, span] : llvm::enumerate(Spans(spansOf(op.getSource()))))
+      spans[op.getAxes()[dim]] = span;
+  auto next = op.getSpans().begin();
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim) && !llvm::is_contained(op.getAxes(), dim))
+      spans[dim] = *next++;
+  return spans;
+}
+
+//===----------------------------------------------------------------------===//
+// Sweeps
+//===----------------------------------------------------------------------===//
 
 /// The number of reductions that must be complete before `block` can be
 /// computed.
@@ -97,166 +143,86 @@ unsigned Planner::levelOf(Value block) {
   unsigned level = 0;
   for (Value operand : op->getOperands())
     level = std::max(level, levelOf(operand));
-  if (isa<tile::ReduceOp>(op))
+  auto reduce = dyn_cast<tile::ReduceOp>(op);
+  if (reduce && !previousInChain(reduce))
     ++level;
   return levels[block] = level;
 }
 
-FailureOr<Value> Planner::reduceSpan(tile::ReduceOp reduce) {
-  auto type = cast<RankedTensorType>(reduce.getBlock().getType());
-  Value span = reduce.getSpan() ? reduce.getSpan() : spanOf(reduce.getBlock());
-  if (type.getRank() != 1 || !span)
-    return reduce.emitOpError(
-               "expected a row along a span to be reduced on the CPU, found ")
-           << type;
-  return span;
-}
-
-FailureOr<Value> Planner::storeSpan(tile::StoreOp store) {
-  SmallVector<Value> spans;
-  for (Value position : store.getPositions())
-    if (isa<tile::SpanType>(position.getType()))
-      spans.push_back(position);
-  if (spans.size() > 1)
-    return store.emitOpError(
-               "expected a block along one span on the CPU, found ")
-           << spans.size();
-  return spans.empty() ? Value() : spans.front();
-}
-
-Sweep &Planner::sweep(Value span, unsigned level) {
+Sweep &Planner::sweep(const Spans &spans, unsigned level) {
   for (Sweep &sweep : plan.sweeps)
-    if (sweep.span == span && sweep.level == level)
+    if (sweep.spans == spans && sweep.level == level)
       return sweep;
-  plan.sweeps.push_back({span, level, {}, {}, {}, {}});
+  plan.sweeps.push_back({spans, level, {}, {}, {}, {}});
   return plan.sweeps.back();
+}
+
+LogicalResult Planner::addReduction(tile::ReduceOp last) {
+  tile::ReduceOp first = last;
+  (void)spansOf(last.getResult()); // so that all know their spans
+  while (tile::ReduceOp previous = previousInChain(first))
+    first = previous;
+  Spans spans = plan.spans[first.getBlock()],
+        left = plan.spans[last.getResult()], loops;
+  bool known = llvm::all_of(spans, [](Value span) { return bool(span); });
+  if (!known || left.size() > 1)
+    return last.emitOpError(
+               "expected to reduce a block along spans to a scalar "
+               "or to lanes on the CPU, found ")
+           << first.getBlock().getType();
+  Value lanes = left.empty() ? Value() : left.front();
+  if (lanes && (spans.back() != lanes || (plan.lanes && plan.lanes != lanes)))
+    return last.emitOpError(
+        "expected the dimension that is left to be the last "
+        "one, and the same for all reductions");
+  plan.lanes = lanes;
+  for (Value span : spans)
+    if (span != lanes)
+      loops.push_back(span);
+  sweep(loops, levelOf(last.getResult()))
+      .reduces.push_back({last, first.getBlock()});
+  return success();
+}
+
+LogicalResult Planner::addStore(Operation *store, Value block,
+                                ValueRange positions, unsigned level) {
+  Spans spans = spansAmong(positions), loops;
+  if (isBlock(block))
+    (void)spansOf(block);
+  if (plan.lanes && (spans.empty() || spans.back() != plan.lanes))
+    return store->emitOpError("expected the lanes of the reductions to be the "
+                              "last span of the result");
+  for (Value span : spans)
+    if (span != plan.lanes)
+      loops.push_back(span);
+  sweep(loops, level).stores.push_back(store);
+  return success();
 }
 
 LogicalResult Planner::run() {
   Block *body = kernel.getParallel().getBody();
   unsigned last = 0;
-  for (auto reduce : body->getOps<tile::ReduceOp>())
+  SmallVector<tile::ReduceOp> reduces;
+  for (auto reduce : body->getOps<tile::ReduceOp>()) {
     last = std::max(last, levelOf(reduce.getResult()));
+    if (!nextInChain(reduce))
+      reduces.push_back(reduce);
+  }
   for (unsigned level = 1; level <= last; ++level)
-    for (auto reduce : body->getOps<tile::ReduceOp>()) {
-      if (levelOf(reduce.getResult()) != level)
-        continue;
-      FailureOr<Value> span = reduceSpan(reduce);
-      if (failed(span))
+    for (tile::ReduceOp reduce : reduces)
+      if (levelOf(reduce.getResult()) == level && failed(addReduction(reduce)))
         return failure();
-      sweep(*span, level).reduces.push_back(reduce);
-    }
-  for (auto store : body->getOps<tile::StoreOp>()) {
-    FailureOr<Value> span = storeSpan(store);
-    if (failed(span))
+  for (Operation &op : *body) {
+    LogicalResult added = success();
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      added = addStore(store, store.getBlock(), store.getPositions(), last + 1);
+    else if (auto store = dyn_cast<memref::StoreOp>(op))
+      added = addStore(store, store.getValue(), {}, last + 1);
+    if (failed(added))
       return failure();
-    sweep(*span, last + 1).stores.push_back(store);
   }
-  keepExpensive();
+  keepExpensiveBlocks(kernel, plan);
   return success();
-}
-
-//===----------------------------------------------------------------------===//
-// What is kept
-//===----------------------------------------------------------------------===//
-
-/// The blocks that a sweep reduces or stores.
-static SmallVector<Value> sinks(const Sweep &sweep) {
-  SmallVector<Value> blocks;
-  for (tile::ReduceOp reduce : sweep.reduces)
-    blocks.push_back(reduce.getBlock());
-  for (tile::StoreOp store : sweep.stores)
-    blocks.push_back(store.getBlock());
-  return blocks;
-}
-
-/// All blocks that `work` is made of, down to reductions.
-static void reach(SmallVector<Value> work, llvm::SetVector<Value> &blocks) {
-  while (!work.empty()) {
-    Value block = work.pop_back_val();
-    Operation *op = block.getDefiningOp();
-    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
-        !blocks.insert(block))
-      continue;
-    llvm::append_range(work, op->getOperands());
-  }
-}
-
-int64_t Planner::cost(Value block) {
-  llvm::SetVector<Value> blocks;
-  reach({block}, blocks);
-  int64_t sum = 0;
-  for (Value part : blocks)
-    sum += costOf(part.getDefiningOp());
-  return sum;
-}
-
-/// Bytes are those of f32 elements over the span, which some operand spans
-/// whole.
-AffineExpr Planner::extentOf(Value span) {
-  AffineExpr extent;
-  if (auto type = cast<tile::SpanType>(span.getType());
-      !ShapedType::isDynamic(type.getSize()))
-    return getAffineConstantExpr(type.getSize(), kernel.getContext());
-  kernel.walk([&](Operation *op) {
-    auto look = [&](Value memref, ValueRange positions) {
-      for (auto [dim, position] : llvm::enumerate(positions))
-        if (position == span && !extent && isa<BlockArgument>(memref))
-          extent = plan.layout.size(memref, dim);
-    };
-    if (auto load = dyn_cast<tile::LoadOp>(op))
-      look(load.getSource(), load.getPositions());
-    else if (auto store = dyn_cast<tile::StoreOp>(op))
-      look(store.getDest(), store.getPositions());
-  });
-  return extent;
-}
-
-bool Planner::keep(Sweep &first, Value block) {
-  auto type = cast<RankedTensorType>(block.getType());
-  if (type.getRank() != 1 || !type.getElementType().isF32() ||
-      cost(block) < kKeepCost)
-    return false;
-  if (plan.sections.contains(block))
-    return true;
-  AffineExpr extent = extentOf(first.span);
-  if (!extent)
-    return false;
-  // Whole vectors are written, the last one beyond the end of the row.
-  AffineExpr floats = extent.ceilDiv(kLanes) * kLanes;
-  plan.sections[block] = plan.layout.add(floats);
-  first.kept.push_back(block);
-  return true;
-}
-
-/// For each block that two sweeps over one span compute: the first keeps it.
-/// Only the outermost such blocks matter; what they are made of is not needed
-/// again.
-void Planner::keepExpensive() {
-  for (auto [number, first] : llvm::enumerate(plan.sweeps)) {
-    llvm::SetVector<Value> computed;
-    reach(sinks(first), computed);
-    for (Sweep &later : MutableArrayRef(plan.sweeps).drop_front(number + 1))
-      if (first.span && later.span == first.span)
-        keepFor(first, later, computed);
-  }
-}
-
-void Planner::keepFor(Sweep &first, Sweep &later,
-                      const llvm::SetVector<Value> &computed) {
-  llvm::SetVector<Value> seen;
-  SmallVector<Value> work = sinks(later);
-  while (!work.empty()) {
-    Value block = work.pop_back_val();
-    Operation *op = block.getDefiningOp();
-    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
-        !seen.insert(block) || llvm::is_contained(later.reread, block))
-      continue;
-    if (computed.contains(block) && keep(first, block))
-      later.reread.push_back(block);
-    else
-      llvm::append_range(work, op->getOperands());
-  }
 }
 
 FailureOr<SweepPlan> SweepPlan::make(tile::KernelOp kernel) {

@@ -158,3 +158,12 @@ tile.kernel attention @band(%n: index) {
 
 // expected-error @+1 {{expected a positive span size or '?', got 0}}
 func.func private @span(!tile.span<0>)
+
+// -----
+
+tile.kernel map @gather(%n: index, %x: memref<?xf32>) {
+  tile.parallel (%i) in (%n by 4) {
+    // expected-error @+1 {{expected a block of indices; without one it is a load}}
+    %g = tile.gather %x[%i] : memref<?xf32>, !tile.span<4> -> tensor<4xf32>
+  }
+}

@@ -22,6 +22,10 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
     %id64 = memref.load %ids[%r] : memref<?xi64>
     %id = arith.index_cast %id64 : i64 to index
     %g = tile.load %x[%id, %i by 8] : memref<?x?xf32, strided<[?, 1]>> -> tensor<8xf32>
+    // CHECK: %[[IDS:.*]] = tile.iota %[[I]] : !tile.span<8> -> tensor<8xi64>
+    %each = tile.iota %i : !tile.span<8> -> tensor<8xi64>
+    // CHECK: tile.gather %{{.*}}[%[[R]], %[[IDS]]] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
+    %ge = tile.gather %x[%r, %each] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
     // CHECK: tile.reduce sum %{{.*}} axis 0 over(%{{.*}} : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     %s = tile.reduce sum %a axis 0 over(%i : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     // CHECK: tile.reduce max %{{.*}} axis 0 : tensor<?xf32> -> tensor<f32>

@@ -1,0 +1,67 @@
+//===- SweepEmitter.h - the loops of a sweep --------------------*- C++ -*-===//
+//
+// Private to SweepLowering.cpp and SweepTranspose.cpp.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/cpu/SweepLowering.h"
+
+namespace attune::target::cpu {
+
+class SweepEmitter {
+public:
+  SweepEmitter(KernelFrame &frame, SweepPlan &plan)
+      : frame(frame), emit(frame.emit), plan(plan), evaluator(frame) {}
+
+  /// The whole function.
+  llvm::LogicalResult run();
+
+private:
+  using Value = mlir::Value;
+  using Values = Emitter::Values;
+  /// Where the loops stand: a coordinate for each span.
+  using Place = llvm::SmallVector<std::pair<Value, Coord>, 4>;
+
+  void emitItem();
+  void emitSweeps(llvm::ArrayRef<Coord> lanes);
+  void emitSweep(Sweep &sweep, llvm::ArrayRef<Coord> lanes);
+  Values emitLoops(Sweep &sweep, size_t depth, const Place &place,
+                   llvm::ArrayRef<Coord> lanes, Values sums);
+  Values emitLanes(Sweep &sweep, const Place &place, Values sums);
+  void emitAt(Sweep &sweep, const Place &place,
+              llvm::MutableArrayRef<Value> sums);
+  void emitAlone(Sweep &sweep, Place place, Value span, const Coord &coord,
+                 Values &sums);
+  void emitStores(Sweep &sweep, const Place &place);
+  void finish(Sweep &sweep, llvm::ArrayRef<Coord> lanes, Values sums);
+
+  // Transposing sweeps.
+  llvm::SmallVector<tile::LoadOp> turnedLoads(const Sweep &sweep);
+  void emitTurned(Sweep &sweep, const Place &place,
+                  llvm::ArrayRef<tile::LoadOp> loads);
+  void emitTurnedTile(Sweep &sweep, const Place &place,
+                      llvm::ArrayRef<tile::LoadOp> loads, Value row, Value lane,
+                      bool whole);
+  Values turn(tile::LoadOp load, const Place &place, Value rowSpan,
+              const Coord &rows, Value laneSpan, Value lane, bool whole);
+
+  llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place);
+  llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
+    return coordsOf(plan.spans[block], place);
+  }
+  Value keptPointer(Sweep &sweep, Value block, const Place &place);
+  mlir::TypedAttr neutral(tile::ReduceOp reduce);
+  Value neutralVector(tile::ReduceOp reduce);
+  Value combine(tile::ReduceOp reduce, Value sum, Value value);
+  Value combineLanes(tile::ReduceOp reduce, Value vector);
+
+  KernelFrame &frame;
+  Emitter &emit;
+  SweepPlan &plan;
+  BlockEvaluator evaluator;
+  Value firstLane; ///< of the lanes in hand, if the plan has lanes
+  llvm::LogicalResult result = mlir::success();
+};
+
+} // namespace attune::target::cpu

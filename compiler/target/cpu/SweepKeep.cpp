@@ -1,0 +1,175 @@
+//===- SweepKeep.cpp ------------------------------------------------------===//
+#include "compiler/target/cpu/SweepKeep.h"
+#include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+
+namespace {
+
+/// Instructions from which on a block is kept: a load and a store of it.
+constexpr int64_t kKeepCost = 8;
+
+class Keeper {
+public:
+  Keeper(tile::KernelOp kernel, SweepPlan &plan) : kernel(kernel), plan(plan) {}
+  void run();
+
+private:
+  void keepFor(Sweep &first, Sweep &later,
+               const llvm::SetVector<Value> &computed);
+  bool keep(Sweep &first, Value block);
+  int64_t cost(Value block);
+  int64_t costOf(Operation *op);
+  AffineExpr extentOf(Value span);
+  AffineExpr floatsOf(const Spans &spans);
+
+  tile::KernelOp kernel;
+  SweepPlan &plan;
+};
+
+bool isBlock(Value value) { return isa<RankedTensorType>(value.getType()); }
+
+} // namespace
+
+SmallVector<Value> attune::target::cpu::sinksOf(const Sweep &sweep) {
+  SmallVector<Value> blocks;
+  for (const Reduction &reduction : sweep.reduces)
+    blocks.push_back(reduction.block);
+  for (Operation *op : sweep.stores)
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      blocks.push_back(store.getBlock());
+  return blocks;
+}
+
+SmallVector<Value> attune::target::cpu::partsOf(ArrayRef<Value> blocks) {
+  SmallVector<Value> work(blocks);
+  llvm::SetVector<Value> parts;
+  while (!work.empty()) {
+    Value block = work.pop_back_val();
+    Operation *op = block.getDefiningOp();
+    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
+        !parts.insert(block))
+      continue;
+    llvm::append_range(work, op->getOperands());
+  }
+  return parts.takeVector();
+}
+
+int64_t Keeper::costOf(Operation *op) {
+  if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    // Sixteen scalar loads, if not side by side.
+    auto strides = cast<MemRefType>(load.getSource().getType())
+                       .getStridesAndOffset()
+                       .first;
+    const Spans &spans = plan.spans[load.getResult()];
+    Value last = spans.empty() ? Value() : spans.back();
+    for (auto [position, stride] : llvm::zip(load.getPositions(), strides))
+      if (position == last && stride != 1)
+        return 16;
+    return 1;
+  }
+  if (isa<tile::GatherOp>(op))
+    return 16;
+  if (op->getDialect()->getNamespace() == "math")
+    return 10;
+  return isa<arith::DivFOp>(op) ? 4 : 1;
+}
+
+int64_t Keeper::cost(Value block) {
+  int64_t sum = 0;
+  for (Value part : partsOf(block))
+    sum += costOf(part.getDefiningOp());
+  return sum;
+}
+
+/// The extent of a span, which some operand spans whole.
+AffineExpr Keeper::extentOf(Value span) {
+  int64_t size = cast<tile::SpanType>(span.getType()).getSize();
+  if (!ShapedType::isDynamic(size))
+    return getAffineConstantExpr(size, kernel.getContext());
+  AffineExpr extent;
+  kernel.walk([&](Operation *op) {
+    auto look = [&](Value memref, ValueRange positions) {
+      for (auto [dim, position] : llvm::enumerate(positions))
+        if (position == span && !extent && isa<BlockArgument>(memref))
+          extent = plan.layout.size(memref, dim);
+    };
+    if (auto load = dyn_cast<tile::LoadOp>(op))
+      look(load.getSource(), load.getPositions());
+    else if (auto store = dyn_cast<tile::StoreOp>(op))
+      look(store.getDest(), store.getPositions());
+  });
+  return extent;
+}
+
+/// Floats of a kept block: whole vectors along the lanes. Null if not known.
+AffineExpr Keeper::floatsOf(const Spans &spans) {
+  AffineExpr floats = getAffineConstantExpr(1, kernel.getContext());
+  for (auto [dim, span] : llvm::enumerate(spans)) {
+    AffineExpr extent = extentOf(span);
+    if (!extent)
+      return {};
+    if (!plan.lanes && dim + 1 == spans.size())
+      extent = extent.ceilDiv(kLanes) * kLanes;
+    floats = floats * extent;
+  }
+  return plan.lanes ? floats * kMostLanes : floats;
+}
+
+bool Keeper::keep(Sweep &first, Value block) {
+  auto type = cast<RankedTensorType>(block.getType());
+  // Of the full rank of the sweep, so that a place in it is a place in scratch.
+  Spans full = first.spans;
+  if (plan.lanes)
+    full.push_back(plan.lanes);
+  if (plan.spans[block] != full || !type.getElementType().isF32() ||
+      cost(block) < kKeepCost)
+    return false;
+  if (plan.sections.contains(block))
+    return true;
+  AffineExpr floats = floatsOf(first.spans);
+  // Products of extents that are not constant are no affine expression.
+  if (!floats || !floats.isPureAffine())
+    return false;
+  plan.sections[block] = plan.layout.add(floats);
+  first.kept.push_back(block);
+  return true;
+}
+
+void Keeper::keepFor(Sweep &first, Sweep &later,
+                     const llvm::SetVector<Value> &computed) {
+  llvm::SetVector<Value> seen;
+  SmallVector<Value> work = sinksOf(later);
+  while (!work.empty()) {
+    Value block = work.pop_back_val();
+    Operation *op = block.getDefiningOp();
+    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
+        !seen.insert(block) || llvm::is_contained(later.reread, block))
+      continue;
+    if (computed.contains(block) && keep(first, block))
+      later.reread.push_back(block);
+    else
+      llvm::append_range(work, op->getOperands());
+  }
+}
+
+/// For each block that two sweeps over the same spans compute: the first keeps
+/// it. Only the outermost such blocks matter; what they are made of is not
+/// needed again.
+void Keeper::run() {
+  for (auto [number, first] : llvm::enumerate(plan.sweeps)) {
+    SmallVector<Value> parts = partsOf(sinksOf(first));
+    llvm::SetVector<Value> computed(parts.begin(), parts.end());
+    for (Sweep &later : MutableArrayRef(plan.sweeps).drop_front(number + 1))
+      if (!first.spans.empty() && later.spans == first.spans)
+        keepFor(first, later, computed);
+  }
+}
+
+void attune::target::cpu::keepExpensiveBlocks(tile::KernelOp kernel,
+                                              SweepPlan &plan) {
+  Keeper(kernel, plan).run();
+}

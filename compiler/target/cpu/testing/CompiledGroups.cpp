@@ -1,0 +1,222 @@
+//===- CompiledGroups.cpp -------------------------------------------------===//
+#include "compiler/target/cpu/testing/CompiledGroups.h"
+#include "compiler/kernels/Passes.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include <cmath>
+#include <cstring>
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+using namespace attune::target::cpu::testing;
+
+static constexpr int64_t kGuard = 128;
+static constexpr char kGuardByte = 0x5a;
+
+/// The bytes of a tensor between guards.
+struct CompiledGroups::Buffer {
+  std::shared_ptr<std::vector<char>> bytes;
+  int64_t size = 0;
+
+  static Buffer make(int64_t size) {
+    auto bytes =
+        std::make_shared<std::vector<char>>(size + 2 * kGuard + 64, kGuardByte);
+    return {bytes, size};
+  }
+  char *data() const {
+    auto address = reinterpret_cast<uintptr_t>(bytes->data()) + kGuard;
+    return reinterpret_cast<char *>((address + 63) / 64 * 64);
+  }
+  bool isIntact() const {
+    auto isGuard = [](char byte) { return byte == kGuardByte; };
+    char *begin = bytes->data(), *end = begin + bytes->size();
+    return std::all_of(begin, data(), isGuard) &&
+           std::all_of(data() + size, end, isGuard);
+  }
+};
+
+std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
+                                                        CodeVersion version) {
+  std::unique_ptr<CompiledGroups> result(new CompiledGroups);
+  DialectRegistry registry;
+  registry.insert<tile::TileDialect, func::FuncDialect, nn::NNDialect,
+                  arith::ArithDialect>();
+  nn::registerEvaluators(registry);
+  result->owner =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  result->owner->loadAllAvailableDialects();
+  result->source = parseSourceString<ModuleOp>(text, result->owner.get());
+  if (!result->source)
+    return nullptr;
+  result->lowered = result->source->clone();
+  kernels::BuildKernelsOptions options;
+  options.target = codeVersionName(version).str();
+  PassManager passes(result->owner.get());
+  passes.addPass(kernels::createBuildKernels(options));
+  if (failed(passes.run(*result->lowered)))
+    return nullptr;
+  std::string kernelText;
+  llvm::raw_string_ostream stream(kernelText);
+  for (auto kernel : result->lowered->getOps<tile::KernelOp>())
+    stream << kernel << "\n";
+  result->kernels = CompiledKernels::compile(kernelText, version);
+  if (!result->kernels)
+    llvm::errs() << kernelText;
+  return result->kernels ? std::move(result) : nullptr;
+}
+
+FailureOr<SmallVector<nn::Array>>
+CompiledGroups::evaluate(ArrayRef<nn::Array> inputs) {
+  return nn::Evaluator(*source).run(mainOf(*source), inputs);
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+static int64_t sizeOf(RankedTensorType type,
+                      const llvm::StringMap<int64_t> &symbols,
+                      nn::Extents *extents = nullptr) {
+  int64_t bytes = nn::storageBytes(type.getElementType());
+  for (nn::DimAttr dim : nn::getDims(type)) {
+    int64_t extent = *dim.evaluate(symbols);
+    bytes *= extent;
+    if (extents)
+      extents->push_back(extent);
+  }
+  return bytes;
+}
+
+/// The arguments of a kernel: memrefs with their run-time sizes and strides,
+/// which `integers` gives in the order of the value slots.
+static std::vector<Argument> argumentsOf(tile::KernelOp kernel,
+                                         ArrayRef<char *> pointers,
+                                         ArrayRef<int64_t> integers) {
+  std::vector<Argument> arguments;
+  auto take = [&](int64_t known) {
+    if (!ShapedType::isDynamic(known))
+      return known;
+    int64_t next = integers.front();
+    integers = integers.drop_front();
+    return next;
+  };
+  for (BlockArgument argument : kernel.getArguments()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (!type) {
+      arguments.emplace_back(take(ShapedType::kDynamic));
+      continue;
+    }
+    std::vector<int64_t> sizes, strides;
+    for (int64_t size : type.getShape())
+      sizes.push_back(take(size));
+    for (int64_t stride : type.getStridesAndOffset().first)
+      strides.push_back(take(stride));
+    arguments.emplace_back(pointers.front(), sizes, strides);
+    pointers = pointers.drop_front();
+  }
+  return arguments;
+}
+
+LogicalResult CompiledGroups::launch(nn::LaunchOp op,
+                                     const llvm::StringMap<int64_t> &symbols,
+                                     llvm::DenseMap<Value, Buffer> &buffers,
+                                     int64_t chunk, bool inPlace) {
+  SmallVector<char *> pointers;
+  auto addPointer = [&](Value tensor, Attribute layout) {
+    int64_t offset =
+        *cast<nn::LayoutAttr>(layout).getOffset().evaluate(symbols);
+    Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
+    pointers.push_back(buffers[tensor].data() +
+                       offset * nn::storageBytes(element));
+  };
+  for (auto [input, layout] :
+       llvm::zip(op.getInputs(), op.getInputLayouts().getValue()))
+    addPointer(input, layout);
+  std::optional<ArrayRef<int64_t>> sharing = op.getInPlace();
+  for (auto [number, result] : llvm::enumerate(op.getResults())) {
+    int64_t size = sizeOf(cast<RankedTensorType>(result.getType()), symbols);
+    int64_t shared = inPlace && sharing ? (*sharing)[number] : -1;
+    buffers[result] =
+        shared >= 0 ? buffers[op.getInputs()[shared]] : Buffer::make(size);
+    addPointer(result, op.getResultLayouts()[number]);
+  }
+  SmallVector<int64_t> integers;
+  for (nn::DimAttr dim : op.getIntegers().getDims())
+    integers.push_back(*dim.evaluate(symbols));
+
+  auto kernel =
+      lowered->lookupSymbol<tile::KernelOp>(op.getKernelAttr().getAttr());
+  int64_t workers = 2;
+  auto call =
+      kernels->prepare(kernel.getSymName().str(),
+                       argumentsOf(kernel, pointers, integers), workers);
+  int64_t grid = *op.getGrid().evaluate(symbols);
+  if (call.items != grid)
+    return op.emitError() << "the launch says " << grid
+                          << " work items, the kernel " << call.items;
+  call.runAll(chunk, workers);
+  if (!call.scratchIsIntact())
+    return op.emitError("the kernel wrote beyond its scratch");
+  for (Value result : op.getResults())
+    if (!buffers[result].isIntact())
+      return op.emitError("the kernel wrote beyond a result");
+  return success();
+}
+
+FailureOr<std::vector<nn::Array>>
+CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
+  func::FuncOp function = mainOf(*lowered);
+  SmallVector<nn::Dims> dims;
+  SmallVector<nn::Extents> shapes;
+  for (auto [argument, input] : llvm::zip(function.getArguments(), inputs)) {
+    dims.push_back(nn::getDims(argument));
+    shapes.emplace_back(input.getShape());
+  }
+  llvm::StringMap<int64_t> symbols;
+  if (failed(nn::bindSymbols(function.getLoc(), dims, shapes, symbols)))
+    return failure();
+  llvm::DenseMap<Value, Buffer> buffers;
+  for (auto [argument, input] : llvm::zip(function.getArguments(), inputs)) {
+    std::vector<char> bytes = input.toBytes();
+    Buffer buffer = Buffer::make(bytes.size());
+    std::memcpy(buffer.data(), bytes.data(), bytes.size());
+    buffers[argument] = buffer;
+  }
+  for (auto op : function.getOps<nn::LaunchOp>())
+    if (failed(launch(op, symbols, buffers, chunk, inPlace)))
+      return failure();
+  std::vector<nn::Array> results;
+  for (Value value : function.front().getTerminator()->getOperands()) {
+    auto type = cast<RankedTensorType>(value.getType());
+    nn::Extents extents;
+    int64_t size = sizeOf(type, symbols, &extents);
+    auto array = nn::Array::fromBytes(type.getElementType(), extents,
+                                      ArrayRef(buffers[value].data(), size));
+    if (failed(array))
+      return failure();
+    results.push_back(*array);
+  }
+  return results;
+}
+
+double testing::errorOf(const nn::Array &computed, const nn::Array &expected) {
+  if (computed.getShape() != expected.getShape())
+    return INFINITY;
+  double worst = 0, largest = 0;
+  for (int64_t i = 0, n = expected.size(); i < n; ++i) {
+    double a = computed.get<double>(i), b = expected.get<double>(i);
+    if (!expected.isFloat()) {
+      worst += computed.ints()[i] != expected.ints()[i];
+      continue;
+    }
+    if (std::isnan(a) != std::isnan(b) ||
+        ((std::isinf(a) || std::isinf(b)) && a != b))
+      return INFINITY;
+    if (!std::isfinite(b))
+      continue;
+    worst = std::max(worst, std::abs(a - b));
+    largest = std::max(largest, std::abs(b));
+  }
+  return expected.isFloat() ? worst / std::max(largest, 1e-30) : worst;
+}

@@ -1,0 +1,56 @@
+//===- CompiledGroups.h - nn groups, compiled and run -----------*- C++ -*-===//
+//
+// For tests: takes a module whose @main consists of nn.group ops, makes kernels
+// of them (build-kernels), compiles these for one code version, and runs the
+// launches on buffers in memory, in chunks that take turns among workers. The
+// same function is evaluated in double precision beside it. Buffers lie between
+// guards.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/testing/CompiledKernels.h"
+#include "dialects/nn/reference/Evaluator.h"
+#include "mlir/IR/MLIRContext.h"
+
+namespace attune::target::cpu::testing {
+
+class CompiledGroups {
+public:
+  /// Null after errors, which go to stderr.
+  static std::unique_ptr<CompiledGroups> compile(const std::string &text,
+                                                 CodeVersion version);
+
+  mlir::MLIRContext &context() { return *owner; }
+  /// The object file, for tests of the code itself.
+  const std::vector<char> &object() const { return kernels->object(); }
+
+  /// Results of the compiled kernels. `chunk`: work items of one call. With
+  /// `inPlace` a launch's result lies where its `in_place` input lay. Fails
+  /// after an error, or if memory outside a result or the scratch was written.
+  mlir::FailureOr<std::vector<nn::Array>>
+  run(llvm::ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace = false);
+  /// Results in double precision.
+  mlir::FailureOr<llvm::SmallVector<nn::Array>>
+  evaluate(llvm::ArrayRef<nn::Array> inputs);
+
+private:
+  struct Buffer;
+  CompiledGroups() = default;
+  mlir::func::FuncOp mainOf(mlir::ModuleOp module) {
+    return module.lookupSymbol<mlir::func::FuncOp>("main");
+  }
+  mlir::LogicalResult launch(nn::LaunchOp op,
+                             const llvm::StringMap<int64_t> &symbols,
+                             llvm::DenseMap<mlir::Value, Buffer> &buffers,
+                             int64_t chunk, bool inPlace);
+
+  std::unique_ptr<mlir::MLIRContext> owner;
+  mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
+  std::unique_ptr<CompiledKernels> kernels;
+};
+
+/// max |a - b| / max |b| over all elements; integers and bools: the number of
+/// elements that differ. A NaN or infinity must be one in both.
+double errorOf(const nn::Array &computed, const nn::Array &expected);
+
+} // namespace attune::target::cpu::testing

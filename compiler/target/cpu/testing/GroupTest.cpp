@@ -1,0 +1,158 @@
+//===- GroupTest.cpp ------------------------------------------------------===//
+#include "compiler/target/cpu/testing/GroupTest.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+using namespace attune::target::cpu::testing;
+
+static SmallVector<StringRef> dimsOf(const TensorSpec &spec) {
+  SmallVector<StringRef> dims;
+  StringRef(spec.dims).split(dims, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef &dim : dims)
+    dim = dim.trim();
+  return dims;
+}
+
+std::string TensorSpec::type() const {
+  std::string text = "tensor<";
+  bool isDynamic = false;
+  for (StringRef dim : dimsOf(*this)) {
+    int64_t extent;
+    bool isStatic = !dim.getAsInteger(10, extent);
+    isDynamic |= !isStatic;
+    text += (isStatic ? dim.str() : std::string("?")) + "x";
+  }
+  text += element;
+  return text + (isDynamic ? ", #nn.shape<[" + dims + "]>>" : ">");
+}
+
+/// Replaces MARKn by the n-th type.
+static void substitute(std::string &text, char mark,
+                       const std::vector<TensorSpec> &specs) {
+  for (size_t i = specs.size(); i-- > 0;) {
+    std::string name = mark + std::to_string(i);
+    for (size_t at; (at = text.find(name)) != std::string::npos;)
+      text.replace(at, name.size(), specs[i].type());
+  }
+}
+
+std::string attune::target::cpu::testing::textOf(const GroupSpec &spec) {
+  auto list = [](size_t count, auto item) {
+    std::vector<std::string> items;
+    for (size_t i = 0; i < count; ++i)
+      items.push_back(item(i));
+    return llvm::join(items, ", ");
+  };
+  size_t ins = spec.inputs.size(), outs = spec.results.size();
+  auto inType = [&](size_t i) { return spec.inputs[i].type(); };
+  auto outType = [&](size_t i) { return spec.results[i].type(); };
+  auto number = [](const char *prefix) {
+    return [prefix](size_t i) { return prefix + std::to_string(i); };
+  };
+  std::string body = spec.body;
+  substitute(body, '@', spec.inputs);
+  substitute(body, '$', spec.results);
+  std::string outTypes = list(outs, outType);
+  return "func.func @main(" +
+         list(ins,
+              [&](size_t i) {
+                return "%arg" + std::to_string(i) + ": " + inType(i);
+              }) +
+         ") -> (" + outTypes + ") {\n  %o:" + std::to_string(outs) +
+         " = nn.group " + spec.kind + " (" +
+         list(ins,
+              [&](size_t i) {
+                return "%" + std::to_string(i) + " = %arg" + std::to_string(i);
+              }) +
+         ") : (" + list(ins, inType) + ") -> (" + outTypes + ") {\n" + body +
+         "\n    nn.yield " + list(outs, number("%r")) + " : " + outTypes +
+         "\n  }\n  return " + list(outs, number("%o#")) + " : " + outTypes +
+         "\n}\n";
+}
+
+//===----------------------------------------------------------------------===//
+// The fixture
+//===----------------------------------------------------------------------===//
+
+void GroupTest::SetUp() {
+  const char *given = getenv("ATTUNE_TEST_SEED");
+  unsigned seed = given ? atoi(given) : std::random_device()();
+  printf("ATTUNE_TEST_SEED=%u\n", seed);
+  random.seed(seed);
+}
+
+void GroupTest::bind(
+    std::initializer_list<std::pair<const char *, int64_t>> values) {
+  for (auto [name, value] : values)
+    symbols[name] = value;
+}
+
+nn::Array GroupTest::drawArray(MLIRContext &context, const TensorSpec &spec) {
+  nn::Extents extents;
+  for (StringRef dim : dimsOf(spec)) {
+    int64_t extent;
+    if (dim.getAsInteger(10, extent))
+      extent = symbols.lookup(dim);
+    extents.push_back(extent);
+  }
+  Type element = parseType(spec.element, &context);
+  nn::Array array(element, extents);
+  std::normal_distribution<double> normal(0, spec.spread);
+  std::uniform_int_distribution<int64_t> integer(int64_t(spec.low),
+                                                 int64_t(spec.high));
+  for (int64_t i = 0, n = array.size(); i < n; ++i) {
+    if (!array.isFloat())
+      array.ints()[i] =
+          element.isInteger(1) ? int64_t(random() & 1) : integer(random);
+    else if (element.isF32())
+      array.floats()[i] = float(normal(random));
+    else
+      array.floats()[i] = normal(random);
+  }
+  return array;
+}
+
+void GroupTest::check(const GroupSpec &spec, double tolerance) {
+  check(spec, llvm::ArrayRef(symbols), tolerance);
+}
+
+/// Whether two results are equal bit by bit.
+static bool isSame(const nn::Array &a, const nn::Array &b) {
+  return a.toBytes() == b.toBytes();
+}
+
+void GroupTest::check(const GroupSpec &spec,
+                      ArrayRef<llvm::StringMap<int64_t>> bindings,
+                      double tolerance) {
+  std::string text = textOf(spec);
+  SCOPED_TRACE(text);
+  auto groups = CompiledGroups::compile(text, GetParam());
+  ASSERT_TRUE(groups);
+  for (const llvm::StringMap<int64_t> &binding : bindings) {
+    symbols = binding;
+    std::string where;
+    for (const auto &[name, value] : symbols)
+      where += name.str() + "=" + std::to_string(value) + " ";
+    SCOPED_TRACE(where);
+    std::vector<nn::Array> inputs;
+    for (const TensorSpec &input : spec.inputs)
+      inputs.push_back(drawArray(groups->context(), input));
+    auto expected = groups->evaluate(inputs);
+    auto whole = groups->run(inputs, int64_t(1) << 40);
+    auto chunks = groups->run(inputs, draw(1, 3));
+    auto inPlace = groups->run(inputs, draw(1, 3), /*inPlace=*/true);
+    ASSERT_TRUE(succeeded(expected) && succeeded(whole) && succeeded(chunks) &&
+                succeeded(inPlace));
+    for (size_t i = 0; i < expected->size(); ++i) {
+      EXPECT_LE(errorOf((*whole)[i], (*expected)[i]), tolerance)
+          << "result " << i;
+      EXPECT_TRUE(isSame((*whole)[i], (*chunks)[i])) << "chunks, result " << i;
+      EXPECT_TRUE(isSame((*whole)[i], (*inPlace)[i]))
+          << "in place, result " << i;
+    }
+  }
+}

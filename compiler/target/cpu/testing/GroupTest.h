@@ -1,0 +1,64 @@
+//===- GroupTest.h - a fixture for tests of groups --------------*- C++ -*-===//
+//
+// Writes the text of a function that is one group, draws its inputs from a
+// printed seed (ATTUNE_TEST_SEED repeats one), and compares the compiled code
+// with the evaluation in double precision, for every code version that this
+// machine runs and for several chunkings, whose results must be equal bit by
+// bit.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cpu/testing/CompiledGroups.h"
+#include <gtest/gtest.h>
+#include <random>
+
+namespace attune::target::cpu::testing {
+
+/// A tensor of the test: dims as in #nn.shape, separated by commas ("B, S, 64";
+/// empty: rank 0), and an element type.
+struct TensorSpec {
+  std::string dims, element = "f32";
+  /// How inputs are drawn: normal(0, spread) or integers in [low, high].
+  double spread = 1, low = -9, high = 9;
+
+  std::string type() const;
+};
+
+struct GroupSpec {
+  std::string kind; ///< row, map
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> results;
+  /// Ops on %0, %1, ... that define %r0, %r1, ...; @0, @1, ... stand for the
+  /// types of inputs, $0, $1, ... for those of results.
+  std::string body;
+};
+
+std::string textOf(const GroupSpec &spec);
+
+class GroupTest : public ::testing::TestWithParam<CodeVersion> {
+protected:
+  void SetUp() override;
+  int64_t draw(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  }
+  /// Values of the symbols from now on.
+  void bind(std::initializer_list<std::pair<const char *, int64_t>> values);
+  nn::Array drawArray(mlir::MLIRContext &context, const TensorSpec &spec);
+  /// Relative error of each result at most `tolerance`; integers are equal.
+  void check(const GroupSpec &spec, double tolerance = 2e-6);
+  /// The same for each binding of the symbols, compiled once.
+  void check(const GroupSpec &spec,
+             llvm::ArrayRef<llvm::StringMap<int64_t>> bindings,
+             double tolerance = 2e-6);
+
+  std::mt19937 random;
+  llvm::StringMap<int64_t> symbols;
+};
+
+inline std::string
+versionName(const ::testing::TestParamInfo<CodeVersion> &info) {
+  std::string name = codeVersionName(info.param).str();
+  return name.substr(name.size() - 2);
+}
+
+} // namespace attune::target::cpu::testing
