@@ -18,6 +18,7 @@
 #include "runtime/cpu/FmaLoop.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -71,7 +72,19 @@ private:
   char *base;
 };
 
-std::string gemmText(int64_t k, int64_t n) {
+/// What follows the sum: nothing, or BERT's x / 2 * (1 + erf(x / sqrt(2))).
+const char *kGelu = R"(
+    %r2 = arith.constant dense<0.707106769> : tensor<192x48xf32>
+    %half = arith.constant dense<0.5> : tensor<192x48xf32>
+    %one = arith.constant dense<1.0> : tensor<192x48xf32>
+    %z = arith.mulf %sum, %r2 : tensor<192x48xf32>
+    %erf = math.erf %z : tensor<192x48xf32>
+    %e1 = arith.addf %erf, %one : tensor<192x48xf32>
+    %h = arith.mulf %sum, %half : tensor<192x48xf32>
+    %out = arith.mulf %h, %e1 : tensor<192x48xf32>
+)";
+
+std::string gemmText(int64_t k, int64_t n, bool gelu) {
   return formatv(R"(
 tile.kernel contraction @gemm(%a: memref<?x{0}xf32, strided<[?, 1]>>,
     %w: memref<{0}x{1}xf32> {{tile.panels = #tile.panels<axis = 1, width = 16>},
@@ -89,11 +102,13 @@ tile.kernel contraction @gemm(%a: memref<?x{0}xf32, strided<[?, 1]>>,
       %p = tile.dot %x, %y, %acc : tensor<192x{2}xf32>, tensor<{2}x48xf32> -> tensor<192x48xf32>
       tile.yield %p : tensor<192x48xf32>
     }
-    tile.store %sum, %c[%i by 192, %j by 48] : tensor<192x48xf32> -> memref<?x{1}xf32, strided<[?, 1]>>
+{3}
+    tile.store {4}, %c[%i by 192, %j by 48] : tensor<192x48xf32> -> memref<?x{1}xf32, strided<[?, 1]>>
   }
 }
 )",
-                 k, n, std::min<int64_t>(k, 768));
+                 k, n, std::min<int64_t>(k, 768), gelu ? kGelu : "",
+                 gelu ? "%out" : "%sum");
 }
 
 std::string attentionText(bool causal) {
@@ -224,14 +239,20 @@ std::unique_ptr<CompiledKernels> compile(const Options &options,
 }
 
 void benchGemm(const Options &options, Report &report, CodeVersion version) {
-  const int64_t shapes[][2] = {
-      {768, 768}, {768, 2304}, {768, 3072}, {3072, 768}, {384, 1536}};
-  for (auto [k, n] : shapes) {
-    std::string kernel = formatv("gemm-{0}-{1}", k, n);
-    auto kernels = compile(options, gemmText(k, n), version, kernel);
+  struct Shape {
+    int64_t k, n;
+    bool gelu;
+  };
+  const Shape shapes[] = {{768, 768, false},  {768, 2304, false},
+                          {768, 3072, false}, {3072, 768, false},
+                          {384, 1536, false}, {768, 3072, true}};
+  for (auto [k, n, gelu] : shapes) {
+    std::string kernel = formatv("gemm-{0}-{1}{2}", k, n, gelu ? "-gelu" : "");
+    auto kernels = compile(options, gemmText(k, n, gelu), version, kernel);
     Buffer w(k * n), bias(n);
     for (int64_t m : {1, 128, 197, 512, 1024, 1576}) {
-      std::string name = formatv("gemm {0}x{1}x{2}", m, k, n);
+      std::string name =
+          formatv("gemm {0}x{1}x{2}{3}", m, k, n, gelu ? " gelu" : "");
       if (!report.wants(name))
         continue;
       Buffer a(m * (k + 16)), c(m * (n + 16));
@@ -285,6 +306,14 @@ Options parse(int argc, char **argv) {
   return options;
 }
 
+std::string cpuName() {
+  auto info = llvm::MemoryBuffer::getFileAsStream("/proc/cpuinfo");
+  if (!info)
+    return "unknown";
+  llvm::StringRef rest = (*info)->getBuffer().split("model name").second;
+  return rest.split(':').second.split('\n').first.trim().str();
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -307,6 +336,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s: %s\n", options.json.c_str(), error.message().c_str());
     return 1;
   }
-  file << formatv("{0:2}\n", llvm::json::Value(std::move(results)));
+  llvm::json::Object record{
+      {"cpu", cpuName()}, {"threads", 1}, {"results", std::move(results)}};
+  file << formatv("{0:2}\n", llvm::json::Value(std::move(record)));
   return 0;
 }
