@@ -31,7 +31,7 @@ def cases_of(args):
     for registry in (check_attention.VARIANTS, check_attention.LOOKALIKES):
         for name, make in registry.items():
             model = make(name)
-            sizes = check_attention.shapes_for(model)[1]
+            sizes = check_attention.SHAPES[1]
             yield name, model, check_attention.make_inputs(model, sizes)
 
 

@@ -276,12 +276,12 @@ def bias_alibi(name):
 
 @VARIANTS(count=1)
 def bias_and_shift_mask_in_five_dims(name):
-    """Swin: a learned bias per head, then a mask per window, through [B/4, 4, H, N, N].
+    """Swin: a learned bias per head, then a mask per window, through [B, 4, H, N, N].
 
-    The length is static, as windows are.
+    The windows are folded into the batch, and their length is static.
     """
     g, count = Graph(name), 9
-    x = g.input("x", "batch", count, WIDTH)
+    x = g.reshape(g.input("x", "batch", 4, count, WIDTH), -1, count, WIDTH)
     q, k, v = (heads_of(g, g.linear(x, WIDTH, WIDTH)) for _ in range(3))
     scores = g("Add", scaled(g, q, k), g.weight(1, HEADS, count, count, spread=1.0))
     mask = np.where(np.indices((4, count, count)).sum(0) % 3 == 0, -100.0, 0.0)
@@ -289,7 +289,8 @@ def bias_and_shift_mask_in_five_dims(name):
     scores = g("Add", scores, g.constant(mask.reshape(1, 4, 1, count, count)))
     scores = g.reshape(scores, -1, HEADS, count, count)
     context = g("MatMul", g("Softmax", scores, axis=-1), v)
-    g.output(g.linear(merge(g, context), WIDTH, WIDTH), "batch", count, WIDTH)
+    windows = g.reshape(g.linear(merge(g, context), WIDTH, WIDTH), -1, 4, count, WIDTH)
+    g.output(windows, "batch", 4, count, WIDTH)
     return g.model()
 
 
