@@ -63,8 +63,11 @@ static LogicalResult importReshape(Binder &node) {
       return node.fail("a -1 beside a 0 in shape " + text(*shape));
     dims[*inferred] = rest.exactDiv(known);
     if (!dims[*inferred])
-      return node.fail(text(x.dims) + " does not divide into shape " +
-                       text(*shape));
+      return node.fail(
+          text(x.dims) + " does not divide into shape " + text(*shape) +
+          (rest.getConstant() ? ""
+                              : "; bind the symbol to a number if it does for "
+                                "the sizes in use"));
   }
   return node.set(0, ops.reshape(x, dims));
 }

@@ -13,10 +13,7 @@ namespace attune::onnx {
 
 static constexpr OperatorSchema table[] = {
 #define NEWEST_OPSET(version)
-#define OPERATOR(domain, name, since, deprecated, minIn, maxIn, required,      \
-                 minOut, maxOut, attributes)                                   \
-  {domain, name,     since,  deprecated != 0, minIn,                           \
-   maxIn,  required, minOut, maxOut,          attributes},
+#define OPERATOR(...) {__VA_ARGS__},
 #include "frontends/onnx/schema/SchemaTable.inc"
 #undef NEWEST_OPSET
 #undef OPERATOR

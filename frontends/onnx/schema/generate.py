@@ -71,7 +71,7 @@ def operator_row(schema):
     )
     return (
         f'OPERATOR("{schema.domain}", "{schema.name}", {schema.since_version}, '
-        f"{int(schema.deprecated)}, {schema.min_input}, {limit(schema.max_input)}, "
+        f"{str(schema.deprecated).lower()}, {schema.min_input}, {limit(schema.max_input)}, "
         f'{required_inputs(schema)}, {schema.min_output}, {limit(schema.max_output)}, "{attributes}")'
     )
 
