@@ -3,8 +3,10 @@
 
 #include "compiler/cleanup/Passes.h"
 #include "compiler/detect/Passes.h"
+#include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune {
 
@@ -35,7 +37,12 @@ void addCleanupStage(OpPassManager &passes) { cleanup::buildPipeline(passes); }
 
 void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 
-void addFusionStage(OpPassManager &passes, const CompileOptions &options) {}
+void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
+  fusion::PipelineOptions pipeline;
+  pipeline.attention = options.attention;
+  pipeline.fuse = options.fuse;
+  fusion::buildPipeline(passes, pipeline);
+}
 
 // Layouts before kernels: whether strides are constants is part of a kernel.
 // Scratch after them: the target reads it off the finished kernel.

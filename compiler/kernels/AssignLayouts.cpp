@@ -43,7 +43,8 @@ SmallVector<nn::GroupOp> groupsOf(func::FuncOp function) {
 // that order, where this saves copies.
 void LayoutAssigner::chooseOrders() {
   // From the last to the first: users have decided before.
-  for (nn::GroupOp group : llvm::reverse(groupsOf(function)))
+  SmallVector<nn::GroupOp> groups = groupsOf(function);
+  for (nn::GroupOp group : llvm::reverse(groups))
     for (unsigned i = 0; i < group.getNumResults(); ++i)
       if (auto order = chooseOrder(cast<OpResult>(group.getResult(i))))
         group = storeTransposed(group, i, *order);

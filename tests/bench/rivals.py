@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whole models: attune beside ONNX Runtime and OpenVINO, in turn, in one process.
 
-    tests/bench/rivals.py --shape batch=1,sequence=128 bert.onnx --record records/bert.json
+    tests/bench/rivals.py bert.onnx --shape batch=1,sequence=128 --record records/bert.json
 
 Each round runs every engine once, so that a machine whose clock drifts slows all of
 them alike. What counts is the ratio; milliseconds are printed beside it. Needs a
@@ -157,7 +157,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
     parser.add_argument("--attune", default=os.path.join(ROOT, "build", "bin", "attune"))
-    parser.add_argument("--library", default=os.path.join(ROOT, "build", "lib", "libattune.so"))
+    parser.add_argument("--library", default=os.path.join(ROOT, "build", "libattune.so"))
     parser.add_argument("--record", help="write the JSON record here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as options.scratch:
