@@ -65,10 +65,10 @@ std::optional<bool> Ops::compare(Kind kind, DimAttr lowest, DimAttr highest) {
 
 DimAttr Ops::foldInteger(Kind kind, ArrayRef<DimAttr> x) {
   auto truth = [&](unsigned i) -> std::optional<bool> {
-    if (auto value = x[i].getConstant())
-      return *value != 0;
-    return std::nullopt;
+    auto value = i < x.size() ? x[i].getConstant() : std::nullopt;
+    return value ? std::optional(*value != 0) : std::nullopt;
   };
+  std::optional<bool> a = truth(0), b = truth(1);
   auto boolean = [&](std::optional<bool> value) {
     return value ? dim(*value) : DimAttr();
   };
@@ -105,15 +105,15 @@ DimAttr Ops::foldInteger(Kind kind, ArrayRef<DimAttr> x) {
     return boolean(compare(kind, difference, difference));
   }
   case Kind::And:
-    return truth(0) && truth(1) ? dim(*truth(0) && *truth(1)) : DimAttr();
+    return a && b ? dim(*a && *b) : DimAttr();
   case Kind::Or:
-    return truth(0) && truth(1) ? dim(*truth(0) || *truth(1)) : DimAttr();
+    return a && b ? dim(*a || *b) : DimAttr();
   case Kind::Xor:
-    return truth(0) && truth(1) ? dim(*truth(0) != *truth(1)) : DimAttr();
+    return a && b ? dim(*a != *b) : DimAttr();
   case Kind::Not:
-    return truth(0) ? dim(!*truth(0)) : DimAttr();
+    return a ? dim(!*a) : DimAttr();
   case Kind::Select:
-    return truth(0) ? x[*truth(0) ? 1 : 2] : DimAttr();
+    return a ? x[*a ? 1 : 2] : DimAttr();
   default:
     return {};
   }
