@@ -122,8 +122,8 @@ struct LowerMath : VersionedPass<LowerMath> {
     return "Expand the math ops that have no instruction";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry
-        .insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect>();
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect,
+                    scf::SCFDialect>();
   }
   void runOnOperation() override {
     const Machine *target = machine();
@@ -134,7 +134,9 @@ struct LowerMath : VersionedPass<LowerMath> {
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     WalkResult left = getOperation().walk([](Operation *op) {
-      if (!isa<math::MathDialect>(op->getDialect()) || hasInstruction(op))
+      bool isMath =
+          isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
+      if (!isMath || hasInstruction(op))
         return WalkResult::advance();
       op->emitOpError("on ")
           << op->getResult(0).getType() << " has no lowering on the CPU";

@@ -143,6 +143,7 @@ void attune::target::cpu::populateMathLowering(RewritePatternSet &patterns,
       ExpandMath<math::RoundOp, expandRound>,
       ExpandMath<math::RsqrtOp, expandRsqrt>,
       ExpandMath<math::FmaOp, expandFma>>(patterns.getContext(), machine.fma);
+  populateIntegerPower(patterns);
 }
 
 bool attune::target::cpu::hasInstruction(Operation *op) {

@@ -24,6 +24,8 @@ namespace attune::target::cpu {
 /// has an instruction; `hasInstruction` says which.
 void populateMathLowering(mlir::RewritePatternSet &patterns,
                           const Machine &machine);
+/// Of integers; part of the above.
+void populateIntegerPower(mlir::RewritePatternSet &patterns);
 bool hasInstruction(mlir::Operation *mathOp);
 
 /// 2^x for x <= 0, to a relative 4e-6, exactly 1 at 0 and exactly 0 below -127:
