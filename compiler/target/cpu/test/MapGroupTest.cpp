@@ -215,10 +215,10 @@ TEST_P(MapGroup, PadOnEverySide) {
         sizes());
   check({"map",
          {{"B, S, 20"}},
-         {{"B + 1, S + T, 20"}},
+         {{"B + 1, 2 * S, 20"}},
          R"(
     %c = arith.constant dense<-1.5> : tensor<f32>
-    %r0 = nn.pad %0, %c low <[1, T, 0]> high <[0, 0, 0]> : (@0, tensor<f32>) -> $0)"},
+    %r0 = nn.pad %0, %c low <[1, S, 0]> high <[0, 0, 0]> : (@0, tensor<f32>) -> $0)"},
         sizes());
 }
 
@@ -230,6 +230,8 @@ TEST_P(MapGroup, EveryTransposition) {
   std::vector<std::string> dims = {"B", "S", "6", "T"};
   int64_t permutation[] = {0, 1, 2, 3};
   do {
+    if (draw(0, 1)) // half of the 24, another half each time
+      continue;
     std::vector<std::string> result, order;
     for (int64_t from : permutation) {
       result.push_back(dims[from]);
@@ -262,10 +264,10 @@ TEST_P(MapGroup, AMatrixAndItsTranspose) {
 
 TEST_P(MapGroup, SlicesWithStepsOfEitherSign) {
   check({"map",
-         {{"B, 2 * S, 50"}},
+         {{"B, S, 50"}},
          {{"B, S, 20"}},
          R"(
-    %r0 = nn.slice %0 starts <[0, 1, 41]> sizes <[B, S, 20]> steps [1, 2, -2] : (@0) -> $0)"},
+    %r0 = nn.slice %0 starts <[0, S - 1, 41]> sizes <[B, S, 20]> steps [1, -1, -2] : (@0) -> $0)"},
         sizes());
 }
 
