@@ -1,6 +1,7 @@
 //===- EmitObject.cpp -----------------------------------------------------===//
 #include "compiler/target/cpu/EmitObject.h"
 #include "compiler/target/cpu/LowerKernels.h"
+#include "dialects/tile/Tile.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -15,6 +16,7 @@
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
+using namespace attune;
 using namespace attune::target::cpu;
 
 static constexpr llvm::StringLiteral kTriple = "x86_64-unknown-linux-gnu";
@@ -112,11 +114,21 @@ static LogicalResult checkImports(ModuleOp kernels, StringRef object) {
   return success();
 }
 
+/// A module of nothing but the kernels: what else the given one holds (weights,
+/// the plan) is none of this target's business.
+static OwningOpRef<ModuleOp> copyKernels(ModuleOp module) {
+  OwningOpRef<ModuleOp> copy = ModuleOp::create(module.getLoc());
+  OpBuilder builder(copy->getBodyRegion());
+  for (auto kernel : module.getOps<tile::KernelOp>())
+    builder.clone(*kernel);
+  return copy;
+}
+
 LogicalResult
 attune::target::cpu::emitCpuObject(ModuleOp kernels, CodeVersion version,
                                    SmallVectorImpl<char> &object) {
   const Machine &machine = Machine::get(version);
-  OwningOpRef<ModuleOp> copy = kernels.clone();
+  OwningOpRef<ModuleOp> copy = copyKernels(kernels);
   PassManager passes(kernels.getContext());
   buildLoweringPipeline(passes, version);
   if (failed(passes.run(*copy)))

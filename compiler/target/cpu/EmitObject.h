@@ -18,7 +18,8 @@ namespace attune::target::cpu {
 
 /// Compiles every tile.kernel in `kernels` into one position-independent x86-64
 /// ELF object, appended to `object`. Each kernel is a global symbol of its name
-/// with the calling convention of tile.kernel. `kernels` is left as it is.
+/// with the calling convention of tile.kernel. `kernels` is left as it is; what
+/// it holds beside kernels does not matter.
 ///
 /// Errors (an unknown form, a function without a lowering, a symbol that would
 /// have to be imported) are reported on the op concerned. Same input, same

@@ -213,6 +213,12 @@ TEST_P(Contraction, AnEmptySumIsTheStartValue) {
   check({7, 20, 0, 192, 48, 64, false}, GetParam(), random);
 }
 
+TEST_P(Contraction, WhatStandsBesideKernelsDoesNotMatter) {
+  std::string text = kernelText({16, 48, 32});
+  text += "func.func private @of_another_level(tensor<?xf32>) -> tensor<?xf32>";
+  EXPECT_TRUE(CompiledKernels::compile(text, GetParam()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Versions, Contraction,
                          ::testing::ValuesIn(runnableVersions()),
                          [](const auto &info) {
