@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/CodeObject.h"
-#include "runtime/core/Memory.h"
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -57,6 +56,7 @@ Error CodeObject::load(std::span<const std::byte> code, CodeObject &out) {
 
   std::string path = cat("/proc/self/fd/", file.get());
   out = CodeObject();
+  out.file = std::move(file);
   out.handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!out.handle) {
     const char *reason = ::dlerror();

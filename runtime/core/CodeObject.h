@@ -6,6 +6,7 @@
 #pragma once
 #include "attune/format.h"
 #include "runtime/core/Error.h"
+#include "runtime/core/Memory.h"
 #include "runtime/cpu/ThreadPool.h"
 #include <span>
 #include <string>
@@ -17,8 +18,10 @@ class CodeObject {
 public:
   CodeObject() = default;
   CodeObject(CodeObject &&other) noexcept
-      : handle(std::exchange(other.handle, nullptr)) {}
+      : file(std::move(other.file)),
+        handle(std::exchange(other.handle, nullptr)) {}
   CodeObject &operator=(CodeObject &&other) noexcept {
+    std::swap(file, other.file);
     std::swap(handle, other.handle);
     return *this;
   }
@@ -32,6 +35,10 @@ public:
   Error find(const std::string &symbol, cpu::Task &out) const;
 
 private:
+  /// Open as long as the code is loaded: the loader knows objects by the path
+  /// they were opened by, which holds the descriptor's number, and would take a
+  /// later object under the same number for this one.
+  FileHandle file;
   void *handle = nullptr;
 };
 

@@ -45,8 +45,8 @@ public:
   /// Starts an executable: a copy of `program`, then the package.
   bool openExecutable(const std::string &path, const std::string &program);
 
-  /// Starts a section; its number is sectionCount() before the call, and one less
-  /// than that while it is open.
+  /// Starts a section; its number is sectionCount() before the call, and one
+  /// less than that while it is open.
   bool begin(const SectionInfo &info);
   /// Appends bytes to the open section.
   bool write(std::span<const std::byte> bytes);

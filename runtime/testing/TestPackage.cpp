@@ -75,10 +75,12 @@ void writeFile(const std::string &path, const std::vector<char> &bytes) {
   out.write(bytes.data(), std::streamsize(bytes.size()));
 }
 
+std::vector<char> testKernels() { return readFile(ATTUNE_TEST_KERNELS); }
+
 void writePackage(const std::string &path, const PackageOptions &options) {
   using format::SectionKind;
   package::PackageWriter writer;
-  std::vector<char> code = readFile(ATTUNE_TEST_KERNELS);
+  std::vector<char> code = testKernels();
   ASSERT_FALSE(code.empty());
   bool ok = options.program.empty()
                 ? writer.open(path)

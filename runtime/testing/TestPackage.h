@@ -47,6 +47,9 @@ struct PackageOptions {
 /// Writes the package; fails the test when it cannot.
 void writePackage(const std::string &path, const PackageOptions &options = {});
 
+/// The shared object made of Kernels.c.
+std::vector<char> testKernels();
+
 std::vector<char> readFile(const std::string &path);
 void writeFile(const std::string &path, const std::vector<char> &bytes);
 
