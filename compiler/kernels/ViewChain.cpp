@@ -125,20 +125,68 @@ static unsigned countCopies(Value value, const View &view, DimAttr elements) {
   return copies;
 }
 
-std::optional<SmallVector<int64_t>> chooseOrder(OpResult result) {
-  Dims dims = nn::getDims(result);
-  DimAttr elements = nn::numElements(dims, result.getContext());
-  unsigned fewest = countCopies(result, View::rowMajor(result), elements);
-  std::optional<SmallVector<int64_t>> best;
-  for (Operation *user : result.getUsers()) {
-    auto transpose = dyn_cast<nn::TransposeOp>(user);
-    // Kernels write runs of the last dim; it stays the innermost.
-    if (!transpose ||
-        transpose.getPermutation().back() != int64_t(dims.size()) - 1)
+// The order of the result's dims in which `view`, a view of the result stored
+// row-major as `root`, would be a reshape of it: its dims are those of the root
+// in another order. Nothing if dims are split, merged, cut or repeated.
+static std::optional<SmallVector<int64_t>> orderOf(const View &view,
+                                                   const View &root) {
+  SmallVector<int64_t> order;
+  auto isOne = [](DimAttr dim) { return dim.getConstant() == 1; };
+  for (auto [dim, extent] : llvm::enumerate(root.dims))
+    if (isOne(extent))
+      order.push_back(dim);
+  for (auto [extent, stride] : llvm::zip(view.dims, view.strides)) {
+    if (isOne(extent))
       continue;
-    SmallVector<int64_t> order(transpose.getPermutation());
-    View stored =
-        transposeView(View::rowMajor(transpose.getResult()), inverse(order));
+    auto same = [&](int64_t dim) {
+      return root.dims[dim] == extent && root.strides[dim] == stride;
+    };
+    int64_t dim = 0, rank = root.rank();
+    while (dim < rank && !same(dim))
+      ++dim;
+    if (dim == rank || llvm::is_contained(order, dim))
+      return std::nullopt;
+    order.push_back(dim);
+  }
+  if (order.size() != root.rank())
+    return std::nullopt;
+  return order;
+}
+
+// The orders in which views of `value`, which lies at `view` of the result
+// stored as `root`, read it.
+static void findOrders(Value value, const View &view, const View &root,
+                       llvm::SetVector<SmallVector<int64_t>> &orders) {
+  for (Operation *user : value.getUsers()) {
+    if (!isView(user))
+      continue;
+    std::optional<View> next = applyView(user, view);
+    if (!next)
+      continue;
+    if (auto order = orderOf(*next, root))
+      orders.insert(*order);
+    findOrders(user->getResult(0), *next, root, orders);
+  }
+}
+
+std::optional<SmallVector<int64_t>> chooseOrder(OpResult result) {
+  View root = View::rowMajor(result);
+  if (root.rank() == 0)
+    return std::nullopt;
+  DimAttr elements = nn::numElements(root.dims, result.getContext());
+  unsigned fewest = countCopies(result, root, elements);
+  if (fewest == 0)
+    return std::nullopt;
+  llvm::SetVector<SmallVector<int64_t>> orders;
+  findOrders(result, root, root, orders);
+  std::optional<SmallVector<int64_t>> best;
+  for (const SmallVector<int64_t> &order : orders) {
+    // Kernels write runs of the last dim; it stays the innermost.
+    if (order.back() != int64_t(root.rank()) - 1)
+      continue;
+    View stored = transposeView(
+        View::rowMajor(transposeView(root, order).dims, result.getContext()),
+        inverse(order));
     unsigned copies = countCopies(result, stored, elements);
     if (copies < fewest) {
       fewest = copies;

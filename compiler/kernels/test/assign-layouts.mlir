@@ -24,6 +24,13 @@
 // CHECK: nn.group map (%{{.*}} = %[[COPY]])
 // CHECK: return %{{.*}}, %[[COPY]]
 
+// The transpose stands behind a reshape that adds a dim of 1, as timm writes it.
+// CHECK-LABEL: func.func @unit_dim(
+// CHECK: nn.group attention {{.*}} -> tensor<1x8x4x16xf32>
+// CHECK-NOT: nn.group
+// CHECK: nn.reshape
+// CHECK-NEXT: return
+
 // k is two dims that do not follow each other, and neither do a softmax's columns.
 // CHECK-LABEL: func.func @unreadable(
 // CHECK-COUNT-2: nn.group map
@@ -62,6 +69,17 @@ func.func @copies(%x: tensor<?x4x?x16xf32, #A>) -> (tensor<?x?x64xf32, #nn.shape
     nn.yield %c : tensor<?x?x64xf32, #nn.shape<[B, S, 64]>>
   }
   return %y, %t : tensor<?x?x64xf32, #nn.shape<[B, S, 64]>>, tensor<?x?x4x16xf32, #H>
+}
+
+func.func @unit_dim(%q: tensor<1x4x8x16xf32>) -> tensor<8x64xf32> {
+  %o = nn.group attention (%a = %q) : (tensor<1x4x8x16xf32>) -> tensor<1x4x8x16xf32> {
+    %v = nn.attention %a, %a, %a scale 0.25 : (tensor<1x4x8x16xf32>, tensor<1x4x8x16xf32>, tensor<1x4x8x16xf32>) -> tensor<1x4x8x16xf32>
+    nn.yield %v : tensor<1x4x8x16xf32>
+  }
+  %r = nn.reshape %o : (tensor<1x4x8x16xf32>) -> tensor<1x1x4x8x16xf32>
+  %t = nn.transpose %r [0, 1, 3, 2, 4] : (tensor<1x1x4x8x16xf32>) -> tensor<1x1x8x4x16xf32>
+  %m = nn.reshape %t : (tensor<1x1x8x4x16xf32>) -> tensor<8x64xf32>
+  return %m : tensor<8x64xf32>
 }
 
 func.func @unreadable(%x: tensor<4x8x16xf32>, %w: tensor<4x16x32xf32>) -> (tensor<8x32xf32>, tensor<8x1x1xf32>) {
