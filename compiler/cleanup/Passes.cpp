@@ -9,6 +9,8 @@ void buildPipeline(mlir::OpPassManager &passes) {
   // First, so that the views it makes are simplified too.
   passes.addPass(createConvertConv());
   passes.addPass(createSimplify());
+  // After simplify, which turns much of what reads weights into views of them.
+  passes.addPass(createFoldWeights());
   // Weights that nobody reads any more (transposed copies, folded tables).
   passes.addPass(mlir::createSymbolDCEPass());
   passes.addPass(createVerifyClean());

@@ -22,6 +22,11 @@ def Simplify : Pass<"simplify", "::mlir::ModuleOp"> {
       "Largest constant that is made">];
 }
 
+def FoldWeights : Pass<"fold-weights", "::mlir::ModuleOp"> {
+  let summary = "What is computed from frozen weights alone becomes a derived weight";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+}
+
 def VerifyClean : Pass<"verify-clean", "::mlir::ModuleOp"> {
   let summary = "The contract of the cleanup stage";
 }

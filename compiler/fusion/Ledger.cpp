@@ -166,7 +166,7 @@ static llvm::json::Object toJson(const LedgerEntry &entry,
                                  const llvm::StringMap<int64_t> &symbols) {
   return llvm::json::Object{
       {"name", entry.name},
-      {"recognised", entry.fired},
+      {"status", entry.fired ? "fired" : "missed"},
       {"strategy", entry.strategy},
       {"reason", entry.reason},
       {"flops", toJson(entry.before.flops, symbols)},

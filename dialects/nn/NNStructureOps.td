@@ -4,7 +4,7 @@
 
 include "dialects/nn/NNAttrs.td"
 
-def NN_WeightOp : NN_Op<"weight", [Symbol]> {
+def NN_WeightOp : NN_Op<"weight", [Symbol, IsolatedFromAbove]> {
   let summary = "A named weight of the model";
   let description = [{
     A module-level symbol. Its value is a blob (`dense_resource`, never copied into
