@@ -104,6 +104,46 @@ static LogicalResult foldSelect(ElementwiseOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+// select(c, true, false) is c, select(c, false, true) is not c.
+static LogicalResult foldBoolSelect(ElementwiseOp op,
+                                    PatternRewriter &rewriter) {
+  if (op.getKind() != ElementwiseKind::Select ||
+      !elementType(op.getResult()).isInteger(1))
+    return failure();
+  auto ifTrue = splatValue(op.getInputs()[1]),
+       ifFalse = splatValue(op.getInputs()[2]);
+  if (!ifTrue || !ifFalse || (*ifTrue != 0) == (*ifFalse != 0))
+    return failure();
+  Value value = op.getInputs()[0];
+  if (*ifFalse != 0)
+    value = ElementwiseOp::create(rewriter, op.getLoc(), ElementwiseKind::Not,
+                                  ValueRange(value));
+  return replaceBy(rewriter, op, value);
+}
+
+// cast(select(c, a, b)) with constants a and b: the constants are cast. A mask
+// made by Trilu of ones and a cast to bool becomes its comparison.
+static LogicalResult castChoices(ElementwiseOp op, PatternRewriter &rewriter) {
+  if (op.getKind() != ElementwiseKind::Cast)
+    return failure();
+  auto select = op.getInputs()[0].getDefiningOp<ElementwiseOp>();
+  if (!select || select.getKind() != ElementwiseKind::Select ||
+      !splatValue(select.getInputs()[1]) || !splatValue(select.getInputs()[2]))
+    return failure();
+  auto cast = [&](Value choice) -> Value {
+    return ElementwiseOp::create(
+        rewriter, op.getLoc(),
+        nn::ElementwiseKindAttr::get(op.getContext(), ElementwiseKind::Cast),
+        ValueRange(choice), op.getToAttr());
+  };
+  Value ifTrue = cast(select.getInputs()[1]),
+        ifFalse = cast(select.getInputs()[2]);
+  rewriter.replaceOpWithNewOp<ElementwiseOp>(
+      op, ElementwiseKind::Select,
+      ValueRange{select.getInputs()[0], ifTrue, ifFalse});
+  return success();
+}
+
 static LogicalResult foldDoubleNot(ElementwiseOp op,
                                    PatternRewriter &rewriter) {
   if (op.getKind() != ElementwiseKind::Not)
@@ -206,6 +246,8 @@ void addElementwisePatterns(RewritePatternSet &patterns) {
   patterns.add(dropAbsorbed);
   patterns.add(dropEqualOperands);
   patterns.add(foldSelect);
+  patterns.add(foldBoolSelect);
+  patterns.add(castChoices);
   patterns.add(foldDoubleNot);
   patterns.add(foldCast);
   patterns.add(foldBoolCompare);

@@ -9,7 +9,6 @@
 #include "compiler/tools/Progress.h"
 #include "compiler/tools/Registration.h"
 #include "dialects/nn/NodeName.h"
-#include "dialects/tile/Tile.h"
 #include "frontends/onnx/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -204,14 +203,6 @@ bool Driver::runTarget(ModuleOp module, CodeVersion version, StringRef last) {
          (last == "kernels" || runPasses("memory", module, addMemoryStage));
 }
 
-// The kernels alone: what the target makes code of.
-static OwningOpRef<ModuleOp> kernelsOf(ModuleOp module) {
-  OwningOpRef<ModuleOp> kernels(ModuleOp::create(module.getLoc()));
-  for (auto kernel : module.getOps<tile::KernelOp>())
-    kernels->push_back(kernel->clone());
-  return kernels;
-}
-
 std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
                                                CodeVersion version) {
   if (!runTarget(module, version))
@@ -221,7 +212,7 @@ std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
                       module,
                       {}};
   SmallVector<char, 0> object;
-  if (failed(target::cpu::emitCpuObject(*kernelsOf(module), version, object))) {
+  if (failed(target::cpu::emitCpuObject(module, version, object))) {
     fail(kInternalBug, "no code could be made for " + section.name);
     return std::nullopt;
   }

@@ -117,3 +117,19 @@ func.func @embedding(%t: tensor<100x64xf32>, %ids: tensor<?x?xi64, #bs>) -> tens
   %r = nn.gather %t[%ids] axis 0 : (tensor<100x64xf32>, tensor<?x?xi64, #bs>) -> tensor<?x?x64xf32, #bs64>
   return %r : tensor<?x?x64xf32, #bs64>
 }
+
+// -----
+
+// A boolean that was made a number and a boolean again is the comparison.
+// CHECK-LABEL: func.func @truth_as_numbers
+// CHECK: %[[C:.+]] = nn.elementwise greater_equal
+// CHECK-NOT: select
+// CHECK: return %[[C]]
+func.func @truth_as_numbers(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xi1> {
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %c = nn.elementwise greater_equal %x, %y : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>
+  %s = nn.elementwise select %c, %one, %zero : (tensor<4xi1>, tensor<f32>, tensor<f32>) -> tensor<4xf32>
+  %b = nn.elementwise cast %s to i1 : (tensor<4xf32>) -> tensor<4xi1>
+  return %b : tensor<4xi1>
+}
