@@ -118,7 +118,6 @@ func.func @embedding(%t: tensor<100x64xf32>, %ids: tensor<?x?xi64, #bs>) -> tens
   return %r : tensor<?x?x64xf32, #bs64>
 }
 
-// -----
 
 // A boolean that was made a number and a boolean again is the comparison.
 // CHECK-LABEL: func.func @truth_as_numbers
