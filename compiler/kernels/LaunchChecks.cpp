@@ -1,6 +1,7 @@
 // Launches against kernel signatures. See LaunchChecks.h.
 #include "compiler/kernels/LaunchChecks.h"
 
+#include "compiler/kernels/Bounds.h"
 #include "compiler/kernels/View.h"
 #include "mlir/IR/AffineMap.h"
 
@@ -101,17 +102,20 @@ static DimAttr extreme(const Filled &argument, bool greatest) {
   return position;
 }
 
+// A kernel trusts its launch, so what cannot be proven is refused.
 static LogicalResult checkInside(nn::LaunchOp launch, const Filled &argument) {
   DimAttr elements =
       nn::numElements(nn::getDims(argument.root), launch.getContext());
-  std::optional<int64_t> least = extreme(argument, false).getConstant();
-  std::optional<int64_t> room =
-      (elements - 1 - extreme(argument, true)).getConstant();
-  if ((!least || *least >= 0) && (!room || *room >= 0))
+  DimAttr first = extreme(argument, false);
+  DimAttr room = elements - 1 - extreme(argument, true);
+  llvm::StringMap<nn::RangeAttr> ranges = symbolRanges(launch);
+  if (isNonNegative(first, ranges) && isNonNegative(room, ranges))
     return success();
   return launch.emitOpError()
-         << "argument " << argument.number << " leaves its root, which has "
-         << elements.str() << " elements";
+         << "argument " << argument.number << " may leave its root, which has "
+         << elements.str() << " elements: positions from " << first.str()
+         << " to " << (elements - 1 - room).str()
+         << "; bounds of the symbols (--shape) may rule that out";
 }
 
 static LogicalResult checkArgument(nn::LaunchOp launch, tile::KernelOp kernel,

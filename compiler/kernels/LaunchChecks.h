@@ -11,7 +11,7 @@ namespace attune::kernels {
 nn::DimAttr scratchBytes(tile::KernelOp kernel, nn::ShapeAttr integers);
 
 /// Whether arguments, layouts, integers and scratch fit the kernel's signature
-/// and reads and writes stay inside the roots as far as polynomials tell.
+/// and reads and writes provably stay inside the roots.
 /// Reports what does not fit.
 llvm::LogicalResult checkLaunch(nn::LaunchOp launch, tile::KernelOp kernel);
 

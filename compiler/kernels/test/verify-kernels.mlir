@@ -28,7 +28,7 @@ func.func @strides(%x: tensor<?x16xf32, #nn.shape<[B, 16]>>) {
 }
 
 func.func @outside(%x: tensor<?x16xf32, #nn.shape<[B, 16]>>) {
-  // expected-error @+1 {{argument 0 leaves its root, which has 16 * B elements}}
+  // expected-error @+1 {{argument 0 may leave its root, which has 16 * B elements: positions from 9 to 16 * B}}
   %y = nn.launch map @copy(%x) layouts [#nn.layout<offset = <9>, strides = <[16, 1]>>] -> [#nn.layout<offset = <0>, strides = <[8, 1]>>] integers <[B, 16, B]> grid <B> grain <1> scratch <0> flops <0> bytes <0> : (tensor<?x16xf32, #nn.shape<[B, 16]>>) -> tensor<?x8xf32, #nn.shape<[B, 8]>>
   return
 }
@@ -62,4 +62,16 @@ func.func @view(%x: tensor<8x16xf32>) -> tensor<16x8xf32> {
   %t = nn.transpose %x [1, 0] : (tensor<8x16xf32>) -> tensor<16x8xf32>
   // expected-error @+1 {{output 0 is no root tensor}}
   return %t : tensor<16x8xf32>
+}
+
+// A window of run-time length: inside as long as its length is bounded.
+func.func @bounded(%x: tensor<256x8xf32>) attributes {nn.symbols = {S = #nn.range<min = 1, max = 256, divisor = 1>}} {
+  %y = nn.launch map @copy(%x) layouts [#nn.layout<offset = <0>, strides = <[8, 1]>>] -> [#nn.layout<offset = <0>, strides = <[8, 1]>>] integers <[S, 8, S]> grid <S> grain <1> scratch <0> flops <0> bytes <0> : (tensor<256x8xf32>) -> tensor<?x8xf32, #nn.shape<[S, 8]>>
+  return
+}
+
+func.func @unbounded(%x: tensor<256x8xf32>) {
+  // expected-error @+1 {{argument 0 may leave its root, which has 2048 elements: positions from 0 to 8 * S - 1; bounds of the symbols}}
+  %y = nn.launch map @copy(%x) layouts [#nn.layout<offset = <0>, strides = <[8, 1]>>] -> [#nn.layout<offset = <0>, strides = <[8, 1]>>] integers <[S, 8, S]> grid <S> grain <1> scratch <0> flops <0> bytes <0> : (tensor<256x8xf32>) -> tensor<?x8xf32, #nn.shape<[S, 8]>>
+  return
 }
