@@ -57,9 +57,10 @@ void Outliner::collectOperands() {
     for (Value operand : op->getOperands()) {
       Operation *producer = operand.getDefiningOp();
       bool inside = producer && cluster.ops.contains(producer);
-      // Gathers, concats and pads read memory: they take even literals as
-      // operands, but for the value that a pad writes.
-      bool reads = isa<nn::ConcatOp, nn::GatherOp>(op) ||
+      // These read memory: they take even literals as operands, but for the
+      // value that a pad writes.
+      bool reads = isa<nn::ConcatOp, nn::GatherOp, nn::ContractOp,
+                       nn::AttentionOp, nn::NormOp>(op) ||
                    (isa<nn::PadOp>(op) && operand == op->getOperand(0));
       if (!inside && (reads || !isLiteral(operand)))
         operands.insert(operand);

@@ -33,13 +33,9 @@ def widest(length):
     return tensors + packed
 
 
-def arena(facts):
-    return facts["peak_bytes"] - facts["weight_bytes"]
-
-
 def check_growth(attune, model, folder, mode, limit):
     package = attune.compile(model, os.path.join(folder, mode + ".attune"), "--attention", mode)
-    short, long = (arena(describe(attune, package, n)) for n in (2048, 8192))
+    short, long = (describe(attune, package, n)["arena_bytes"] for n in (2048, 8192))
     print(f"{mode}: {short / 1e6:.1f} MB at 2048, {long / 1e6:.1f} MB at 8192, {long / short:.2f}x")
     if not limit(long / short):
         raise Failure(f"{mode} memory grows by {long / short:.2f}x from 2048 to 8192")

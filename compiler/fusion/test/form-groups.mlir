@@ -107,3 +107,13 @@ func.func @map(%x: !x, %y: !x) -> tensor<8x?x64xf32, #nn.shape<[8, B, 64]>> {
   %t = nn.transpose %s [1, 0, 2] : (!x) -> tensor<8x?x64xf32, #nn.shape<[8, B, 64]>>
   return %t : tensor<8x?x64xf32, #nn.shape<[8, B, 64]>>
 }
+
+// A product reads both operands from memory, a literal too.
+// CHECK-LABEL: func.func @product_with_a_literal
+// CHECK: %[[W:.+]] = arith.constant dense<1.000000e+00> : tensor<4x4xf32>
+// CHECK: nn.group contraction (%{{.+}} = %{{.+}}, %{{.+}} = %[[W]])
+func.func @product_with_a_literal(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
+  %w = arith.constant dense<1.0> : tensor<4x4xf32>
+  %y = nn.contract %x, %w contracting [1] x [0] : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}

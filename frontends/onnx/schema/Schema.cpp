@@ -13,6 +13,7 @@ namespace attune::onnx {
 
 static constexpr OperatorSchema table[] = {
 #define NEWEST_OPSET(version)
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the macro is a braced row.
 #define OPERATOR(...) {__VA_ARGS__},
 #include "frontends/onnx/schema/SchemaTable.inc"
 #undef NEWEST_OPSET
