@@ -1,5 +1,6 @@
 //===- CompiledGroups.cpp -------------------------------------------------===//
 #include "compiler/target/cpu/testing/CompiledGroups.h"
+#include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -43,6 +44,7 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   registry.insert<tile::TileDialect, func::FuncDialect, nn::NNDialect,
                   arith::ArithDialect>();
   nn::registerEvaluators(registry);
+  fusion::registerCostModels(registry); // a launch says what it reads and writes
   result->owner =
       std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   result->owner->loadAllAvailableDialects();
@@ -118,10 +120,12 @@ static std::vector<Argument> argumentsOf(tile::KernelOp kernel,
   return arguments;
 }
 
-LogicalResult CompiledGroups::launch(nn::LaunchOp op,
-                                     const llvm::StringMap<int64_t> &symbols,
-                                     llvm::DenseMap<Value, Buffer> &buffers,
-                                     int64_t chunk, bool inPlace) {
+static constexpr int64_t kWorkers = 2;
+
+CompiledKernels::Call
+CompiledGroups::prepare(nn::LaunchOp op,
+                        const llvm::StringMap<int64_t> &symbols,
+                        Buffers &buffers, bool inPlace) {
   SmallVector<char *> pointers;
   auto addPointer = [&](Value tensor, Attribute layout) {
     int64_t offset =
@@ -137,25 +141,30 @@ LogicalResult CompiledGroups::launch(nn::LaunchOp op,
   for (auto [number, result] : llvm::enumerate(op.getResults())) {
     int64_t size = sizeOf(cast<RankedTensorType>(result.getType()), symbols);
     int64_t shared = inPlace && sharing ? (*sharing)[number] : -1;
-    buffers[result] =
+    Buffer buffer =
         shared >= 0 ? buffers[op.getInputs()[shared]] : Buffer::make(size);
+    buffers[result] = buffer;
     addPointer(result, op.getResultLayouts()[number]);
   }
   SmallVector<int64_t> integers;
   for (nn::DimAttr dim : op.getIntegers().getDims())
     integers.push_back(*dim.evaluate(symbols));
-
   auto kernel =
       lowered->lookupSymbol<tile::KernelOp>(op.getKernelAttr().getAttr());
-  int64_t workers = 2;
-  auto call =
-      kernels->prepare(kernel.getSymName().str(),
-                       argumentsOf(kernel, pointers, integers), workers);
+  return kernels->prepare(kernel.getSymName().str(),
+                          argumentsOf(kernel, pointers, integers), kWorkers);
+}
+
+LogicalResult CompiledGroups::launch(nn::LaunchOp op,
+                                     const llvm::StringMap<int64_t> &symbols,
+                                     Buffers &buffers, int64_t chunk,
+                                     bool inPlace) {
+  CompiledKernels::Call call = prepare(op, symbols, buffers, inPlace);
   int64_t grid = *op.getGrid().evaluate(symbols);
   if (call.items != grid)
     return op.emitError() << "the launch says " << grid
                           << " work items, the kernel " << call.items;
-  call.runAll(chunk, workers);
+  call.runAll(chunk, kWorkers);
   if (!call.scratchIsIntact())
     return op.emitError("the kernel wrote beyond its scratch");
   for (Value result : op.getResults())
@@ -164,33 +173,55 @@ LogicalResult CompiledGroups::launch(nn::LaunchOp op,
   return success();
 }
 
-FailureOr<std::vector<nn::Array>>
-CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
+/// Values of the symbols, and the inputs in storage form.
+FailureOr<llvm::StringMap<int64_t>>
+CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
   func::FuncOp function = mainOf(*lowered);
   SmallVector<nn::Dims> dims;
   SmallVector<nn::Extents> shapes;
   for (auto [argument, input] : llvm::zip(function.getArguments(), inputs)) {
     dims.push_back(nn::getDims(argument));
     shapes.emplace_back(input.getShape());
-  }
-  llvm::StringMap<int64_t> symbols;
-  if (failed(nn::bindSymbols(function.getLoc(), dims, shapes, symbols)))
-    return failure();
-  llvm::DenseMap<Value, Buffer> buffers;
-  for (auto [argument, input] : llvm::zip(function.getArguments(), inputs)) {
     std::vector<char> bytes = input.toBytes();
     Buffer buffer = Buffer::make(bytes.size());
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     buffers[argument] = buffer;
   }
+  llvm::StringMap<int64_t> symbols;
+  if (failed(nn::bindSymbols(function.getLoc(), dims, shapes, symbols)))
+    return failure();
+  return symbols;
+}
+
+FailureOr<CompiledKernels::Call>
+CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
+  kept = std::make_shared<Buffers>();
+  auto symbols = bind(inputs, *kept);
+  if (failed(symbols))
+    return failure();
+  auto launches = mainOf(*lowered).getOps<nn::LaunchOp>();
+  if (!llvm::hasSingleElement(launches))
+    return mainOf(*lowered).emitError("expected one launch");
+  nn::LaunchOp op = *launches.begin();
+  bytes = *op.getBytes().evaluate(*symbols);
+  return prepare(op, *symbols, *kept, /*inPlace=*/false);
+}
+
+FailureOr<std::vector<nn::Array>>
+CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
+  func::FuncOp function = mainOf(*lowered);
+  Buffers buffers;
+  auto symbols = bind(inputs, buffers);
+  if (failed(symbols))
+    return failure();
   for (auto op : function.getOps<nn::LaunchOp>())
-    if (failed(launch(op, symbols, buffers, chunk, inPlace)))
+    if (failed(launch(op, *symbols, buffers, chunk, inPlace)))
       return failure();
   std::vector<nn::Array> results;
   for (Value value : function.front().getTerminator()->getOperands()) {
     auto type = cast<RankedTensorType>(value.getType());
     nn::Extents extents;
-    int64_t size = sizeOf(type, symbols, &extents);
+    int64_t size = sizeOf(type, *symbols, &extents);
     auto array = nn::Array::fromBytes(type.getElementType(), extents,
                                       ArrayRef(buffers[value].data(), size));
     if (failed(array))

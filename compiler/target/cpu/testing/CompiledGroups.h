@@ -33,20 +33,31 @@ public:
   mlir::FailureOr<llvm::SmallVector<nn::Array>>
   evaluate(llvm::ArrayRef<nn::Array> inputs);
 
+  /// The call of a function that is one launch, for timing; it stays valid as
+  /// long as this object. `bytes`: what the launch reads and writes.
+  mlir::FailureOr<CompiledKernels::Call>
+  prepareOnly(llvm::ArrayRef<nn::Array> inputs, int64_t &bytes);
+
 private:
   struct Buffer;
+  using Buffers = llvm::DenseMap<mlir::Value, Buffer>;
   CompiledGroups() = default;
   mlir::func::FuncOp mainOf(mlir::ModuleOp module) {
     return module.lookupSymbol<mlir::func::FuncOp>("main");
   }
+  mlir::FailureOr<llvm::StringMap<int64_t>>
+  bind(llvm::ArrayRef<nn::Array> inputs, Buffers &buffers);
+  CompiledKernels::Call prepare(nn::LaunchOp op,
+                                const llvm::StringMap<int64_t> &symbols,
+                                Buffers &buffers, bool inPlace);
   mlir::LogicalResult launch(nn::LaunchOp op,
                              const llvm::StringMap<int64_t> &symbols,
-                             llvm::DenseMap<mlir::Value, Buffer> &buffers,
-                             int64_t chunk, bool inPlace);
+                             Buffers &buffers, int64_t chunk, bool inPlace);
 
   std::unique_ptr<mlir::MLIRContext> owner;
   mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
   std::unique_ptr<CompiledKernels> kernels;
+  std::shared_ptr<Buffers> kept; ///< of prepareOnly
 };
 
 /// max |a - b| / max |b| over all elements; integers and bools: the number of
