@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <cmath>
+#include <numbers>
 
 namespace attune::kernels {
 
@@ -140,7 +141,10 @@ FailureOr<GroupBody::Block> RowBody::softmax(nn::SoftmaxOp op) {
   Value isEmpty = ARITH(CmpFOp, arith::CmpFPredicate::OEQ, max,
                         narrow.splat(element, -INFINITY));
   max = ARITH(SelectOp, isEmpty, zero, max);
-  Value terms = MATH(ExpOp, ARITH(SubFOp, *x, repeat(max)));
+  // No exponent is positive, which `afn` lets a target use.
+  Value log2e = scalars(true).splat(element, std::numbers::log2e);
+  Value exponent = ARITH(MulFOp, ARITH(SubFOp, *x, repeat(max)), log2e);
+  Value terms = MATH(Exp2Op, exponent, arith::FastMathFlags::afn);
   Value sum = reduceColumns(tile::ReduceKind::sum, terms);
   Value isZero = ARITH(CmpFOp, arith::CmpFPredicate::OEQ, sum, zero);
   Value inverse = ARITH(SelectOp, isZero, zero, Value(ARITH(DivFOp, one, sum)));

@@ -11,6 +11,8 @@ namespace attune::target::cpu {
 
 mlir::Value expandExp(FloatMath &m, mlir::Value x);
 mlir::Value expandExp2(FloatMath &m, mlir::Value x);
+/// For x <= 0, to 2e-7, and exactly 0 below -127.
+mlir::Value expandNegativeExp2(FloatMath &m, mlir::Value x);
 mlir::Value expandExpM1(FloatMath &m, mlir::Value x);
 mlir::Value expandLog(FloatMath &m, mlir::Value x);
 mlir::Value expandLog2(FloatMath &m, mlir::Value x);

@@ -114,6 +114,9 @@ struct ExpandMath : OpRewritePattern<Op> {
   }
 
   static Value expand(FloatMath &math, Op op) {
+    if constexpr (std::is_same_v<Op, math::Exp2Op>)
+      if (bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+        return expandNegativeExp2(math, op.getOperand());
     if constexpr (std::is_invocable_v<decltype(Expand), FloatMath &, Value>)
       return Expand(math, op->getOperand(0));
     else if constexpr (std::is_invocable_v<decltype(Expand), FloatMath &, Value,

@@ -69,17 +69,32 @@ Value attune::target::cpu::expandExpM1(FloatMath &m, Value x) {
   return m.select(isNear, near, far);
 }
 
-Value attune::target::cpu::emitSoftmaxExp2(Emitter &emit, Value x) {
-  FloatMath m(emit, x.getType(), emit.machine.fma);
-  // Below -127 everything is hidden: 2^-127 comes out as bits 0, that is 0.
-  x = emit.maxf(x, m.real(-127.0));
-  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+/// 2^x for x in [-127, 127]: adding 1.5 * 2^23 rounds to an integer and leaves
+/// it in the low bits. 2^-127 comes out as bits 0, that is 0.
+static Value exp2InRange(FloatMath &m, Value x, ArrayRef<double> polynomial) {
   Value magic = m.real(12582912.0);
   Value shifted = m.add(x, magic);
   Value f = m.sub(x, m.sub(shifted, magic));
-  Value y = m.polynomial(f, {1.0, 0.693113604403, 0.240207110766,
-                             0.0559768836305, 0.00978291263782});
+  Value y = m.polynomial(f, polynomial);
   return m.fromBits(m.addBits(m.toBits(y), m.shiftLeft(m.toBits(shifted), 23)));
+}
+
+Value attune::target::cpu::expandNegativeExp2(FloatMath &m, Value x) {
+  // Hidden below -127. NaN stays.
+  Value low = m.real(-127.0);
+  x = m.select(m.compare(Predicate::OGT, low, x), low, x);
+  return exp2InRange(m, x,
+                     {1.0, 0.693146977599, 0.240222420853, 0.0555073374341,
+                      0.00967151264293, 0.00132647271507});
+}
+
+Value attune::target::cpu::emitSoftmaxExp2(Emitter &emit, Value x) {
+  FloatMath m(emit, x.getType(), emit.machine.fma);
+  // Below -127 everything is hidden.
+  x = emit.maxf(x, m.real(-127.0));
+  return exp2InRange(
+      m, x,
+      {1.0, 0.693113604403, 0.240207110766, 0.0559768836305, 0.00978291263782});
 }
 
 //===----------------------------------------------------------------------===//
