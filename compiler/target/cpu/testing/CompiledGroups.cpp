@@ -56,6 +56,8 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   options.target = codeVersionName(version).str();
   PassManager passes(result->owner.get());
   passes.addPass(kernels::createBuildKernels(options));
+  passes.addPass(kernels::createPlanScratch());
+  passes.addPass(kernels::createVerifyKernels());
   if (failed(passes.run(*result->lowered)))
     return nullptr;
   std::string kernelText;
