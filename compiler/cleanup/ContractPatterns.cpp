@@ -216,6 +216,27 @@ static bool isTrailing(Value operand, int64_t untouched) {
   });
 }
 
+// An operand of `op` that differs along dims which `reshape` splits (the mask
+// of a Swin window, [1, W, 1, N, N]), repeated over them and merged as the
+// reshape's input is. It costs a copy of the operand, so it is done for scores
+// only, where it lets two products and their softmax meet.
+static Value spreadOperand(PatternRewriter &rewriter, nn::ElementwiseOp op,
+                           nn::ReshapeOp reshape, Value operand,
+                           int64_t untouched) {
+  Dims source = nn::getDims(reshape.getInput()),
+       full = nn::getDims(op.getResult());
+  Dims own = nn::getDims(operand);
+  nn::DimAttr one = nn::DimAttr::constant(op.getContext(), 1);
+  own.insert(own.begin(), full.size() - own.size(), one);
+  operand = reshapeTo(rewriter, op.getLoc(), operand, own);
+  Dims spread(ArrayRef(full).drop_back(untouched));
+  llvm::append_range(spread, ArrayRef(own).take_back(untouched));
+  Dims merged(ArrayRef(source).drop_back(untouched));
+  llvm::append_range(merged, ArrayRef(own).take_back(untouched));
+  return reshapeTo(rewriter, op.getLoc(),
+                   broadcastTo(rewriter, op.getLoc(), operand, spread), merged);
+}
+
 static LogicalResult sinkReshapeBelowElementwise(nn::ElementwiseOp op,
                                                  PatternRewriter &rewriter) {
   nn::ReshapeOp reshape;
@@ -228,16 +249,30 @@ static LogicalResult sinkReshapeBelowElementwise(nn::ElementwiseOp op,
     return failure();
   Dims source = nn::getDims(reshape.getInput());
   int64_t untouched = untouchedDims(reshape);
+  auto isReshapedAlike = [&](Value input) {
+    auto other = input.getDefiningOp<nn::ReshapeOp>();
+    return other && nn::getDims(other.getInput()) == source &&
+           nn::getDims(input) == nn::getDims(op.getResult());
+  };
+  // Spreading costs a copy of the operand: it is done for scores only, where it
+  // lets two products and their softmax meet.
+  Value sum = op.getResult();
+  bool isScore = sum.hasOneUse() && isa<nn::SoftmaxOp>(*sum.user_begin());
+  if (!isScore && !llvm::all_of(op.getInputs(), [&](Value input) {
+        return isReshapedAlike(input) || isTrailing(input, untouched);
+      }))
+    return failure();
   SmallVector<Value> operands;
   for (Value input : op.getInputs()) {
-    auto other = input.getDefiningOp<nn::ReshapeOp>();
-    if (other && nn::getDims(other.getInput()) == source &&
-        nn::getDims(input) == nn::getDims(op.getResult())) {
-      operands.push_back(other.getInput());
+    if (isReshapedAlike(input)) {
+      operands.push_back(input.getDefiningOp<nn::ReshapeOp>().getInput());
       continue;
     }
-    if (!isTrailing(input, untouched))
-      return failure();
+    if (!isTrailing(input, untouched)) {
+      operands.push_back(
+          spreadOperand(rewriter, op, reshape, input, untouched));
+      continue;
+    }
     // Leading dims of 1 go, so that the rank fits the source.
     Dims dims = nn::getDims(input);
     int64_t keep = std::min<int64_t>(untouched, dims.size());

@@ -132,3 +132,15 @@ func.func @truth_as_numbers(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xi1
   %b = nn.elementwise cast %s to i1 : (tensor<4xf32>) -> tensor<4xi1>
   return %b : tensor<4xi1>
 }
+
+// A mask for each window of a folded batch is added before the fold.
+// CHECK-LABEL: func.func @window_mask
+// CHECK: nn.elementwise add %{{.+}}, %{{.+}} : (tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>, tensor<?x1x9x9xf32, #nn.shape<[4 * B, 1, 9, 9]>>)
+// CHECK-NEXT: nn.softmax %{{.+}} axis 3
+func.func @window_mask(%s: tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>, %m: tensor<1x4x1x9x9xf32>) -> tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>> {
+  %r = nn.reshape %s : (tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>) -> tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>
+  %a = nn.elementwise add %r, %m : (tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>, tensor<1x4x1x9x9xf32>) -> tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>
+  %p = nn.softmax %a axis 4 : (tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>) -> tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>
+  %o = nn.reshape %p : (tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>) -> tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>
+  return %o : tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>
+}
