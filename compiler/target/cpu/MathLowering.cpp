@@ -175,15 +175,18 @@ Value attune::target::cpu::expandLog10(FloatMath &m, Value x) {
 }
 
 Value attune::target::cpu::expandLog1P(FloatMath &m, Value x) {
-  // u = 1 + x rounds; log(u) * x / (u - 1) undoes what the rounding did.
+  // Below 1/64 the series x - x^2/2 + ... is exact to the last place; above,
+  // u = 1 + x rounds and log(u) * x / (u - 1) undoes what the rounding did.
+  Value square = m.mul(x, x);
+  Value isSmall = m.compare(Predicate::OLT, square, m.real(0x1p-12));
+  Value series =
+      m.polynomial(x, {-1.0 / 2, 1.0 / 3, -1.0 / 4, 1.0 / 5, -1.0 / 6});
   Value u = m.add(x, m.real(1.0));
-  Value difference = m.sub(u, m.real(1.0));
-  Value isTiny = m.compare(Predicate::OEQ, difference, m.real(0.0));
   Value log = expandLog(m, u);
-  Value ratio = m.div(x, m.select(isTiny, m.real(1.0), difference));
+  Value ratio = m.div(x, m.sub(u, m.real(1.0)));
   Value isInfinite = m.compare(Predicate::OEQ, u, m.real(kInfinity));
   Value result = m.select(isInfinite, log, m.mul(log, ratio));
-  return m.select(isTiny, x, result);
+  return m.select(isSmall, m.fma(square, series, x), result);
 }
 
 //===----------------------------------------------------------------------===//
