@@ -153,24 +153,27 @@ Value attune::target::cpu::expandLog(FloatMath &m, Value x) {
   });
 }
 
-/// e * perOctave + log(1 + t) * factor, the factor in two parts.
-static Value scaledLog(FloatMath &m, Value x, double perOctave, double high,
-                       double low) {
+/// e * octave + log(1 + t) * factor, both in two parts; the upper part of the
+/// octave has so few bits that its product with e is exact.
+static Value scaledLog(FloatMath &m, Value x, double octaveHigh,
+                       double octaveLow, double high, double low) {
   return logOf(m, x, [&](const Split &s) {
     Value tail = logTail(m, s.t);
     Value sum = m.add(s.t, tail);
     Value y = m.fma(sum, m.real(low), m.mul(tail, m.real(high)));
     y = m.fma(s.t, m.real(high), y);
-    return m.fma(s.e, m.real(perOctave), y);
+    if (octaveLow != 0)
+      y = m.fma(s.e, m.real(octaveLow), y);
+    return m.fma(s.e, m.real(octaveHigh), y);
   });
 }
 
 Value attune::target::cpu::expandLog2(FloatMath &m, Value x) {
-  return scaledLog(m, x, 1.0, 1.4426950216293335, 1.9259629911266175e-8);
+  return scaledLog(m, x, 1.0, 0.0, 1.4426950216293335, 1.9259629911266175e-8);
 }
 
 Value attune::target::cpu::expandLog10(FloatMath &m, Value x) {
-  return scaledLog(m, x, 0.30102999566398120, 0.43429449200630188,
+  return scaledLog(m, x, 0x1.344p-2, 4.6050389812e-06, 0.43429449200630188,
                    -1.0103050118726031e-8);
 }
 
