@@ -44,7 +44,8 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   registry.insert<tile::TileDialect, func::FuncDialect, nn::NNDialect,
                   arith::ArithDialect>();
   nn::registerEvaluators(registry);
-  fusion::registerCostModels(registry); // a launch says what it reads and writes
+  fusion::registerCostModels(
+      registry); // a launch says what it reads and writes
   result->owner =
       std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   result->owner->loadAllAvailableDialects();
