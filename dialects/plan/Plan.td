@@ -63,7 +63,7 @@ def Plan_LaunchOp : Plan_Op<"launch", [AttrSizedOperandSegments]> {
   let description = [{
     The kernel's arguments are one pointer for each of `inputs` and `outputs`,
     each at a byte offset, then `integers`, then, if `scratch` is not 0, the
-    scratch base and the scratch bytes per worker. The location's name is the node
+    scratch bytes per worker and the scratch base. The location's name is the node
     of the model.
 
     (C1) One offset for each buffer.
