@@ -3,8 +3,10 @@
 
     tests/bench/rivals.py bert.onnx --shape batch=1,sequence=128 --record records/bert.json
 
-Each round runs every engine once, so that a machine whose clock drifts slows all of
-them alike. What counts is the ratio; milliseconds are printed beside it. Needs a
+Each round gives every engine a turn, so that a machine whose clock drifts slows all of
+them alike. A turn is two runs, of which the second is timed: when a turn begins, the
+threads of the engine before may still spin, and a core that they hold is no measure of
+this one. What counts is the ratio; milliseconds are printed beside it. Needs a
 Python with numpy, onnx, onnxruntime and, where it is to be compared, openvino
 (tests/requirements-export.txt).
 """
@@ -111,6 +113,7 @@ def measure(path, dims, threads, options):
     times = {name: [] for name in runs}
     for _ in range(options.rounds):
         for name, run in runs.items():
+            run()
             start = time.perf_counter()
             run()
             times[name].append(1e3 * (time.perf_counter() - start))
