@@ -88,7 +88,8 @@ def Tile_ParallelOp : Tile_Op<"parallel", [SingleBlockImplicitTerminator<"YieldO
   let description = [{
     One work item per combination of axis positions. An axis `%n` runs over
     0..n-1 and gives an `index`; an axis `%n by N` is cut into ceil(n / N) blocks
-    and gives a `!tile.span<N>`. Axes are listed outermost first: the grid is
+    of at most N, how evenly is the target's choice, and gives a `!tile.span<N>`.
+    Axes are listed outermost first: the grid is
     flattened with the last axis fastest. The result of a work item depends on
     nothing but its position.
 

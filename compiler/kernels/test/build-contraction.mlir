@@ -14,30 +14,30 @@
 // CHECK: tile.kernel contraction @contraction_0(
 // CHECK-SAME: %[[A:.*]]: memref<?x64xf32>, %[[W:.*]]: memref<64x100xf32> {tile.panels = #tile.panels<axis = 1, width = 16>},
 // CHECK-SAME: %[[BIAS:.*]]: memref<100xf32>, %[[R:.*]]: memref<?x100xf32>, %[[Y:.*]]: memref<?x100xf32>) {
-// CHECK: tile.parallel (%[[I:.*]], %[[J:.*]]) in (%{{.*}} by 192, %{{.*}} by 48)
+// CHECK: tile.parallel (%[[I:.*]], %[[J:.*]]) in (%{{.*}} by 384, %{{.*}} by 48)
 // CHECK:   tile.load %[[BIAS]][%[[J]] by 48]
 // CHECK:   %[[START:.*]] = tile.broadcast {{.*}} axes [1]
 // CHECK:   %[[SUM:.*]] = tile.for %[[K:.*]] in (%{{.*}} to %{{.*}} by 64) iter(%[[ACC:.*]] = %[[START]])
-// CHECK:     tile.load %[[A]][%[[I]] by 192, %[[K]] by 64]
+// CHECK:     tile.load %[[A]][%[[I]] by 384, %[[K]] by 64]
 // CHECK:     tile.load %[[W]][%[[K]] by 64, %[[J]] by 48]
 // CHECK:     tile.dot %{{.*}}, %{{.*}}, %[[ACC]]
 // CHECK-NOT: arith.addf %[[SUM]]
 // CHECK:   math.erf
-// CHECK:   tile.load %[[R]][%[[I]] by 192, %[[J]] by 48]
-// CHECK:   tile.store %{{.*}}, %[[Y]][%[[I]] by 192, %[[J]] by 48]
+// CHECK:   tile.load %[[R]][%[[I]] by 384, %[[J]] by 48]
+// CHECK:   tile.store %{{.*}}, %[[Y]][%[[I]] by 384, %[[J]] by 48]
 
 // The right operand is packed by the workers, so its columns stay while rows change.
 // CHECK: tile.kernel contraction @contraction_1(
 // CHECK-SAME: memref<?x?x64xf32, strided<[?, 64, 1]>>, %{{.*}}: memref<?x64x?xf32, strided<[?, 1, 64]>>,
 // CHECK-SAME: memref<?x?x?xf32, strided<[?, ?, 1]>>) {
-// CHECK: tile.parallel (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %[[S:.*]] by 48, %[[S]] by 192)
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %[[S:.*]] by 48, %[[S]] by 384)
 // CHECK-NOT: tile.kernel
 
 // What is only packed is not loaded.
 // CHECK-LABEL: func.func @main
 // CHECK-NOT: nn.load_weight @w :
 // CHECK: nn.launch contraction @contraction_0(%arg0, %{{.*}}, %{{.*}}, %arg1)
-// CHECK-SAME: integers <[B * S, B * S, B * S]> grid <3 * floordiv(B * S + 191, 192)> grain <3>
+// CHECK-SAME: integers <[B * S, B * S, B * S]> grid <3 * floordiv(B * S + 383, 384)> grain <1>
 // CHECK-SAME: flops <13100 * B * S> bytes <1056 * B * S + 26000> in_place [3]
 // CHECK: nn.launch contraction @contraction_0(
 // CHECK: nn.launch contraction @contraction_1(

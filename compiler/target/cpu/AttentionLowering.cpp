@@ -327,6 +327,7 @@ void AttentionEmitter::emitFinishRow(Value row) {
 }
 
 LogicalResult AttentionEmitter::run() {
+  frame.balance(parts.rows, emit.machine.attention.rows);
   if (failed(scratch.layout.check()) || failed(frame.start()))
     return failure();
   locateScratch();

@@ -45,6 +45,8 @@ private:
   void emitRowTile(const RegisterTile &tile, int64_t fullRows, Value row);
   void emitTile(const RegisterTile &tile, int64_t fullRows, Value row,
                 Value panel);
+  void fetchNext(MicroKernel &kernel, const RegisterTile &tile, Value row,
+                 Value panel);
   Values startValues(const RegisterTile &tile, ArrayRef<Coord> rows,
                      ArrayRef<Coord> columns, Value row, Value panel);
   void emitEpilogue(const RegisterTile &tile, int64_t fullRows,
@@ -180,6 +182,7 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
   kernel.depth = depth;
   // One row reads B once, from far away: bandwidth is all there is.
   kernel.prefetch = emit.machine.prefetch || tile.rows == 1;
+  fetchNext(kernel, tile, row, panel);
 
   Values sums = startValues(tile, rowCoords, columnCoords, row, panel);
   if (failed(result))
@@ -199,6 +202,31 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
                                      emit.add(panel, index % tile.panels)));
         return Values();
       });
+}
+
+/// While the rows of an item pass, weights for what follows come into L2: the
+/// panels' next block of k, or the next columns. Each tile of rows fetches its
+/// part, so that the lines arrive evenly.
+void ContractionEmitter::fetchNext(MicroKernel &kernel,
+                                   const RegisterTile &tile, Value row,
+                                   Value panel) {
+  // Packed activations are there already; one row is but a stream of weights.
+  if (scratch.panels || tile.rows == 1)
+    return;
+  Type f32 = emit.getF32Type();
+  constexpr int64_t kParts = kPanelWidth / MicroKernel::kNextPerStep;
+  Value part = emit.div(row, emit.integer(tile.rows));
+  Value isMine = emit.less(part, emit.integer(kParts));
+  Value offset = emit.mul(part, emit.mul(depth, MicroKernel::kNextPerStep));
+  for (auto [index, here] : llvm::enumerate(kernel.panels)) {
+    Value column = emit.add(panel, index + parts.blockPanels());
+    Value next = emit.at(rhs, emit.mul(column, panelStride), f32);
+    if (isLast)
+      next = arith::SelectOp::create(
+          emit, isLast, next, emit.at(here, emit.mul(depth, kPanelWidth), f32));
+    kernel.next.push_back(arith::SelectOp::create(
+        emit, isMine, emit.at(next, offset, f32), here));
+  }
 }
 
 /// Between blocks of k the sums rest in scratch, not in the result: that may be
@@ -393,6 +421,7 @@ FailureOr<Emitter::Values> ContractionEmitter::emitItem(Value item,
 }
 
 LogicalResult ContractionEmitter::run() {
+  frame.balance(parts.rows, tiles().front().rows);
   if (failed(scratch.layout.check()) || failed(frame.start()))
     return failure();
   Values inits;

@@ -28,12 +28,27 @@ LogicalResult KernelFrame::start() {
   if (failed(translateScalars(*kernel.getBody())))
     return failure();
   tile::ParallelOp grid = kernel.getParallel();
-  for (auto [extent, step] : llvm::zip(grid.getExtents(), grid.getSteps())) {
-    Value size = scalar(extent);
-    blocks.push_back(
-        step == tile::ParallelOp::kUnblocked ? size : emit.ceilDiv(size, step));
-  }
+  for (auto [extent, step, position] :
+       llvm::zip(grid.getExtents(), grid.getSteps(), grid.getPositions()))
+    addAxis(scalar(extent), step, units.lookup(position));
   return success();
+}
+
+void KernelFrame::addAxis(Value extent, int64_t step, int64_t unit) {
+  if (step == tile::ParallelOp::kUnblocked) {
+    blocks.push_back(extent);
+    blockSizes.push_back(emit.integer(1));
+    return;
+  }
+  Value count = emit.ceilDiv(extent, step), size = emit.integer(step);
+  if (unit) {
+    // As many blocks as ever, so the last one is not empty.
+    Value even = emit.add(extent, emit.sub(count, emit.integer(1)));
+    even = emit.div(even, emit.max(count, emit.integer(1)));
+    size = emit.min(size, emit.roundUp(even, unit));
+  }
+  blocks.push_back(count);
+  blockSizes.push_back(size);
 }
 
 void KernelFrame::finish() { func::ReturnOp::create(emit); }
@@ -102,14 +117,13 @@ void KernelFrame::bindPositions(Value item) {
     Value block = axis ? emit.rem(item, blocks[axis]) : item;
     item = axis ? emit.div(item, blocks[axis]) : item;
     Value position = grid.getPositions()[axis];
-    int64_t step = grid.getSteps()[axis];
-    if (step == tile::ParallelOp::kUnblocked) {
+    if (grid.getSteps()[axis] == tile::ParallelOp::kUnblocked) {
       bind(position, block);
       continue;
     }
-    Value start = emit.mul(block, step);
+    Value size = blockSizes[axis], start = emit.mul(block, size);
     Value left = emit.sub(scalar(grid.getExtents()[axis]), start);
-    bind(position, Span{start, emit.min(left, emit.integer(step))});
+    bind(position, Span{start, emit.min(left, size)});
   }
 }
 

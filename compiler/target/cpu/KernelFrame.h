@@ -35,6 +35,11 @@ public:
   KernelFrame(tile::KernelOp kernel, Emitter &emit)
       : kernel(kernel), emit(emit) {}
 
+  /// Cuts an axis of the grid into blocks that are equal but for `unit`, where
+  /// else all but the last are whole: 400 rows by 384 become 200 and 200, not
+  /// 384 and 16. Before `start`.
+  void balance(mlir::Value position, int64_t unit) { units[position] = unit; }
+
   /// Makes the function and translates the scalar ops before the grid. Emission
   /// continues inside the function; `finish` ends it. Fails with an error on an
   /// op that has no scalar form.
@@ -88,6 +93,7 @@ public:
 
 private:
   void readSlots(mlir::Value slots, mlir::Value worker);
+  void addAxis(mlir::Value extent, int64_t step, int64_t unit);
   void bindPositions(mlir::Value item);
   bool waitsForBlocks(mlir::Operation &op) const;
   llvm::LogicalResult translate(mlir::Operation &op);
@@ -98,7 +104,8 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   llvm::DenseMap<mlir::Value, Span> spans;
   llvm::DenseMap<mlir::Value, Operand> operands;
-  llvm::SmallVector<mlir::Value> blocks, valueSlots;
+  llvm::DenseMap<mlir::Value, int64_t> units; ///< of balanced positions
+  llvm::SmallVector<mlir::Value> blocks, blockSizes, valueSlots; ///< by axis
   mlir::Value scratchPointer, begin, end;
 };
 

@@ -7,6 +7,8 @@ using namespace attune::target::cpu;
 /// How far ahead B is fetched into L1: so many FMAs before use, for a short
 /// tile takes few cycles per step of depth. A is fetched a line at a time.
 static constexpr int64_t kAheadB = 192, kAheadA = 16;
+/// Degrees of locality.
+static constexpr int kIntoL1 = 3, kIntoL2 = 2;
 
 /// One step of depth.
 static Emitter::Values emitStep(Emitter &emit, const MicroKernel &kernel,
@@ -20,7 +22,7 @@ static Emitter::Values emitStep(Emitter &emit, const MicroKernel &kernel,
   if (kernel.prefetch)
     for (Value panel : kernel.panels)
       emit.prefetch(emit.at(panel, emit.add(offset, ahead * kPanelWidth), f32),
-                    3);
+                    kIntoL1);
   Value position = emit.mul(k, kernel.rowStep);
   Emitter::Values sums;
   for (auto [row, pointer] : llvm::enumerate(kernel.rows)) {
@@ -32,21 +34,35 @@ static Emitter::Values emitStep(Emitter &emit, const MicroKernel &kernel,
   return sums;
 }
 
+/// The lines of `next` that `steps` steps from k on are to fetch.
+static void fetchNext(Emitter &emit, const MicroKernel &kernel, Value k,
+                      int64_t steps) {
+  constexpr int64_t kLine = 16;
+  Type f32 = emit.getF32Type();
+  Value first = emit.mul(k, MicroKernel::kNextPerStep);
+  for (Value next : kernel.next)
+    for (int64_t line = 0; line < steps * MicroKernel::kNextPerStep;
+         line += kLine)
+      emit.prefetch(emit.at(next, emit.add(first, line), f32), kIntoL2);
+}
+
 Emitter::Values attune::target::cpu::emitMicroKernel(Emitter &emit,
                                                      const MicroKernel &kernel,
                                                      ValueRange accumulators) {
+  bool fetchRows = kernel.prefetch && Emitter::constant(kernel.rowStep) == 1;
   // The loop is unrolled here and not by LLVM, which would go on until it
   // spills.
   auto run = [&](Value from, Value to, int64_t steps, ValueRange inits) {
     return emit.forLoop(
         from, to, steps, inits, [&](Value k, ValueRange carried) {
+          if (!fetchRows)
+            fetchNext(emit, kernel, k, steps);
           Emitter::Values sums(carried);
           for (int64_t step = 0; step < steps; ++step)
             sums = emitStep(emit, kernel, emit.add(k, step), sums);
           return sums;
         });
   };
-  bool fetchRows = kernel.prefetch && Emitter::constant(kernel.rowStep) == 1;
   int64_t unroll = emit.machine.unrollK;
   Value zero = emit.integer(0);
   if (fetchRows) {
@@ -55,7 +71,8 @@ Emitter::Values attune::target::cpu::emitMicroKernel(Emitter &emit,
     Emitter::Values sums = emit.forLoop(
         zero, whole, kAheadA, accumulators, [&](Value k, ValueRange carried) {
           for (Value row : kernel.rows)
-            emit.prefetch(emit.at(row, emit.add(k, kAheadA), f32), 3);
+            emit.prefetch(emit.at(row, emit.add(k, kAheadA), f32), kIntoL1);
+          fetchNext(emit, kernel, k, kAheadA);
           return run(k, emit.add(k, kAheadA), unroll, carried);
         });
     return run(whole, kernel.depth, 1, sums);

@@ -19,6 +19,10 @@ struct MicroKernel {
   mlir::Value depth;
   /// Fetch B, and A at unit step, ahead of use.
   bool prefetch = false;
+  /// For each panel what is wanted after this call, of which kNextPerStep
+  /// floats are fetched into L2 for each step of depth; empty: nothing.
+  llvm::SmallVector<mlir::Value> next;
+  static constexpr int64_t kNextPerStep = 2;
 };
 
 /// Adds the product to `accumulators`, ordered [row][panel]; returns the sums.

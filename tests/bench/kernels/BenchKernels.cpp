@@ -74,14 +74,14 @@ private:
 
 /// What follows the sum: nothing, or BERT's x / 2 * (1 + erf(x / sqrt(2))).
 const char *kGelu = R"(
-    %r2 = arith.constant dense<0.707106769> : tensor<192x48xf32>
-    %half = arith.constant dense<0.5> : tensor<192x48xf32>
-    %one = arith.constant dense<1.0> : tensor<192x48xf32>
-    %z = arith.mulf %sum, %r2 : tensor<192x48xf32>
-    %erf = math.erf %z : tensor<192x48xf32>
-    %e1 = arith.addf %erf, %one : tensor<192x48xf32>
-    %h = arith.mulf %sum, %half : tensor<192x48xf32>
-    %out = arith.mulf %h, %e1 : tensor<192x48xf32>
+    %r2 = arith.constant dense<0.707106769> : tensor<384x48xf32>
+    %half = arith.constant dense<0.5> : tensor<384x48xf32>
+    %one = arith.constant dense<1.0> : tensor<384x48xf32>
+    %z = arith.mulf %sum, %r2 : tensor<384x48xf32>
+    %erf = math.erf %z : tensor<384x48xf32>
+    %e1 = arith.addf %erf, %one : tensor<384x48xf32>
+    %h = arith.mulf %sum, %half : tensor<384x48xf32>
+    %out = arith.mulf %h, %e1 : tensor<384x48xf32>
 )";
 
 std::string gemmText(int64_t k, int64_t n, bool gelu) {
@@ -93,17 +93,17 @@ tile.kernel contraction @gemm(%a: memref<?x{0}xf32, strided<[?, 1]>>,
   %k = arith.constant {0} : index
   %n = arith.constant {1} : index
   %m = memref.dim %a, %c0 : memref<?x{0}xf32, strided<[?, 1]>>
-  tile.parallel (%i, %j) in (%m by 192, %n by 48) {{
+  tile.parallel (%i, %j) in (%m by 384, %n by 48) {{
     %b = tile.load %bias[%j by 48] : memref<{1}xf32> -> tensor<48xf32>
-    %start = tile.broadcast %b axes [1] : tensor<48xf32> -> tensor<192x48xf32>
-    %sum = tile.for %d in (%c0 to %k by {2}) iter(%acc = %start) : tensor<192x48xf32> {{
-      %x = tile.load %a[%i by 192, %d by {2}] : memref<?x{0}xf32, strided<[?, 1]>> -> tensor<192x{2}xf32>
+    %start = tile.broadcast %b axes [1] : tensor<48xf32> -> tensor<384x48xf32>
+    %sum = tile.for %d in (%c0 to %k by {2}) iter(%acc = %start) : tensor<384x48xf32> {{
+      %x = tile.load %a[%i by 384, %d by {2}] : memref<?x{0}xf32, strided<[?, 1]>> -> tensor<384x{2}xf32>
       %y = tile.load %w[%d by {2}, %j by 48] : memref<{0}x{1}xf32> -> tensor<{2}x48xf32>
-      %p = tile.dot %x, %y, %acc : tensor<192x{2}xf32>, tensor<{2}x48xf32> -> tensor<192x48xf32>
-      tile.yield %p : tensor<192x48xf32>
+      %p = tile.dot %x, %y, %acc : tensor<384x{2}xf32>, tensor<{2}x48xf32> -> tensor<384x48xf32>
+      tile.yield %p : tensor<384x48xf32>
     }
 {3}
-    tile.store {4}, %c[%i by 192, %j by 48] : tensor<192x48xf32> -> memref<?x{1}xf32, strided<[?, 1]>>
+    tile.store {4}, %c[%i by 384, %j by 48] : tensor<384x48xf32> -> memref<?x{1}xf32, strided<[?, 1]>>
   }
 }
 )",
