@@ -18,16 +18,38 @@ bool isSplatConstant(Value value) {
   return matchPattern(value, m_Constant(&elements)) && elements.isSplat();
 }
 
-bool isPositional(Operation *op) {
-  if (!op)
-    return false;
-  if (isa<nn::IotaOp, nn::DimOp>(op))
-    return true;
-  return isa<nn::ElementwiseOp>(op) &&
-         llvm::all_of(op->getOperands(), [](Value operand) {
-           return isSplatConstant(operand) ||
-                  isPositional(operand.getDefiningOp());
-         });
+// Copies of more ops than this cost a reader more than a load.
+static constexpr int64_t kMostCopied = 64;
+
+// One walk in block order: an op's operands have been looked at before it. The
+// size of what a copy takes along counts an op once for each path to it, as
+// copies of it would.
+Clusters::Clusters(Block &block) : block(block) {
+  llvm::DenseMap<Operation *, int64_t> sizes;
+  auto sizeOf = [&](Operation &op) -> std::optional<int64_t> {
+    if (isa<nn::IotaOp, nn::DimOp>(op))
+      return 1;
+    if (!isa<nn::ElementwiseOp>(op))
+      return std::nullopt;
+    int64_t size = 1;
+    for (Value operand : op.getOperands()) {
+      if (isSplatConstant(operand))
+        continue;
+      auto known = sizes.find(operand.getDefiningOp());
+      if (known == sizes.end())
+        return std::nullopt;
+      size += known->second;
+    }
+    return size <= kMostCopied ? std::optional(size) : std::nullopt;
+  };
+  for (Operation &op : block) {
+    positions[&op] = positions.size();
+    if (auto size = sizeOf(op)) {
+      sizes[&op] = *size;
+      positional.insert(&op);
+    }
+  }
+  furthest.resize(positions.size() + 1);
 }
 
 Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,
@@ -37,6 +59,7 @@ Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,
   cluster->main = main;
   cluster->space = std::move(space);
   cluster->columns = columns;
+  cluster->first = cluster->last = positions.lookup(main);
   clusters.push_back(std::move(cluster));
   add(*clusters.back(), main);
   return *clusters.back();
@@ -45,6 +68,19 @@ Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,
 void Clusters::add(Cluster &cluster, Operation *op) {
   cluster.ops.insert(op);
   owner[op] = &cluster;
+  cluster.first = std::min(cluster.first, positions.lookup(op));
+  cluster.last = std::max(cluster.last, positions.lookup(op));
+  for (size_t i = cluster.first + 1; i < furthest.size(); i += i & -i)
+    furthest[i] = std::max(furthest[i], cluster.last);
+}
+
+size_t Clusters::horizon(size_t position) const {
+  for (size_t end = position;; position = end) {
+    for (size_t i = position + 1; i > 0; i -= i & -i)
+      end = std::max(end, furthest[i]);
+    if (end == position)
+      return end;
+  }
 }
 
 void Clusters::remove(Cluster &cluster, Operation *op) {
@@ -64,8 +100,12 @@ bool Clusters::makesCycle(const Cluster &cluster, Operation *op) const {
   };
   SmallVector<Operation *> work;
   llvm::DenseSet<Operation *> seen;
+  // Readers stand later in the block, so only a cluster can lead back.
+  size_t end = horizon(std::max(cluster.last, positions.lookup(op)));
   auto visit = [&](Operation *reader) {
     reader = block.findAncestorOpInBlock(*reader);
+    if (reader && positions.lookup(reader) > end)
+      return;
     // Whoever reads a cluster waits for all of it.
     Cluster *other = reader ? of(reader) : nullptr;
     if (!other) {

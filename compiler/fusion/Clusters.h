@@ -18,12 +18,18 @@ struct Cluster {
   /// Trailing dims of `space` that a row group reduces; 0 elsewhere.
   int64_t columns = 0;
   llvm::SetVector<mlir::Operation *> ops;
+  /// Positions in the block between which the members lie.
+  size_t first = 0, last = 0;
 };
+
+/// The code of a kernel grows with its ops, and the time to compile it faster
+/// than that. No model that people write comes near.
+inline constexpr size_t kMostOps = 64;
 
 /// All clusters of a block, and who reads whom.
 class Clusters {
 public:
-  explicit Clusters(mlir::Block &block) : block(block) {}
+  explicit Clusters(mlir::Block &block);
 
   Cluster &create(nn::GroupKind kind, mlir::Operation *main, nn::Dims space,
                   int64_t columns = 0);
@@ -32,9 +38,20 @@ public:
   void add(Cluster &cluster, mlir::Operation *op);
   /// Takes an op out again; nothing in the cluster may read it.
   void remove(Cluster &cluster, mlir::Operation *op);
+  /// Of an op that is about to be erased.
+  void forget(mlir::Operation *op) { positional.erase(op); }
 
-  /// Whether a path leaves `cluster` with `op` and comes back, other clusters
-  /// being one node each. Such a group could not be scheduled.
+  /// Made of iota, dim and literals alone: a function of positions. Bodies hold
+  /// copies of such ops, so that no mask of positions is ever stored.
+  bool isPositional(mlir::Operation *op) const {
+    return positional.contains(op);
+  }
+  /// Whether `op` may not join: the cluster is full, or a path leaves it with
+  /// `op` and comes back, other clusters being one node each. Such a group
+  /// could not be scheduled.
+  bool isBarred(const Cluster &cluster, mlir::Operation *op) const {
+    return cluster.ops.size() >= kMostOps || makesCycle(cluster, op);
+  }
   bool makesCycle(const Cluster &cluster, mlir::Operation *op) const;
   /// Whether some value of `op` is read outside of `cluster`.
   bool isReadOutside(const Cluster &cluster, mlir::Operation *op) const;
@@ -43,9 +60,17 @@ public:
   mlir::Block &getBlock() const { return block; }
 
 private:
+  /// The end of what has to be searched for a way back to `position` or before:
+  /// no cluster has members on both sides of it.
+  size_t horizon(size_t position) const;
+
   mlir::Block &block;
   llvm::SmallVector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<mlir::Operation *, Cluster *> owner;
+  llvm::DenseSet<mlir::Operation *> positional;
+  llvm::DenseMap<mlir::Operation *, size_t> positions;
+  /// A Fenwick tree: the greatest `last` of the clusters by their `first`.
+  std::vector<size_t> furthest;
 };
 
 /// Ops that groups are made of; not views, weights and constants.
@@ -53,10 +78,6 @@ bool isCompute(mlir::Operation *op);
 
 /// A constant whose elements are equal: a literal inside bodies.
 bool isSplatConstant(mlir::Value value);
-
-/// Made of iota, dim and literals alone: a function of positions. Bodies hold
-/// copies of such ops, so that no mask of positions is ever stored.
-bool isPositional(mlir::Operation *op);
 
 /// One cluster for each op that computes, joined as far as README.md allows.
 void growClusters(Clusters &clusters);

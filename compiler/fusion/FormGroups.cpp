@@ -21,8 +21,9 @@ namespace {
 // Writes one cluster as a group.
 class Outliner {
 public:
-  explicit Outliner(Cluster &cluster)
-      : cluster(cluster), builder(cluster.main->getContext()) {}
+  Outliner(Clusters &clusters, Cluster &cluster)
+      : clusters(clusters), cluster(cluster),
+        builder(cluster.main->getContext()) {}
 
   void run();
 
@@ -33,6 +34,7 @@ private:
   void copy(Operation *op);
   Location location();
 
+  Clusters &clusters;
   Cluster &cluster;
   OpBuilder builder;
   SmallVector<Operation *> order; // members as in the block
@@ -47,7 +49,7 @@ bool Outliner::isLiteral(Value value) {
   if (isSplatConstant(value))
     return true;
   Operation *op = value.getDefiningOp();
-  return isPositional(op) && !cluster.ops.contains(op) &&
+  return clusters.isPositional(op) && !cluster.ops.contains(op) &&
          (cluster.kind == nn::GroupKind::Row ||
           cluster.kind == nn::GroupKind::Map);
 }
@@ -123,8 +125,10 @@ void Outliner::run() {
       return !cluster.ops.contains(use.getOwner());
     });
   // Whatever reads the members now is a member itself.
-  for (Operation *op : llvm::reverse(order))
+  for (Operation *op : llvm::reverse(order)) {
+    clusters.forget(op);
     op->erase();
+  }
 }
 
 static void formGroups(func::FuncOp function, bool fuse) {
@@ -136,7 +140,7 @@ static void formGroups(func::FuncOp function, bool fuse) {
       separateClusters(clusters);
     for (const auto &cluster : clusters.all())
       if (!cluster->ops.empty())
-        Outliner(*cluster).run();
+        Outliner(clusters, *cluster).run();
     sortTopologically(&block);
   }
 }

@@ -42,10 +42,10 @@ static bool isEpilogue(const Clusters &clusters, const Cluster &cluster,
     if (producer && cluster.ops.contains(producer))
       continue;
     // Positions have no registers in a tile of products.
-    if (!broadcastsToSpace(input, cluster) || isPositional(producer))
+    if (!broadcastsToSpace(input, cluster) || clusters.isPositional(producer))
       return false;
   }
-  return !clusters.makesCycle(cluster, op);
+  return !clusters.isBarred(cluster, op);
 }
 
 // Conditions stay inside: an i1 that is read outside goes back, and whatever in
@@ -137,7 +137,7 @@ static bool isReadableIn(const Clusters &clusters, const Cluster &cluster,
 
 static bool joinRow(Clusters &clusters, Cluster &cluster, Operation *op) {
   if (!op || !fitsRow(clusters, cluster, op) ||
-      !isReadableIn(clusters, cluster, op) || clusters.makesCycle(cluster, op))
+      !isReadableIn(clusters, cluster, op) || clusters.isBarred(cluster, op))
     return false;
   clusters.add(cluster, op);
   return true;
@@ -160,7 +160,8 @@ static void growRow(Clusters &clusters, Operation *seed) {
     for (Operation *member : members) {
       for (Value operand : member->getOperands())
         if (Operation *producer = operand.getDefiningOp();
-            producer && !isPositional(producer) && !isDroppedReduce(producer))
+            producer && !clusters.isPositional(producer) &&
+            !isDroppedReduce(producer))
           changed |= joinRow(clusters, cluster, producer);
       if (!isDroppedReduce(member))
         for (Operation *user : member->getUsers())
@@ -175,7 +176,7 @@ static void growRow(Clusters &clusters, Operation *seed) {
 // stand inside a map of the same space.
 static bool joinMap(Clusters &clusters, Cluster &cluster, Operation *op) {
   if (!op || clusters.isTaken(op) || !isa<ElementwiseOp, nn::GatherOp>(op) ||
-      isPositional(op))
+      clusters.isPositional(op))
     return false;
   Dims dims = nn::getDims(op->getResult(0));
   // A smaller value would be computed again for each element that it goes to;
@@ -184,7 +185,7 @@ static bool joinMap(Clusters &clusters, Cluster &cluster, Operation *op) {
   if (dims != cluster.space && !(isa<nn::GatherOp>(op) && onlyHere &&
                                  nn::broadcastsTo(dims, cluster.space)))
     return false;
-  if (clusters.makesCycle(cluster, op))
+  if (clusters.isBarred(cluster, op))
     return false;
   clusters.add(cluster, op);
   return true;
@@ -239,15 +240,16 @@ static SmallVector<Operation *> computeOps(Block &block) {
 }
 
 // Positional ops are copied into who reads them; one that is read by a view, a
-// return or an op that cannot hold a copy is computed as a map.
-static bool isCopiedEverywhere(const Clusters &clusters, Operation *op) {
+// return or an op that cannot hold a copy is computed as a map. `copied` holds
+// the ops after `op` that need no map.
+static bool isCopiedEverywhere(const Clusters &clusters, Operation *op,
+                               const llvm::DenseSet<Operation *> &copied) {
   return llvm::all_of(op->getUsers(), [&](Operation *user) {
     Cluster *cluster = clusters.of(user);
     bool holdsCopy =
         cluster && isa<ElementwiseOp>(user) &&
         (cluster->kind == GroupKind::Row || cluster->kind == GroupKind::Map);
-    return holdsCopy ||
-           (isPositional(user) && isCopiedEverywhere(clusters, user));
+    return holdsCopy || copied.contains(user);
   });
 }
 
@@ -266,11 +268,17 @@ void growClusters(Clusters &clusters) {
       growRow(clusters, op);
   // From the last op up, so that a map is named and shaped by what it gives.
   for (Operation *op : llvm::reverse(ops))
-    if (!clusters.isTaken(op) && !isPositional(op))
+    if (!clusters.isTaken(op) && !clusters.isPositional(op))
       growMap(clusters, op);
-  for (Operation *op : llvm::reverse(ops))
-    if (!clusters.isTaken(op) && !isCopiedEverywhere(clusters, op))
+  llvm::DenseSet<Operation *> copied;
+  for (Operation *op : llvm::reverse(ops)) {
+    if (clusters.isTaken(op))
+      continue;
+    if (isCopiedEverywhere(clusters, op, copied))
+      copied.insert(op);
+    else
       clusters.create(GroupKind::Map, op, nn::getDims(op->getResult(0)));
+  }
 }
 
 void separateClusters(Clusters &clusters) {

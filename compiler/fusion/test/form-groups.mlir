@@ -117,3 +117,63 @@ func.func @product_with_a_literal(%x: tensor<3x4xf32>) -> tensor<3x4xf32> {
   %y = nn.contract %x, %w contracting [1] x [0] : (tensor<3x4xf32>, tensor<4x4xf32>) -> tensor<3x4xf32>
   return %y : tensor<3x4xf32>
 }
+
+// What a copy takes along has an end: positions that are multiplied by themselves
+// again and again are no literal, and each product is made once.
+// CHECK-LABEL: func.func @positions_without_end
+// CHECK: nn.iota
+// CHECK-COUNT-48: nn.elementwise mul
+// CHECK-NEXT: nn.elementwise add
+func.func @positions_without_end(%x: tensor<8xi64>) -> tensor<8xi64> {
+  %a0 = nn.iota axis 0 : tensor<8xi64>
+  %a1 = nn.elementwise mul %a0, %a0 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a2 = nn.elementwise mul %a1, %a1 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a3 = nn.elementwise mul %a2, %a2 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a4 = nn.elementwise mul %a3, %a3 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a5 = nn.elementwise mul %a4, %a4 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a6 = nn.elementwise mul %a5, %a5 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a7 = nn.elementwise mul %a6, %a6 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a8 = nn.elementwise mul %a7, %a7 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a9 = nn.elementwise mul %a8, %a8 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a10 = nn.elementwise mul %a9, %a9 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a11 = nn.elementwise mul %a10, %a10 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a12 = nn.elementwise mul %a11, %a11 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a13 = nn.elementwise mul %a12, %a12 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a14 = nn.elementwise mul %a13, %a13 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a15 = nn.elementwise mul %a14, %a14 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a16 = nn.elementwise mul %a15, %a15 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a17 = nn.elementwise mul %a16, %a16 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a18 = nn.elementwise mul %a17, %a17 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a19 = nn.elementwise mul %a18, %a18 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a20 = nn.elementwise mul %a19, %a19 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a21 = nn.elementwise mul %a20, %a20 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a22 = nn.elementwise mul %a21, %a21 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a23 = nn.elementwise mul %a22, %a22 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a24 = nn.elementwise mul %a23, %a23 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a25 = nn.elementwise mul %a24, %a24 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a26 = nn.elementwise mul %a25, %a25 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a27 = nn.elementwise mul %a26, %a26 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a28 = nn.elementwise mul %a27, %a27 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a29 = nn.elementwise mul %a28, %a28 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a30 = nn.elementwise mul %a29, %a29 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a31 = nn.elementwise mul %a30, %a30 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a32 = nn.elementwise mul %a31, %a31 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a33 = nn.elementwise mul %a32, %a32 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a34 = nn.elementwise mul %a33, %a33 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a35 = nn.elementwise mul %a34, %a34 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a36 = nn.elementwise mul %a35, %a35 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a37 = nn.elementwise mul %a36, %a36 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a38 = nn.elementwise mul %a37, %a37 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a39 = nn.elementwise mul %a38, %a38 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a40 = nn.elementwise mul %a39, %a39 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a41 = nn.elementwise mul %a40, %a40 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a42 = nn.elementwise mul %a41, %a41 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a43 = nn.elementwise mul %a42, %a42 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a44 = nn.elementwise mul %a43, %a43 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a45 = nn.elementwise mul %a44, %a44 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a46 = nn.elementwise mul %a45, %a45 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a47 = nn.elementwise mul %a46, %a46 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %a48 = nn.elementwise mul %a47, %a47 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  %y = nn.elementwise add %x, %a48 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
+  return %y : tensor<8xi64>
+}
