@@ -30,7 +30,19 @@ static int64_t bytesOf(Value value) {
          int64_t((type.getElementType().getIntOrFloatBitWidth() + 7) / 8);
 }
 
+// Derived weights that read derived weights: at most this many in a row, and
+// each of at most so many ops, so that computing one ends soon.
+static constexpr int64_t mostLevels = 16;
+static constexpr size_t mostOps = 4096;
+
 namespace {
+// What is known of an op made of frozen weights and constants, with static
+// shapes throughout.
+struct Frozen {
+  bool readsWeight = false;
+  int64_t sourceBytes = 0; ///< Of the weights and constants, once per path.
+};
+
 class WeightFolder {
 public:
   explicit WeightFolder(ModuleOp module) : module(module), symbols(module) {}
@@ -38,71 +50,100 @@ public:
   void run(func::FuncOp function);
 
 private:
-  bool isFrozen(Value value);
-  bool readsWeight(Operation *op);
-  bool isNeeded(Operation *op);
-  int64_t sourceBytes(Operation *op);
+  std::optional<Frozen> look(Operation *op);
+  std::optional<Frozen> lookAtWeight(nn::LoadWeightOp load);
+  bool isFrozen(Operation *op) const { return frozen.contains(op); }
+  bool isNeeded(Operation *op) const;
+  bool isWorthFolding(Operation *op) const;
+  bool fitsLimits(ArrayRef<Operation *> tree, StringRef name);
   void fold(Operation *op);
 
   ModuleOp module;
   SymbolTable symbols;
-  llvm::DenseMap<Operation *, bool> frozen;
+  llvm::DenseMap<Operation *, Frozen> frozen;
+  llvm::DenseSet<Operation *> needed;
+  llvm::StringMap<int64_t> levels; ///< Of derived weights.
 };
 } // namespace
 
-// Made of frozen weights and constants, with static shapes throughout.
-bool WeightFolder::isFrozen(Value value) {
-  Operation *op = value.getDefiningOp();
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!op || !type || !type.hasStaticShape() || op->getNumResults() != 1 ||
-      op->getNumRegions() != 0)
-    return false;
-  if (auto it = frozen.find(op); it != frozen.end())
-    return it->second;
-  bool result = false;
-  if (auto load = dyn_cast<nn::LoadWeightOp>(op)) {
-    auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
-    result = weight && weight.isFrozen();
-  } else if (isa<arith::ConstantOp>(op)) {
-    result = true;
-  } else if (isa<nn::NNDialect>(op->getDialect())) {
-    result = llvm::all_of(op->getOperands(),
-                          [&](Value operand) { return isFrozen(operand); });
+std::optional<Frozen> WeightFolder::lookAtWeight(nn::LoadWeightOp load) {
+  auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
+  if (!weight || !weight.isFrozen())
+    return std::nullopt;
+  return Frozen{true, bytesOf(load.getResult())};
+}
+
+// Operands have been looked at before: nothing here recurses.
+std::optional<Frozen> WeightFolder::look(Operation *op) {
+  if (op->getNumResults() != 1 || op->getNumRegions() != 0)
+    return std::nullopt;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape())
+    return std::nullopt;
+  if (auto load = dyn_cast<nn::LoadWeightOp>(op))
+    return lookAtWeight(load);
+  if (isa<arith::ConstantOp>(op))
+    return Frozen{false, bytesOf(op->getResult(0))};
+  if (!isa<nn::NNDialect>(op->getDialect()))
+    return std::nullopt;
+  Frozen all;
+  if (op->getNumOperands() == 0)
+    all.sourceBytes = bytesOf(op->getResult(0));
+  for (Value operand : op->getOperands()) {
+    auto part = frozen.find(operand.getDefiningOp());
+    if (part == frozen.end())
+      return std::nullopt;
+    all.readsWeight |= part->second.readsWeight;
+    if (__builtin_add_overflow(all.sourceBytes, part->second.sourceBytes,
+                               &all.sourceBytes))
+      return std::nullopt;
   }
-  return frozen[op] = result;
+  return all;
 }
 
-bool WeightFolder::readsWeight(Operation *op) {
-  return isa<nn::LoadWeightOp>(op) ||
-         llvm::any_of(op->getOperands(), [&](Value operand) {
-           return readsWeight(operand.getDefiningOp());
-         });
-}
-
-// Read, perhaps through views, by an op that is not folded itself.
-bool WeightFolder::isNeeded(Operation *op) {
+// Read, perhaps through views, by an op that is not folded itself. Users have
+// been looked at before.
+bool WeightFolder::isNeeded(Operation *op) const {
   return llvm::any_of(op->getUsers(), [&](Operation *user) {
-    if (user->getNumResults() != 1 || !isFrozen(user->getResult(0)))
-      return true;
-    return isView(user) && isNeeded(user);
+    return !isFrozen(user) || (isView(user) && needed.contains(user));
   });
 }
 
-int64_t WeightFolder::sourceBytes(Operation *op) {
-  if (op->getNumOperands() == 0)
-    return bytesOf(op->getResult(0));
-  int64_t sum = 0;
-  for (Value operand : op->getOperands())
-    sum += sourceBytes(operand.getDefiningOp());
-  return sum;
+static bool computes(Operation *op) {
+  return isa<nn::NNDialect>(op->getDialect()) && !isView(op) &&
+         op->getNumOperands() > 0;
 }
 
-// Copies an op and what it reads.
-static Value copyTree(OpBuilder &builder, Operation *op, IRMapping &mapping) {
-  for (Value operand : op->getOperands())
-    if (!mapping.contains(operand))
-      copyTree(builder, operand.getDefiningOp(), mapping);
-  return builder.clone(*op, mapping)->getResult(0);
+bool WeightFolder::isWorthFolding(Operation *op) const {
+  const Frozen &fact = frozen.find(op)->second;
+  return computes(op) && fact.readsWeight &&
+         bytesOf(op->getResult(0)) / 2 <=
+             std::max(smallBytes / 2, fact.sourceBytes);
+}
+
+// An op and what it reads, in the order of the block.
+static SmallVector<Operation *> treeOf(Operation *op) {
+  llvm::SetVector<Operation *> tree;
+  tree.insert(op);
+  for (size_t next = 0; next < tree.size() && next <= mostOps; ++next)
+    for (Value operand : tree[next]->getOperands())
+      tree.insert(operand.getDefiningOp());
+  SmallVector<Operation *> order(tree.begin(), tree.end());
+  llvm::sort(order,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return order;
+}
+
+// Notes the level of the weight that the tree would become.
+bool WeightFolder::fitsLimits(ArrayRef<Operation *> tree, StringRef name) {
+  int64_t level = 1;
+  for (Operation *op : tree)
+    if (auto load = dyn_cast<nn::LoadWeightOp>(op))
+      level = std::max(level, 1 + levels.lookup(load.getWeight()));
+  if (level > mostLevels || tree.size() > mostOps)
+    return false;
+  levels[name] = level;
+  return true;
 }
 
 static std::string nameOf(Operation *op) {
@@ -118,35 +159,42 @@ static std::string nameOf(Operation *op) {
 }
 
 void WeightFolder::fold(Operation *op) {
+  SmallVector<Operation *> tree = treeOf(op);
   Value value = op->getResult(0);
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto weight = nn::WeightOp::create(builder, op->getLoc(), nameOf(op),
                                      cast<RankedTensorType>(value.getType()),
                                      ElementsAttr());
   symbols.insert(weight);
+  if (!fitsLimits(tree, weight.getSymName()))
+    return symbols.erase(weight);
   builder.createBlock(&weight.getInit());
   IRMapping mapping;
-  Value result = copyTree(builder, op, mapping);
-  nn::YieldOp::create(builder, op->getLoc(), result);
+  for (Operation *part : tree)
+    builder.clone(*part, mapping);
+  nn::YieldOp::create(builder, op->getLoc(), mapping.lookup(value));
   builder.setInsertionPoint(op);
   auto load =
       nn::LoadWeightOp::create(builder, op->getLoc(), value.getType(),
                                FlatSymbolRefAttr::get(weight.getSymNameAttr()));
   value.replaceAllUsesWith(load);
-  frozen[load] = true;
 }
 
 void WeightFolder::run(func::FuncOp function) {
-  SmallVector<Operation *> roots;
-  function.walk([&](Operation *op) {
-    bool computes = isa<nn::NNDialect>(op->getDialect()) && !isView(op) &&
-                    op->getNumOperands() > 0 && op->getNumResults() == 1;
-    if (computes && isFrozen(op->getResult(0)) && isNeeded(op) &&
-        readsWeight(op) &&
-        bytesOf(op->getResult(0)) <= std::max(smallBytes, 2 * sourceBytes(op)))
-      roots.push_back(op);
+  SmallVector<Operation *> order, roots;
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    order.push_back(op);
+    if (auto fact = look(op))
+      frozen[op] = *fact;
   });
-  for (Operation *op : roots)
+  for (Operation *op : llvm::reverse(order))
+    if (isFrozen(op) && isNeeded(op)) {
+      needed.insert(op);
+      if (isWorthFolding(op))
+        roots.push_back(op);
+    }
+  // In block order: what reads an earlier root then reads its weight.
+  for (Operation *op : llvm::reverse(roots))
     fold(op);
 }
 

@@ -72,9 +72,19 @@ FailureOr<Array> Evaluator::weight(WeightOp op) {
   }
   if (op.getInit().empty())
     return op.emitError("the weight has no value");
+  // Derived weights may share derived weights: each is computed once for the
+  // outermost, and then forgotten.
+  if (auto known = derived.find(op); known != derived.end())
+    return known->second;
+  ++derivedDepth;
   auto results = runBlock(op.getInit().front(), {});
+  --derivedDepth;
   if (failed(results))
     return failure();
+  if (derivedDepth > 0)
+    derived[op] = results->front();
+  else
+    derived.clear();
   return results->front();
 }
 
@@ -179,6 +189,9 @@ foldToConstants(Operation *op, int64_t maxElements) {
       return std::nullopt;
     operands.push_back(*array);
   }
+  // What cannot be computed stays an op; whoever runs it says what is wrong.
+  ScopedDiagnosticHandler silent(op->getContext(),
+                                 [](Diagnostic &) { return success(); });
   Evaluator evaluator(module);
   auto results = model.evaluate(evaluator, operands);
   if (failed(results))

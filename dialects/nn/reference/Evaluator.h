@@ -63,6 +63,8 @@ private:
   mlir::SymbolTable weights;
   llvm::StringMap<int64_t> symbols;
   llvm::DenseMap<mlir::Value, Array> values;
+  llvm::DenseMap<WeightOp, Array> derived;
+  int derivedDepth = 0;
   Observer observer;
 };
 
