@@ -28,6 +28,34 @@ bool monomialLess(ArrayAttr a, ArrayAttr b) {
   return false;
 }
 
+// Dims of models have a handful of terms and factors. A file may ask for more:
+// powers of sums grow without end, and so does the time to compute with them.
+static constexpr size_t kMostTerms = 256, kMostProducts = 4096;
+static constexpr size_t kMostFactors = 62; // 2 to a higher power has no value.
+static constexpr int64_t kMostAtoms = 4096;
+
+// Takes the atoms of `dim`, nested ones included, off `budget`, and stops when
+// it is spent: terms share what is nested in them, so that a walk to the end
+// could take exponential time.
+static void countAtoms(DimAttr dim, int64_t &budget) {
+  for (ArrayAttr monomial : dim.getMonomials())
+    for (Attribute atom : monomial) {
+      if (--budget < 0)
+        return;
+      if (auto op = dyn_cast<DimOpAttr>(atom)) {
+        countAtoms(op.getLhs(), budget);
+        countAtoms(op.getRhs(), budget);
+      }
+    }
+}
+
+static bool isSmall(ArrayRef<DimAttr> dims) {
+  int64_t budget = kMostAtoms;
+  for (DimAttr dim : dims)
+    countAtoms(dim, budget);
+  return budget >= 0;
+}
+
 DimAttr canonical(MLIRContext *context, SmallVector<Term> terms) {
   llvm::sort(terms, [](const Term &a, const Term &b) {
     return monomialLess(a.monomial, b.monomial);
@@ -52,6 +80,11 @@ DimAttr canonical(MLIRContext *context, SmallVector<Term> terms) {
     coefficients.pop_back();
     monomials.pop_back();
   }
+  if (monomials.size() > kMostTerms ||
+      llvm::any_of(monomials, [](ArrayAttr monomial) {
+        return monomial.size() > kMostFactors;
+      }))
+    return {};
   return DimAttr::get(context, coefficients, monomials);
 }
 
@@ -110,6 +143,8 @@ DimAttr DimAttr::operator+(DimAttr other) const {
 DimAttr DimAttr::operator*(DimAttr other) const {
   if (!*this || !other)
     return {};
+  if (getMonomials().size() * other.getMonomials().size() > kMostProducts)
+    return {};
   SmallVector<Term> product;
   for (const Term &a : terms(*this))
     for (const Term &b : terms(other)) {
@@ -164,6 +199,8 @@ static DimAttr makeOp(DimOpKind kind, DimAttr lhs, DimAttr rhs) {
     auto value = apply(kind, *a, *b);
     return value ? DimAttr::constant(context, *value) : DimAttr();
   }
+  if (!isSmall({lhs, rhs}))
+    return {};
   return fromAtom(DimOpAttr::get(context, kind, lhs, rhs));
 }
 

@@ -14,7 +14,8 @@ struct Term {
 /// The terms of `dim`, in canonical order.
 llvm::SmallVector<Term> terms(DimAttr dim);
 
-/// Sorts and merges `terms`; null if a coefficient overflows.
+/// Sorts and merges `terms`; null if a coefficient overflows or the result is
+/// larger than any model's arithmetic needs.
 DimAttr canonical(mlir::MLIRContext *context, llvm::SmallVector<Term> terms);
 
 /// Higher degree first, then by the atoms' text: a total order, and admissible

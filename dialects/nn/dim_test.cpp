@@ -115,4 +115,27 @@ TEST_F(DimTest, ArithmeticAgreesWithValues) {
   }
 }
 
+// What a file may ask for has an end: powers of sums and nested quotients that
+// share their parts would take for ever.
+TEST(Dim, GrowthIsBounded) {
+  mlir::MLIRContext context;
+  context.loadDialect<NNDialect>();
+  DimAttr sum = DimAttr::symbol(&context, "A") +
+                DimAttr::symbol(&context, "B") +
+                DimAttr::symbol(&context, "C") + 1;
+  DimAttr power = sum;
+  for (int i = 0; i < 40 && power; ++i)
+    power = power * power;
+  EXPECT_FALSE(power);
+  EXPECT_TRUE(sum * sum * sum);
+  DimAttr nested = DimAttr::symbol(&context, "A");
+  for (int i = 0; i < 60 && nested; ++i)
+    nested = (nested * nested + 1).floorDiv(DimAttr::constant(&context, 2));
+  EXPECT_FALSE(nested);
+  DimAttr halves = DimAttr::symbol(&context, "A");
+  for (int i = 0; i < 200; ++i)
+    halves = (halves + 1).floorDiv(DimAttr::constant(&context, 2));
+  EXPECT_TRUE(halves);
+}
+
 } // namespace
