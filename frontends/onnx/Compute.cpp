@@ -15,6 +15,12 @@ Result Ops::gather(const Imported &data, const Imported &indices,
   if (failed(checkDims(dims)))
     return failure();
   DimAttr extent = data.dims[axis];
+  auto places = knownConstants(indices);
+  if (auto length = extent.getConstant(); length && places)
+    for (int64_t place : *places)
+      if (place < -*length || place >= *length)
+        return fail("index " + Twine(place) + " is outside extent " +
+                    Twine(*length));
 
   // Indices that count up by one are a window, which moves nothing.
   auto form = knownAffine(indices);
@@ -50,7 +56,6 @@ Result Ops::gather(const Imported &data, const Imported &indices,
   }
   // Constant indices into known elements.
   auto elements = knownIntegers(data);
-  auto places = knownConstants(indices);
   auto extents = staticExtents(data.dims);
   if (elements && places && extents && !data.isFloat() &&
       staticCount(dims, maxFolded)) {
@@ -61,9 +66,6 @@ Result Ops::gather(const Imported &data, const Imported &indices,
     for (int64_t o = 0; o < outer; ++o)
       for (int64_t place : *places) {
         int64_t at = place < 0 ? place + length : place;
-        if (at < 0 || at >= length)
-          return fail("index " + Twine(place) + " is outside extent " +
-                      Twine(length));
         auto from = elements->begin() + (o * length + at) * inner;
         out.append(from, from + inner);
       }

@@ -404,6 +404,14 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphBuilder::build() {
       func.setArgAttr(i, "onnx.dims", dimNames(input.type));
     scope.values[ref(input.name)] = block->getArgument(i);
   }
+  if (int64_t opset = model->opset(""); opset > newestOpset())
+    error += model->file + ": " +
+             describeMismatch("opset_import",
+                              "opset " + std::to_string(newestOpset()) +
+                                  " of ONNX or an older one",
+                              std::to_string(opset),
+                              "export the model for an older opset") +
+             "\n";
   // An initializer of an input's name is its default; importing uses that.
   addInitializers(graph, scope);
   addNodes(graph, scope, model->opsets);

@@ -20,6 +20,9 @@ using namespace mlir;
 
 namespace {
 
+/// Of inputs and outputs: what a tensor of the runtime holds (ATTUNE_MAX_RANK).
+constexpr size_t mostDims = 8;
+
 class Importer {
 public:
   Importer(func::FuncOp graph, const ImportOptions &options, std::string file,
@@ -36,6 +39,7 @@ private:
   bool lookUpAll();
   bool addArguments();
   bool addArgument(BlockArgument argument, StringRef name);
+  bool checkRank(const Twine &what, size_t rank);
   NodeOp initializerNamed(StringRef name);
   bool keeps(StringRef name) const;
   void importBlock(Block &block);
@@ -104,6 +108,14 @@ bool Importer::keeps(StringRef name) const {
   return options.inputs.empty() || llvm::is_contained(options.inputs, name);
 }
 
+bool Importer::checkRank(const Twine &what, size_t rank) {
+  if (rank <= mostDims)
+    return true;
+  report(what + ": expected at most " + Twine(mostDims) +
+         " dimensions, found " + Twine(rank) + "; merge some of them");
+  return false;
+}
+
 bool Importer::addArgument(BlockArgument argument, StringRef name) {
   auto type = dyn_cast<RankedTensorType>(argument.getType());
   if (!type || !isNNElement(type.getElementType())) {
@@ -114,6 +126,8 @@ bool Importer::addArgument(BlockArgument argument, StringRef name) {
            shown + "; export the model with typed inputs");
     return false;
   }
+  if (!checkRank("input " + quotedName(name), type.getRank()))
+    return false;
   auto params =
       graph.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "onnx.dims");
   Dims dims;
@@ -195,6 +209,13 @@ bool Importer::importBranch(NodeOp node) {
       continue;
     importBlock(region.front());
     auto yield = cast<YieldOp>(region.front().getTerminator());
+    if (yield.getValues().size() != node.getNumResults()) {
+      reportNode(node, "branch '" + wanted + "' gives " +
+                           Twine(yield.getValues().size()) +
+                           " values, the node has " +
+                           Twine(node.getNumResults()) + " outputs");
+      return false;
+    }
     for (auto [result, value] : llvm::zip(node.getResults(), yield.getValues()))
       if (auto found = values.find(value); found != values.end()) {
         Imported copy = found->second;
@@ -237,9 +258,10 @@ void Importer::importNode(NodeOp node) {
   // Outputs that an importer does not make are only missed if read.
   LogicalResult done = import(binder);
   for (auto [result, output] : llvm::zip(node.getResults(), binder.results()))
-    if (output && succeeded(done))
+    if (output && succeeded(done)) {
       values[result] = *output;
-    else if (succeeded(done) && !result.use_empty())
+      done = ops.checkDims(output->dims);
+    } else if (succeeded(done) && !result.use_empty())
       done = ops.fail("output " + Twine(result.getResultNumber()) +
                       " is not supported");
   if (failed(done))
@@ -261,6 +283,8 @@ bool Importer::finish() {
     if (found == values.end())
       return false;
     auto name = graph.getResultAttrOfType<StringAttr>(i, "nn.name");
+    if (!checkRank("output " + quotedName(name), found->second.rank()))
+      return false;
     ops.loc = NameLoc::get(name);
     results.push_back(ops.full(found->second));
     types.push_back(results.back().getType());

@@ -51,15 +51,22 @@ static LogicalResult readWindow(Binder &node, size_t spatial, Window &window) {
   auto pads = list("pads", 2 * spatial, SmallVector<int64_t>(2 * spatial, 0));
   window.low.assign(pads.begin(), pads.begin() + spatial);
   window.high.assign(pads.begin() + spatial, pads.end());
-  auto below = [](ArrayRef<int64_t> values, int64_t least) {
-    return llvm::any_of(
-        values, [&](int64_t v) { return v < least || v > int64_t{1} << 31; });
+  auto check = [&](StringRef name, ArrayRef<int64_t> values, int64_t least) {
+    for (int64_t value : values)
+      if (value < least || value > int64_t{1} << 31)
+        return node.fail("'" + name + "' has " + Twine(value) + ", expected " +
+                         Twine(least) + " to 2^31");
+    return success();
   };
-  if (below(window.strides, 1) || below(window.dilations, 1) ||
-      below(window.low, 0) || below(window.high, 0))
-    return node.fail("expected positive strides and dilations and pads of 0 "
-                     "or more");
+  if (failed(check("strides", window.strides, 1)) ||
+      failed(check("dilations", window.dilations, 1)) ||
+      failed(check("pads", pads, 0)))
+    return failure();
   StringRef mode = node.text("auto_pad");
+  if (!llvm::is_contained({"", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"},
+                          mode))
+    return node.fail("'auto_pad' is '" + mode +
+                     "', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER")
     return padSame(node, window, mode == "SAME_UPPER");
   if (mode == "VALID") {
@@ -82,6 +89,10 @@ static LogicalResult checkChannels(Binder &node, int64_t groups) {
                      text(x.dims) + " in " + Twine(groups) + " groups");
   if (llvm::is_contained(*filter, 0))
     return node.fail("an empty filter " + text(w.dims));
+  if (node.hasAttribute("kernel_shape") &&
+      node.integers("kernel_shape") != ArrayRef(*filter).drop_front(2))
+    return node.fail("'kernel_shape' differs from that of the filter " +
+                     text(w.dims));
   return success();
 }
 

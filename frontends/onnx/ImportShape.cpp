@@ -271,6 +271,10 @@ static LogicalResult importSplit(Binder &node) {
   if (failed(axis))
     return failure();
   size_t count = node.outputCount();
+  if (node.hasAttribute("num_outputs") &&
+      node.integer("num_outputs") != int64_t(count))
+    return node.fail("'num_outputs' is " + Twine(node.integer("num_outputs")) +
+                     ", the node has " + Twine(count) + " outputs");
   DimAttr extent = x.dims[*axis];
   Dims sizes;
   if (node.has(1) || node.hasAttribute("split")) {
@@ -385,6 +389,11 @@ static LogicalResult importPad(Binder &node) {
     return failure();
   if (scalar->element != x.element)
     return node.fail("expected a pad value of the input's type");
+  Dims dims = x.dims;
+  for (int64_t i = 0; i < x.rank(); ++i)
+    dims[i] = dims[i] + low[i] + high[i];
+  if (failed(ops.checkDims(dims)))
+    return failure();
   MLIRContext *context = ops.b.getContext();
   return node.set(0, ops.fromValue(nn::PadOp::create(
                          ops.b, ops.loc, ops.full(x), ops.full(*scalar),

@@ -387,13 +387,106 @@ TEST_F(ImportTest, RefusesShapesThatDoNotFit) {
 }
 
 TEST_F(ImportTest, HugeShapesCostNothing) {
-  // A bomb of 2^60 elements stays a type; nothing of that size is made.
+  // A bomb of 2^46 elements stays a type; nothing of that size is made.
   import(Wire()
-             .msg(5, ints("to", {1l << 30, 1l << 30}))
+             .msg(5, ints("to", {1l << 30, 1l << 16}))
              .msg(1, node("ConstantOfShape", {"to"}, {"y"}))
              .msg(12, value("y")));
-  EXPECT_EQ(typeOfResult(), "tensor<1073741824x1073741824xf32>");
+  EXPECT_EQ(typeOfResult(), "tensor<1073741824x65536xf32>");
   EXPECT_EQ(count<nn::BroadcastOp>(), 1);
+}
+
+TEST_F(ImportTest, RefusesSizesThatLeaveNoRoomForBytes) {
+  std::string limit = "expected at most 2^48 elements, found ";
+  EXPECT_EQ(refuse(Wire()
+                       .msg(5, number("from", 0))
+                       .msg(5, number("to", 1l << 62))
+                       .msg(5, number("by", 1))
+                       .msg(1, node("Range", {"from", "to", "by"}, {"y"}, "n"))
+                       .msg(12, value("y"))),
+            "node 'n' ('Range', opset 11): " + limit +
+                "[4611686018427387904]\n");
+  auto pad = [](int64_t amount) {
+    return Wire()
+        .msg(11, typed("x", floatType, {"N", "4"}))
+        .msg(5, ints("pads", {0, amount, 0, amount}))
+        .msg(1, node("Pad", {"x", "pads"}, {"y"}, "n"))
+        .msg(12, value("y"));
+  };
+  EXPECT_EQ(refuse(pad(1l << 62)),
+            "node 'n' ('Pad', opset 13): a dimension leaves 64 bits\n");
+  EXPECT_EQ(refuse(pad(1l << 60)), "node 'n' ('Pad', opset 13): " + limit +
+                                       "[N, 2305843009213693956]\n");
+  Wire doubled;
+  doubled.msg(11, typed("x", floatType, {"N"}));
+  for (int i = 0; i < 60; ++i) {
+    std::string from = i ? "a" + std::to_string(i - 1) : "x",
+                to = "a" + std::to_string(i);
+    doubled.msg(1, withInt(node("Concat", {from, from}, {to}, to), "axis", 0));
+  }
+  EXPECT_EQ(refuse(doubled.msg(12, value("a59"))),
+            "node 'a47' ('Concat', opset 13): " + limit +
+                "[281474976710656 * N]\n");
+}
+
+TEST_F(ImportTest, RefusesAttributesThatContradictTheNode) {
+  auto conv = [](Wire node) {
+    return Wire()
+        .msg(11, typed("x", floatType, {"N", "2", "8"}))
+        .msg(5, floats("w", {2, 2, 3}))
+        .msg(1, node)
+        .msg(12, value("y"));
+  };
+  std::string prefix = "node 'n' ('Conv', opset 11): ";
+  Wire plain = node("Conv", {"x", "w"}, {"y"}, "n");
+  EXPECT_EQ(refuse(conv(withInts(Wire(plain), "kernel_shape", {5}))),
+            prefix + "'kernel_shape' differs from that of the filter [2, 2, "
+                     "3]\n");
+  EXPECT_EQ(refuse(conv(withInts(Wire(plain), "strides", {0}))),
+            prefix + "'strides' has 0, expected 1 to 2^31\n");
+  EXPECT_EQ(refuse(conv(Wire(plain).msg(
+                5, attribute("auto_pad", 3).str(4, "SOMEHOW")))),
+            prefix + "'auto_pad' is 'SOMEHOW', expected NOTSET, VALID, "
+                     "SAME_UPPER or SAME_LOWER\n");
+  EXPECT_EQ(refuse(Wire()
+                       .msg(11, typed("x", floatType, {"4"}))
+                       .msg(1, withInt(node("Split", {"x"}, {"y"}, "n"),
+                                       "num_outputs", 2))
+                       .msg(12, value("y")),
+                   18),
+            "node 'n' ('Split', opset 18): 'num_outputs' is 2, the node has 1 "
+            "outputs\n");
+  EXPECT_EQ(refuse(Wire()
+                       .msg(11, typed("x", floatType, {"4"}))
+                       .msg(5, ints("at", {1, 9}))
+                       .msg(1, node("Gather", {"x", "at"}, {"y"}, "n"))
+                       .msg(12, value("y"))),
+            "node 'n' ('Gather', opset 13): index 9 is outside extent 4\n");
+}
+
+TEST_F(ImportTest, RefusesABranchThatGivesTooLittle) {
+  Wire branch = Wire().msg(1, node("Relu", {"x"}, {"r"})).msg(12, value("r"));
+  EXPECT_EQ(
+      refuse(
+          Wire()
+              .msg(11, typed("x", floatType, {"4"}))
+              .msg(5, tensor("c", boolType, {}).packed(5, {1}))
+              .msg(1, node("If", {"c"}, {"y", "z"}, "n")
+                          .msg(5, attribute("then_branch", 5).msg(6, branch))
+                          .msg(5, attribute("else_branch", 5).msg(6, branch)))
+              .msg(12, value("y"))
+              .msg(12, value("z"))),
+      "node 'n' ('If', opset 16): branch 'then_branch' gives 1 values, the "
+      "node has 2 outputs\n");
+}
+
+TEST_F(ImportTest, RefusesOpsetsThatNobodyKnows) {
+  EXPECT_THAT(refuse(Wire()
+                         .msg(11, typed("x", floatType, {"4"}))
+                         .msg(1, node("Relu", {"x"}, {"y"}))
+                         .msg(12, value("y")),
+                     99),
+              HasSubstr(", found 99; export the model for an older opset"));
 }
 
 TEST_F(ImportTest, RefusesInputsItCannotHold) {
@@ -403,6 +496,21 @@ TEST_F(ImportTest, RefusesInputsItCannotHold) {
                        .msg(12, value("y"))),
             "input 'x': expected a tensor of known rank and supported type, "
             "found tensor<4xui8>; export the model with typed inputs\n");
+  std::string wide = "expected at most 8 dimensions, found 9; merge some of "
+                     "them\n";
+  EXPECT_EQ(
+      refuse(Wire()
+                 .msg(11, typed("x", floatType,
+                                {"1", "1", "1", "1", "1", "1", "1", "1", "2"}))
+                 .msg(1, node("Relu", {"x"}, {"y"}))
+                 .msg(12, value("y"))),
+      "input 'x': " + wide);
+  EXPECT_EQ(refuse(Wire()
+                       .msg(11, typed("x", floatType, {"N"}))
+                       .msg(5, ints("axes", {0, 1, 2, 3, 4, 5, 6, 7}))
+                       .msg(1, node("Unsqueeze", {"x", "axes"}, {"y"}))
+                       .msg(12, value("y"))),
+            "output 'y': " + wide);
   options.inputs = {"nope"};
   EXPECT_THAT(refuse(Wire()
                          .msg(11, typed("x", floatType, {"4"}))

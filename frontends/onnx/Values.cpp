@@ -45,6 +45,10 @@ std::string text(ArrayRef<DimAttr> dims) {
   return out + "]";
 }
 
+/// The bytes of a tensor, sums of them and the operations on it have to fit
+/// into 64 bits too: bits that are left over above its number of elements.
+static constexpr int64_t headroom = int64_t{1} << 15;
+
 LogicalResult Ops::checkDims(ArrayRef<DimAttr> dims) {
   for (DimAttr dim : dims) {
     if (!dim)
@@ -52,8 +56,8 @@ LogicalResult Ops::checkDims(ArrayRef<DimAttr> dims) {
     if (dim.getConstant().value_or(0) < 0)
       return fail("a dimension is negative: " + dim.str());
   }
-  if (!nn::numElements(dims, context))
-    return fail("the number of elements leaves 64 bits");
+  if (!(nn::numElements(dims, context) * headroom))
+    return fail("expected at most 2^48 elements, found " + text(dims));
   return success();
 }
 
