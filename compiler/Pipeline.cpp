@@ -6,7 +6,6 @@
 #include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune {
 
@@ -44,20 +43,12 @@ void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   fusion::buildPipeline(passes, pipeline);
 }
 
-// Layouts before kernels: whether strides are constants is part of a kernel.
-// Scratch after them: the target reads it off the finished kernel.
 void addKernelsStage(OpPassManager &passes, target::cpu::CodeVersion version) {
-  kernels::BuildKernelsOptions options;
-  options.target = target::cpu::codeVersionName(version).str();
-  passes.addNestedPass<func::FuncOp>(kernels::createAssignLayouts());
-  passes.addPass(kernels::createBuildKernels(options));
-  passes.addPass(kernels::createPlanScratch());
-  passes.addPass(kernels::createVerifyKernels());
+  kernels::PipelineOptions pipeline;
+  pipeline.target = target::cpu::codeVersionName(version).str();
+  kernels::buildPipeline(passes, pipeline);
 }
 
-void addMemoryStage(OpPassManager &passes) {
-  passes.addPass(memory::createPlanBuffers());
-  passes.addPass(memory::createVerifyPlan());
-}
+void addMemoryStage(OpPassManager &passes) { memory::buildPipeline(passes); }
 
 } // namespace attune

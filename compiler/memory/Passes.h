@@ -3,6 +3,7 @@
 
 #include "dialects/plan/Plan.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
 
 namespace attune::memory {
 
@@ -11,5 +12,11 @@ namespace attune::memory {
 
 #define GEN_PASS_REGISTRATION
 #include "compiler/memory/Passes.h.inc"
+
+/// The stage as the pipeline runs it.
+void buildPipeline(mlir::OpPassManager &passes);
+
+/// Its passes, for attune-opt.
+void registerPasses();
 
 } // namespace attune::memory

@@ -39,7 +39,7 @@ void attune::registerAllPasses() {
   attune::cleanup::registerPasses();
   attune::detect::registerPasses();
   attune::fusion::registerPasses();
-  attune::kernels::registerkernelsPasses();
-  attune::memory::registermemoryPasses();
+  attune::kernels::registerPasses();
+  attune::memory::registerPasses();
   attune::target::cpu::registerPasses();
 }
