@@ -5,6 +5,7 @@
 // derived nn.weight for each, whose `init` region holds those ops; the package
 // writer runs it. A trainable weight may change, so whatever reads one stays.
 #include "compiler/cleanup/Passes.h"
+#include "dialects/nn/NodeName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -147,15 +148,8 @@ bool WeightFolder::fitsLimits(ArrayRef<Operation *> tree, StringRef name) {
 }
 
 static std::string nameOf(Operation *op) {
-  std::string name = "folded";
-  op->getLoc()->walk([&](Location part) {
-    auto named = dyn_cast<NameLoc>(part);
-    if (!named)
-      return WalkResult::advance();
-    name = "folded." + named.getName().str();
-    return WalkResult::interrupt();
-  });
-  return name;
+  std::string name = nn::nodeName(op->getLoc());
+  return name.empty() ? "folded" : "folded." + name;
 }
 
 void WeightFolder::fold(Operation *op) {

@@ -9,6 +9,7 @@
 #include "compiler/detect/Passes.h"
 #include "compiler/detect/ScorePattern.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -20,7 +21,6 @@ namespace attune::detect {
 using namespace mlir;
 using cleanup::scalarConstant;
 using cleanup::splatValue;
-using fusion::nodeName;
 using nn::Dims;
 using nn::ElementwiseKind;
 using nn::ElementwiseOp;
@@ -138,22 +138,22 @@ matchRoles(Candidate &candidate, nn::ContractOp scores, std::string &reason) {
   int64_t batchDims = scores.getLhsBatch().size();
   if (scores.getLhsFree().size() != 1 || scores.getRhsFree().size() != 1 ||
       scores.getLhsContracting().size() != 1)
-    return fail("the product " + nodeName(scores) +
+    return fail("the product " + nn::nodeName(scores) +
                 " has more than one query, key or feature dim");
   int64_t axis = candidate.softmax.getAxis();
   if (axis != rank - 1)
-    return fail("the softmax " + nodeName(candidate.softmax) +
+    return fail("the softmax " + nn::nodeName(candidate.softmax) +
                 " does not run over the keys (axis " + Twine(axis) +
                 " of rank " + Twine(rank) + ")");
   if (candidate.contracting(false) != ArrayRef<int64_t>{axis})
-    return fail("the product " + nodeName(candidate.product) +
+    return fail("the product " + nn::nodeName(candidate.product) +
                 " does not sum over the softmax axis");
   if (candidate.free(false) != SmallVector<int64_t>{rank - 2} ||
       int64_t(candidate.batch(false).size()) != batchDims)
-    return fail("the product " + nodeName(candidate.product) +
+    return fail("the product " + nn::nodeName(candidate.product) +
                 " mixes heads or queries");
   if (candidate.free(true).size() != 1)
-    return fail("the values of " + nodeName(candidate.product) +
+    return fail("the values of " + nn::nodeName(candidate.product) +
                 " have more than one feature dim");
   Roles roles;
   roles.query = operandAxes(scores, true);
@@ -170,7 +170,7 @@ matchRoles(Candidate &candidate, nn::ContractOp scores, std::string &reason) {
   };
   if (!isStatic(scores.getLhs(), roles.query.feature) ||
       !isStatic(candidate.values(), roles.value.feature))
-    return fail("the head size of " + nodeName(scores) + " is not static");
+    return fail("the head size of " + nn::nodeName(scores) + " is not static");
   return roles;
 }
 
@@ -259,12 +259,12 @@ static nn::AttentionOp build(Candidate &candidate, ScorePattern &pattern,
 static void detect(Candidate candidate) {
   fusion::LedgerEntry entry;
   entry.subject = "attention";
-  entry.name = nodeName(candidate.product);
+  entry.name = nn::nodeName(candidate.product);
   nn::ContractOp product = candidate.product;
   std::optional<ScorePattern> pattern;
   std::optional<Roles> roles;
   if (isShared(candidate))
-    entry.reason = "the probabilities of " + nodeName(candidate.softmax) +
+    entry.reason = "the probabilities of " + nn::nodeName(candidate.softmax) +
                    " are used elsewhere";
   else if ((pattern = matchScores(candidate.softmax, entry.reason)))
     roles = matchRoles(candidate, pattern->product, entry.reason);

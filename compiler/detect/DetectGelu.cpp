@@ -11,6 +11,7 @@
 #include "compiler/detect/Matchers.h"
 #include "compiler/detect/Passes.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 
 namespace attune::detect {
 
@@ -105,7 +106,7 @@ static LogicalResult detectActivation(ElementwiseOp op,
       continue;
     fusion::LedgerEntry entry;
     entry.subject = "gelu";
-    entry.name = fusion::nodeName(op);
+    entry.name = nn::nodeName(op);
     entry.fired = true;
     entry.reason = "is " + stringifyEnum(*kind).str();
     fusion::record(op, entry);

@@ -20,6 +20,7 @@
 #include "compiler/detect/Passes.h"
 #include "compiler/detect/ScorePattern.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -357,7 +358,7 @@ void MaskReader::rewrite() {
     found += ", key mask";
   if (bias)
     found += ", bias";
-  fusion::amendReason(op, "attention", fusion::nodeName(op), found);
+  fusion::amendReason(op, "attention", nn::nodeName(op), found);
   op.getResult().replaceAllUsesWith(result);
   op.erase();
 }

@@ -10,6 +10,7 @@
 #include "compiler/detect/Matchers.h"
 #include "compiler/detect/Passes.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 
 namespace attune::detect {
 
@@ -186,7 +187,7 @@ static LogicalResult detectNorm(ElementwiseOp op, PatternRewriter &rewriter) {
       norm->axis, norm->epsilon, scale, bias);
   fusion::LedgerEntry entry;
   entry.subject = "norm";
-  entry.name = fusion::nodeName(last);
+  entry.name = nn::nodeName(last);
   entry.fired = true;
   entry.reason = "is a " + stringifyEnum(norm->kind).str() + " norm";
   entry.after = fusion::costOf(result);

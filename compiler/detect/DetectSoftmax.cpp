@@ -7,6 +7,7 @@
 #include "compiler/detect/Matchers.h"
 #include "compiler/detect/Passes.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 
 namespace attune::detect {
 
@@ -82,7 +83,7 @@ static LogicalResult detectSoftmax(ElementwiseOp op,
   }
   fusion::LedgerEntry entry;
   entry.subject = "softmax";
-  entry.name = fusion::nodeName(op);
+  entry.name = nn::nodeName(op);
   entry.fired = true;
   entry.reason = "exp over its sum is a softmax";
   fusion::record(op, entry);

@@ -1,12 +1,12 @@
 // Walks from the softmax up to the product of queries and keys.
 #include "compiler/detect/ScorePattern.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 
 namespace attune::detect {
 
 using namespace mlir;
 using cleanup::splatValue;
-using fusion::nodeName;
 using nn::ElementwiseKind;
 using nn::ElementwiseOp;
 
@@ -70,16 +70,16 @@ LogicalResult Walk::visitSum(ElementwiseOp op, double factor) {
   bool left = leadsToProduct(op.getInputs()[0]),
        right = leadsToProduct(op.getInputs()[1]);
   if (!left && !right)
-    return fail("no product of queries and keys above " + nodeName(op));
+    return fail("no product of queries and keys above " + nn::nodeName(op));
   // A relative bias may be a product too; the one with more dims is the scores.
   if (left && right)
     left = op.getInputs()[0].getType() == op.getType() &&
            !op.getInputs()[1].getDefiningOp<nn::ContractOp>();
   if (inSoftcap)
-    return fail("a term is added inside the softcap at " + nodeName(op));
+    return fail("a term is added inside the softcap at " + nn::nodeName(op));
   if (!pattern.rowScales.empty())
     return fail("a term is added before a scale that is no constant at " +
-                nodeName(op));
+                nn::nodeName(op));
   Value scores = op.getInputs()[left ? 0 : 1],
         term = op.getInputs()[left ? 1 : 0];
   pattern.addends.push_back({term, minus && left ? -factor : factor});
@@ -91,12 +91,12 @@ LogicalResult Walk::visitProduct(ElementwiseOp op, double factor) {
   Value scores = op.getInputs()[left ? 0 : 1],
         other = op.getInputs()[left ? 1 : 0];
   if (!leadsToProduct(scores))
-    return fail("no product of queries and keys above " + nodeName(op));
+    return fail("no product of queries and keys above " + nn::nodeName(op));
   auto dims = nn::getDims(other);
   if (!dims.empty() && dims.back().getConstant() != 1)
     return fail(
         "scores are multiplied by values that differ along the keys at " +
-        nodeName(op));
+        nn::nodeName(op));
   pattern.rowScales.push_back(other);
   return visit(scores, factor);
 }
@@ -108,20 +108,21 @@ LogicalResult Walk::visitSelect(ElementwiseOp op, double factor) {
       continue;
     if (!(*fill * factor <= hidingValue))
       return fail("scores are replaced by a value that does not hide them at " +
-                  nodeName(op));
+                  nn::nodeName(op));
     if (inSoftcap)
-      return fail("scores are hidden inside the softcap at " + nodeName(op));
+      return fail("scores are hidden inside the softcap at " +
+                  nn::nodeName(op));
     pattern.replacements.push_back(
         {op.getInputs()[0], side == 2, *fill * factor});
     return visit(op.getInputs()[side], factor);
   }
-  return fail("a select that is no mask of scores at " + nodeName(op));
+  return fail("a select that is no mask of scores at " + nn::nodeName(op));
 }
 
 // factor * tanh(u): scores = softcap * tanh(scale * product / softcap).
 LogicalResult Walk::visitTanh(ElementwiseOp op, double factor) {
   if (inSoftcap || factor <= 0)
-    return fail("tanh is no softcap at " + nodeName(op));
+    return fail("tanh is no softcap at " + nn::nodeName(op));
   inSoftcap = true;
   pattern.softcap = factor;
   return visit(op.getInputs()[0], factor);
@@ -155,16 +156,16 @@ LogicalResult Walk::visitElementwise(ElementwiseOp op, double factor) {
     break;
   }
   return fail("scores go through " + stringifyEnum(op.getKind()) + " at " +
-              nodeName(op));
+              nn::nodeName(op));
 }
 
 LogicalResult Walk::visit(Value value, double factor) {
   Operation *op = value.getDefiningOp();
   if (!op || (!isa<nn::ContractOp>(op) && !leadsToProduct(value)))
     return fail("no product of queries and keys above " +
-                (op ? nodeName(op) : std::string("an input")));
+                (op ? nn::nodeName(op) : std::string("an input")));
   if (!value.hasOneUse())
-    return fail("the scores of " + nodeName(op) + " are used elsewhere");
+    return fail("the scores of " + nn::nodeName(op) + " are used elsewhere");
   pattern.parts.push_back(op);
   if (auto contract = dyn_cast<nn::ContractOp>(op)) {
     pattern.product = contract;

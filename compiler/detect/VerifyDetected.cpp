@@ -4,6 +4,7 @@
 // that says why it is no nn.attention. Nothing is left unfused in silence.
 #include "compiler/detect/Passes.h"
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace attune::detect {
@@ -24,7 +25,7 @@ struct VerifyDetected : impl::VerifyDetectedBase<VerifyDetected> {
     getOperation()->walk([&](nn::ContractOp op) {
       for (Value operand : {op.getLhs(), op.getRhs()}) {
         if (!operand.getDefiningOp<nn::SoftmaxOp>() ||
-            missed.contains(fusion::nodeName(op)))
+            missed.contains(nn::nodeName(op)))
           continue;
         op.emitOpError(
             "sums over a softmax, and no ledger entry says why it is "

@@ -7,6 +7,7 @@
 #include "compiler/fusion/AttentionCost.h"
 #include "compiler/fusion/Ledger.h"
 #include "compiler/fusion/Passes.h"
+#include "dialects/nn/NodeName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune::fusion {
@@ -145,7 +146,7 @@ static void choose(nn::AttentionOp op, StringRef wanted) {
   AttentionChoice choice = chooseByCost(op);
   if (wanted != "auto" && !choice.forced)
     choice = {wanted == "fused", /*forced=*/true, "by --attention"};
-  std::string name = nodeName(op);
+  std::string name = nn::nodeName(op);
   StringRef strategy = choice.fused ? "fused" : "unfused";
   if (choice.fused)
     return recordStrategy(op, name, strategy, choice.reason, costOf(op));

@@ -1,5 +1,6 @@
 // The ledger as a module attribute, as remarks and as JSON.
 #include "compiler/fusion/Ledger.h"
+#include "dialects/nn/NodeName.h"
 #include "mlir/IR/Remarks.h"
 
 namespace attune::fusion {
@@ -8,23 +9,6 @@ using namespace mlir;
 using nn::DimAttr;
 
 static constexpr StringLiteral ledgerName = "nn.ledger";
-
-std::string nodeName(Location location) {
-  std::string found;
-  location->walk([&](Location part) {
-    auto name = dyn_cast<NameLoc>(part);
-    if (!name)
-      return WalkResult::advance();
-    found = name.getName().str();
-    return WalkResult::interrupt();
-  });
-  return found;
-}
-
-std::string nodeName(Operation *op) {
-  std::string name = nodeName(op->getLoc());
-  return name.empty() ? op->getName().getStringRef().str() : name;
-}
 
 // ---- entries as dictionaries ----
 
@@ -93,7 +77,7 @@ static ModuleOp moduleOf(Operation *op) {
 
 static void emitRemark(Operation *op, const LedgerEntry &entry) {
   auto options = remark::RemarkOpts::name(entry.subject).category("ledger");
-  std::string name = entry.name.empty() ? nodeName(op) : entry.name;
+  std::string name = entry.name.empty() ? nn::nodeName(op) : entry.name;
   auto fill = [&](remark::detail::InFlightRemark remark) {
     remark << remark::add("{0}: {1}", name, entry.reason);
     if (!entry.strategy.empty())

@@ -28,10 +28,6 @@ struct LedgerEntry {
   Cost before, after;
 };
 
-/// The name of the model's node that `location` comes from, "" if none.
-std::string nodeName(mlir::Location location);
-std::string nodeName(mlir::Operation *op);
-
 /// Appends an entry to the module's ledger and emits it as a remark at `op`.
 void record(mlir::Operation *op, const LedgerEntry &entry);
 

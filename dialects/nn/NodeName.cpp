@@ -17,4 +17,9 @@ std::string nodeName(Location location) {
   return {};
 }
 
+std::string nodeName(Operation *op) {
+  std::string name = nodeName(op->getLoc());
+  return name.empty() ? op->getName().getStringRef().str() : name;
+}
+
 } // namespace attune::nn
