@@ -10,36 +10,48 @@ using cleanup::splatValue;
 using nn::ElementwiseKind;
 using nn::ElementwiseOp;
 
-// Whether a product of two matrices is reached through the ops that the walk
-// below understands. Decides which operand of an addition carries the scores.
-static bool leadsToProduct(Value value, int depth = 0) {
-  Operation *op = value.getDefiningOp();
-  if (!op || depth > 32)
-    return false;
-  if (auto contract = dyn_cast<nn::ContractOp>(op))
-    return contract.getLhsContracting().size() == 1;
-  auto elementwise = dyn_cast<ElementwiseOp>(op);
-  if (!elementwise)
-    return false;
-  auto operand = [&](unsigned i) {
-    return leadsToProduct(elementwise.getInputs()[i], depth + 1);
-  };
-  switch (elementwise.getKind()) {
+// Between a product and its softmax stand a few ops; whatever has more is no
+// attention, and looking through all of it would take its time.
+static constexpr size_t kMostOps = 256;
+
+// The operands through which scores may come; none if `op` is no step of
+// theirs.
+static SmallVector<Value, 2> scoresOf(ElementwiseOp op) {
+  switch (op.getKind()) {
   case ElementwiseKind::Mul:
   case ElementwiseKind::Add:
   case ElementwiseKind::Sub:
   case ElementwiseKind::Max:
-    return operand(0) || operand(1);
+    return {op.getInputs()[0], op.getInputs()[1]};
   case ElementwiseKind::Div:
   case ElementwiseKind::Neg:
   case ElementwiseKind::Tanh:
   case ElementwiseKind::Cast:
-    return operand(0);
+    return {op.getInputs()[0]};
   case ElementwiseKind::Select:
-    return operand(1) || operand(2);
+    return {op.getInputs()[1], op.getInputs()[2]};
   default:
-    return false;
+    return {};
   }
+}
+
+// Whether a product of two matrices is reached through the ops that the walk
+// below understands. Decides which operand of an addition carries the scores.
+static bool leadsToProduct(Value value) {
+  llvm::SetVector<Operation *> seen;
+  auto look = [&](Value from) {
+    if (Operation *op = from.getDefiningOp())
+      seen.insert(op);
+  };
+  look(value);
+  for (size_t next = 0; next < std::min(seen.size(), kMostOps); ++next) {
+    if (auto contract = dyn_cast<nn::ContractOp>(seen[next]))
+      if (contract.getLhsContracting().size() == 1)
+        return true;
+    if (auto elementwise = dyn_cast<ElementwiseOp>(seen[next]))
+      llvm::for_each(scoresOf(elementwise), look);
+  }
+  return false;
 }
 
 namespace {
@@ -166,6 +178,9 @@ LogicalResult Walk::visit(Value value, double factor) {
                 (op ? nn::nodeName(op) : std::string("an input")));
   if (!value.hasOneUse())
     return fail("the scores of " + nn::nodeName(op) + " are used elsewhere");
+  if (pattern.parts.size() > kMostOps)
+    return fail("more than " + Twine(kMostOps) +
+                " ops between a product and its softmax");
   pattern.parts.push_back(op);
   if (auto contract = dyn_cast<nn::ContractOp>(op)) {
     pattern.product = contract;

@@ -91,6 +91,38 @@ def doubled_positions():
     return model(nodes, numbers), X + np.array([[0], [1], [0]], np.float32)  # 2^(2^40) is 0 in 64 bits
 
 
+def softmax_of(scores_nodes, name):
+    return [helper.make_node("MatMul", ["x", "w"], ["s0"]), *scores_nodes,
+            helper.make_node("Softmax", [name], ["p"], axis=-1),
+            helper.make_node("MatMul", ["p", "v"], ["y"])]
+
+
+def attended(scores):
+    exponents = np.exp(scores - scores.max(1, keepdims=True))
+    return exponents / exponents.sum(1, keepdims=True) @ V
+
+
+W, V = np.eye(4, dtype=np.float32), np.arange(20, dtype=np.float32).reshape(4, 5)
+
+
+def scores_of_many_paths():
+    """Something that looks like attention, whose scores have 2^40 ways to the product."""
+    nodes = repeated("Add", 40, "s0", "a", operands=2)
+    nodes += [helper.make_node("Mul", ["a", "tiny"], ["s"])]
+    tiny = np.float32(2.0 ** -40)
+    return (model(softmax_of(nodes, "s"), [weight("w", W), weight("v", V), weight("tiny", tiny)]),
+            attended(X))
+
+
+def scores_of_many_terms():
+    nodes = []
+    for i in range(20_000):
+        nodes.append(helper.make_node("Add", [f"s{i}", "b"], [f"s{i + 1}"]))
+    bias = np.array([1e-6, 0, 0, 2e-6], np.float32)
+    return (model(softmax_of(nodes, "s20000"), [weight("w", W), weight("v", V), weight("b", bias)]),
+            attended(X + np.array([0.02, 0, 0, 0.04], np.float32)))
+
+
 def check(attune, make, folder):
     built, expected = make()
     path, package = os.path.join(folder, "m.onnx"), os.path.join(folder, "m.attune")
@@ -123,7 +155,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "x.npy"), X)
         makers = [long_chain, long_chain_of_views, many_readers, doubled_values, doubled_weights,
-                  weights_of_weights, doubled_positions]
+                  weights_of_weights, doubled_positions,
+                  scores_of_many_paths, scores_of_many_terms]
         results = [check(attune, make, folder) for make in makers]
     sys.exit(0 if all(results) else 1)
 
