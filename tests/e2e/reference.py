@@ -7,6 +7,8 @@ own reference implementation runs it. Constants keep the value that the file
 gives them (a float32 sqrt(2) stays that number), because that is what the model
 says; only the arithmetic is exact to 1e-16.
 """
+import math
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -25,6 +27,26 @@ class LayerNormalization(OpRun):
         variance = np.square(centred).mean(axis=axes, keepdims=True)
         normal = centred / np.sqrt(variance + epsilon) * scale
         return (normal if bias is None else normal + bias,)
+
+
+def erf(x):
+    return np.fromiter(map(math.erf, x.ravel()), np.float64, x.size).reshape(x.shape)
+
+
+class Erf(OpRun):
+    """onnx.reference rounds every result to float32."""
+
+    def _run(self, x):
+        return (erf(x),)
+
+
+class Gelu(OpRun):
+    """onnx.reference expands it into nodes with float32 constants."""
+
+    def _run(self, x, approximate="none"):
+        if approximate == "tanh":
+            return (x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3))),)
+        return (x / 2 * (1 + erf(x / np.sqrt(2))),)
 
 
 class FlatSoftmax(OpRun):
@@ -125,7 +147,7 @@ class Reference:
             model.SerializeToString())
         widen(model)
         self.names = [output.name for output in model.graph.output]
-        ops = [LayerNormalization, Attention]
+        ops = [LayerNormalization, Attention, Erf, Gelu]
         if min(o.version for o in model.opset_import if o.domain == "") < 13:
             ops.append(type("Softmax", (FlatSoftmax,), {}))
             for node in model.graph.node:  # the evaluator would fill in the newest default
