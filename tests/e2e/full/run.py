@@ -5,7 +5,8 @@ Enters: the attune program and a folder of full-size exports (tests/models/expor
 --size full). Leaves: a JSON record, extended form by form, so that a long run can
 be stopped and taken up again; exit code 1 when a form fails:
 
-- `explain` recognises as many attentions as the model has;
+- `explain` recognises as many attentions as the model has, and no softmax is left
+  beside them (none of these models has one of its own);
 - one package serves every batch and length; each output is within 1e-4
   (max |a-b| / max |b|) of double precision and of ONNX Runtime;
 - one and two threads give the same bits.
@@ -78,7 +79,10 @@ class References:
 
 
 def compile_measured(attune, path, package, mode):
-    """Compiles and returns seconds and peak bytes of the compiler."""
+    """Compiles and returns seconds and peak bytes of the compiler.
+
+    Wall and CPU seconds: beside other load only the second says how fast it is.
+    """
     command = [attune.program, "compile", str(path), "-o", package, "--attention", mode]
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
@@ -89,7 +93,16 @@ def compile_measured(attune, path, package, mode):
         if child.returncode:
             raise Failure(f"compile: exit code {child.returncode}\n{log.read()[-2000:].decode()}")
     return dict(compile_s=round(time.monotonic() - started, 2),
+                compile_cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
                 compile_peak_bytes=usage.ru_maxrss * 1024)
+
+
+def check_softmax(attune, path):
+    """Raises when detection leaves a softmax of its own behind."""
+    detected = attune.call("compile", str(path), "--emit", "detect")
+    left = sum("nn.softmax" in line for line in detected.splitlines())
+    if left or "nn.attention" not in detected:
+        raise Failure(f"{left} nn.softmax left after detection")
 
 
 def weight_bytes(path):
@@ -112,6 +125,7 @@ def run_form(attune, path, references, mode):
     model_name = path.stem.split("_")[0]
     model = onnx.load(path, load_external_data=False)
     check_explain(attune, str(path), ATTENTIONS[model_name])
+    check_softmax(attune, path)
     entry = dict(form=path.stem, attention=mode, recognised=ATTENTIONS[model_name],
                  model_bytes=weight_bytes(path), runs=[])
     options = onnxruntime.SessionOptions()
