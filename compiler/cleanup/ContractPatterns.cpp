@@ -255,9 +255,12 @@ static LogicalResult sinkReshapeBelowElementwise(nn::ElementwiseOp op,
            nn::getDims(input) == nn::getDims(op.getResult());
   };
   // Spreading costs a copy of the operand: it is done for scores only, where it
-  // lets two products and their softmax meet.
+  // lets two products and their softmax meet, and for dims that the reshape
+  // splits only: the merged operand is itself a reshape, which would otherwise
+  // sink in turn, for ever.
   Value sum = op.getResult();
-  bool isScore = sum.hasOneUse() && isa<nn::SoftmaxOp>(*sum.user_begin());
+  bool isScore = source.size() < nn::getDims(sum).size() && sum.hasOneUse() &&
+                 isa<nn::SoftmaxOp>(*sum.user_begin());
   if (!isScore && !llvm::all_of(op.getInputs(), [&](Value input) {
         return isReshapedAlike(input) || isTrailing(input, untouched);
       }))

@@ -144,3 +144,15 @@ func.func @window_mask(%s: tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>, %m:
   %o = nn.reshape %p : (tensor<?x4x2x9x9xf32, #nn.shape<[B, 4, 2, 9, 9]>>) -> tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>
   return %o : tensor<?x2x9x9xf32, #nn.shape<[4 * B, 2, 9, 9]>>
 }
+
+// A mask of merged heads stays with them: both operands of the sum would be
+// reshapes then, and sinking one would make the other.
+// CHECK-LABEL: func.func @mask_of_merged_heads
+// CHECK: %[[MERGED:.+]] = nn.reshape
+// CHECK: nn.elementwise add %[[MERGED]]
+func.func @mask_of_merged_heads(%s: tensor<2x2x2x4x6xf32>, %m: tensor<2x4x4x6xf32>) -> tensor<2x4x4x6xf32> {
+  %r = nn.reshape %s : (tensor<2x2x2x4x6xf32>) -> tensor<2x4x4x6xf32>
+  %a = nn.elementwise add %r, %m : (tensor<2x4x4x6xf32>, tensor<2x4x4x6xf32>) -> tensor<2x4x4x6xf32>
+  %p = nn.softmax %a axis 3 : (tensor<2x4x4x6xf32>) -> tensor<2x4x4x6xf32>
+  return %p : tensor<2x4x4x6xf32>
+}
