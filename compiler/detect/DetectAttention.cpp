@@ -256,6 +256,18 @@ static nn::AttentionOp build(Candidate &candidate, ScorePattern &pattern,
   return attention;
 }
 
+// Attention has one element type; a model may mix them.
+static bool haveOneType(nn::ContractOp scores, nn::ContractOp product,
+                        std::string &reason) {
+  Type first = getElementTypeOrSelf(scores.getType()),
+       second = getElementTypeOrSelf(product.getType());
+  if (first == second)
+    return true;
+  llvm::raw_string_ostream(reason)
+      << "the scores are " << first << " and the result is " << second;
+  return false;
+}
+
 static void detect(Candidate candidate) {
   fusion::LedgerEntry entry;
   entry.subject = "attention";
@@ -266,7 +278,8 @@ static void detect(Candidate candidate) {
   if (isShared(candidate))
     entry.reason = "the probabilities of " + nn::nodeName(candidate.softmax) +
                    " are used elsewhere";
-  else if ((pattern = matchScores(candidate.softmax, entry.reason)))
+  else if ((pattern = matchScores(candidate.softmax, entry.reason)) &&
+           haveOneType(pattern->product, product, entry.reason))
     roles = matchRoles(candidate, pattern->product, entry.reason);
   if (!roles) {
     entry.before = fusion::costOf({product, candidate.softmax});

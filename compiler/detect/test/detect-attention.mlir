@@ -120,3 +120,15 @@ func.func @squared_scores(%q: tensor<2x8x16xf32>, %k: tensor<2x8x16xf32>, %v: te
   %o = nn.contract %p, %v batch [0] x [0] contracting [2] x [1] : (tensor<2x8x8xf32>, tensor<2x8x16xf32>) -> tensor<2x8x16xf32> loc("squared")
   return %o : tensor<2x8x16xf32>
 }
+
+// Scores in one precision, values in another: attention has one type.
+// CHECK-LABEL: @mixed_types
+// CHECK-NOT: nn.attention
+// WHY-DAG: Remark="mixed: the scores are f32 and the result is f16"
+func.func @mixed_types(%q: tensor<2x8x16xf32>, %k: tensor<2x8x16xf32>, %v: tensor<2x8x16xf16>) -> tensor<2x8x16xf16> {
+  %s = nn.contract %q, %k batch [0] x [0] contracting [2] x [2] : (tensor<2x8x16xf32>, tensor<2x8x16xf32>) -> tensor<2x8x8xf32>
+  %p = nn.softmax %s axis 2 : (tensor<2x8x8xf32>) -> tensor<2x8x8xf32>
+  %h = nn.elementwise cast %p to f16 : (tensor<2x8x8xf32>) -> tensor<2x8x8xf16>
+  %o = nn.contract %h, %v batch [0] x [0] contracting [2] x [1] : (tensor<2x8x8xf16>, tensor<2x8x16xf16>) -> tensor<2x8x16xf16> loc("mixed")
+  return %o : tensor<2x8x16xf16>
+}
