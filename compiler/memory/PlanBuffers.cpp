@@ -3,6 +3,7 @@
 // root with a layout, and before target, which reads the plan as data.
 #include "compiler/memory/Passes.h"
 
+#include "compiler/kernels/Bounds.h"
 #include "dialects/nn/reference/Array.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -158,11 +159,20 @@ void Planner::planConstant(arith::ConstantOp op) {
       builder, op.getLoc(), weight.getSymName(), *bytesOf(op).getConstant());
 }
 
+// A part that may be empty may start past the end (x[1:, 2:] of one row), where
+// the runtime lets nothing start. Nothing is read of it, so it may start at the
+// end as well.
 nn::ShapeAttr Planner::byteOffsets(ValueRange tensors, ArrayAttr layouts) {
   nn::Dims offsets;
+  auto ranges =
+      kernels::symbolRanges(function.getBody().front().getTerminator());
   for (auto [tensor, layout] :
-       llvm::zip(tensors, layouts.getAsRange<nn::LayoutAttr>()))
-    offsets.push_back(layout.getOffset() * elementBytes(tensor));
+       llvm::zip(tensors, layouts.getAsRange<nn::LayoutAttr>())) {
+    nn::DimAttr offset = layout.getOffset() * elementBytes(tensor);
+    if (!kernels::isNonNegative(bytesOf(tensor) - offset, ranges))
+      offset = offset.min(bytesOf(tensor));
+    offsets.push_back(offset);
+  }
   return nn::ShapeAttr::get(builder.getContext(), offsets);
 }
 
