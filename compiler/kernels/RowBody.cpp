@@ -26,6 +26,12 @@ SmallVector<int64_t> reducedAxes(Operation *op) {
       .Default([](Operation *) { return SmallVector<int64_t>(); });
 }
 
+static Type elementOf(Value block) {
+  return getElementTypeOrSelf(block.getType());
+}
+
+static bool isHalf(Type element) { return element.isF16() || element.isBF16(); }
+
 RowBody::RowBody(KernelBuilder &kernel, ArrayRef<DimAttr> extents,
                  llvm::SmallBitVector columns)
     : GroupBody(kernel, extents), rank(extents.size()),
@@ -46,27 +52,41 @@ LogicalResult RowBody::collectOther(Operation *op, ArrayRef<unsigned> axes) {
 FailureOr<GroupBody::Block> RowBody::computeOther(OpResult value,
                                                   ArrayRef<unsigned>) {
   Operation *op = value.getOwner();
+  FailureOr<Block> block = failure();
   if (auto softmaxOp = dyn_cast<nn::SoftmaxOp>(op))
-    return softmax(softmaxOp);
-  if (auto normOp = dyn_cast<nn::NormOp>(op))
-    return norm(normOp, value);
-  return reduce(cast<nn::ReduceOp>(op));
+    block = softmax(softmaxOp);
+  else if (auto normOp = dyn_cast<nn::NormOp>(op))
+    block = norm(normOp, value);
+  else
+    block = reduce(cast<nn::ReduceOp>(op));
+  return failed(block) ? block : FailureOr<Block>(stored(*block, value));
 }
 
-// An operand of a reduction, over the columns.
+// An operand of a reduction, over the columns. Half precision is for storage:
+// what is reduced is f32.
 FailureOr<Value> RowBody::input(Value value) {
-  return get(value, alignedAtEnd(rank, nn::getDims(value).size()),
-             /*wide=*/true);
+  FailureOr<Value> block =
+      get(value, alignedAtEnd(rank, nn::getDims(value).size()), /*wide=*/true);
+  if (failed(block) || !isHalf(elementOf(*block)))
+    return block;
+  return scalars(true).build(nn::ElementwiseKind::Cast, *block,
+                             kernel.builder.getF32Type());
+}
+
+// A result in the type in which the op gives it.
+GroupBody::Block RowBody::stored(Block block, Value result) {
+  Type element = cast<RankedTensorType>(result.getType()).getElementType();
+  if (!isHalf(element))
+    return block;
+  return {*scalars(block.wide)
+               .build(nn::ElementwiseKind::Cast, block.value, element),
+          block.wide};
 }
 
 #define ARITH(NAME, ...)                                                       \
   arith::NAME::create(kernel.builder, kernel.loc(), __VA_ARGS__)
 #define MATH(NAME, ...)                                                        \
   math::NAME::create(kernel.builder, kernel.loc(), __VA_ARGS__)
-
-static Type elementOf(Value block) {
-  return getElementTypeOrSelf(block.getType());
-}
 
 // Wide blocks have the columns first; where lanes of a row axis follow, they
 // stay.
@@ -123,8 +143,12 @@ FailureOr<GroupBody::Block> RowBody::reduce(nn::ReduceOp op) {
   auto cast = [&](Value value, Type to, bool wide) {
     return *scalars(wide).build(nn::ElementwiseKind::Cast, value, to);
   };
-  Value numbers = cast(*block, kernel.builder.getI32Type(), true);
+  Type i32 = kernel.builder.getI32Type();
+  Value numbers = cast(*block, i32, true);
   Value result = reduceColumns(kindOf(op.getKind()), numbers);
+  // Of no bools at all `any` is false; the least i32 is not.
+  if (op.getKind() == nn::ReduceKind::Max)
+    result = ARITH(MaxSIOp, result, scalars(false).splat(i32, 0));
   return Block{cast(result, element, false), false};
 }
 

@@ -30,6 +30,7 @@ private:
     mlir::Value mean, rstd, centred;
   };
   llvm::FailureOr<mlir::Value> input(mlir::Value value);
+  Block stored(Block block, mlir::Value result);
   llvm::FailureOr<Block> reduce(nn::ReduceOp op);
   llvm::FailureOr<Block> softmax(nn::SoftmaxOp op);
   llvm::FailureOr<Block> norm(nn::NormOp op, mlir::OpResult value);

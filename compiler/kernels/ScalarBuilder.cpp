@@ -175,6 +175,20 @@ Value ScalarBuilder::pow(Value base, Value exponent) {
   return MATH(PowFOp, base, exponent);
 }
 
+// The remainder with the sign of the divisor: that of the dividend, which is
+// exact, moved by one divisor where the signs differ. A remainder of 0 takes
+// the divisor's sign as well.
+Value ScalarBuilder::floatModulo(Value a, Value b) {
+  using Predicate = arith::CmpFPredicate;
+  Value remainder = ARITH(RemFOp, a, b), zero = like(a, 0);
+  Value below = ARITH(CmpFOp, Predicate::OLT, remainder, zero);
+  Value divisorBelow = ARITH(CmpFOp, Predicate::OLT, b, zero);
+  Value differ = ARITH(XOrIOp, below, divisorBelow);
+  Value moved = ARITH(SelectOp, differ, ARITH(AddFOp, remainder, b), remainder);
+  Value isZero = ARITH(CmpFOp, Predicate::OEQ, remainder, zero);
+  return ARITH(SelectOp, isZero, MATH(CopySignOp, zero, b), moved);
+}
+
 Value ScalarBuilder::floatBinary(Kind kind, Value a, Value b) {
   switch (kind) {
   case Kind::Add:
@@ -191,11 +205,8 @@ Value ScalarBuilder::floatBinary(Kind kind, Value a, Value b) {
     return ARITH(MaximumFOp, a, b);
   case Kind::Min:
     return ARITH(MinimumFOp, a, b);
-  case Kind::Mod: {
-    // The sign of the divisor.
-    Value quotient = MATH(FloorOp, ARITH(DivFOp, a, b));
-    return ARITH(SubFOp, a, ARITH(MulFOp, quotient, b));
-  }
+  case Kind::Mod:
+    return floatModulo(a, b);
   case Kind::Fmod:
     return ARITH(RemFOp, a, b);
   default:
@@ -303,8 +314,24 @@ static bool isComparison(Kind kind) {
   return nn::givesBool(kind) && nn::arity(kind) == 2;
 }
 
+// Half precision is for storage: values are computed in f32 and rounded once.
+static bool isHalf(Type element) { return element.isF16() || element.isBF16(); }
+
+FailureOr<Value> ScalarBuilder::buildWide(Kind kind, ValueRange inputs,
+                                          Type element) {
+  SmallVector<Value> wide;
+  for (Value input : inputs)
+    wide.push_back(cast(input, builder.getF32Type()));
+  Type result = isHalf(element) ? builder.getF32Type() : element;
+  FailureOr<Value> value = build(kind, wide, result);
+  return failed(value) ? value : FailureOr<Value>(cast(*value, element));
+}
+
 FailureOr<Value> ScalarBuilder::build(Kind kind, ValueRange inputs,
                                       Type element) {
+  if (kind != Kind::Select && kind != Kind::Cast &&
+      isHalf(elementOf(inputs[0])))
+    return buildWide(kind, inputs, element);
   Value result;
   if (kind == Kind::Select)
     result = ARITH(SelectOp, inputs[0], inputs[1], inputs[2]);

@@ -30,9 +30,13 @@ public:
   mlir::Value splat(mlir::TypedAttr value);
 
 private:
+  mlir::FailureOr<mlir::Value> buildWide(nn::ElementwiseKind kind,
+                                         mlir::ValueRange inputs,
+                                         mlir::Type element);
   mlir::Value floatUnary(nn::ElementwiseKind kind, mlir::Value x);
   mlir::Value floatBinary(nn::ElementwiseKind kind, mlir::Value a,
                           mlir::Value b);
+  mlir::Value floatModulo(mlir::Value a, mlir::Value b);
   mlir::Value integerUnary(nn::ElementwiseKind kind, mlir::Value x);
   mlir::Value integerBinary(nn::ElementwiseKind kind, mlir::Value a,
                             mlir::Value b);

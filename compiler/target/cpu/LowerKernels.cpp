@@ -9,6 +9,7 @@
 #include "compiler/target/cpu/LowerKernels.h"
 #include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
+#include "compiler/target/cpu/ElementTypes.h"
 #include "compiler/target/cpu/MathLowering.h"
 #include "compiler/target/cpu/SweepLowering.h"
 #include "mlir/Conversion/Passes.h"
@@ -24,6 +25,8 @@ using namespace attune;
 using namespace attune::target::cpu;
 
 FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
+  if (failed(checkElementTypes(kernel)))
+    return failure();
   switch (kernel.getFamily()) {
   case tile::Family::contraction: {
     FailureOr<Contraction> parts = Contraction::match(kernel);

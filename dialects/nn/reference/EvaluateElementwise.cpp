@@ -82,8 +82,12 @@ static double binary(Kind kind, double a, double b) {
     return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
   case Kind::Min:
     return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
-  case Kind::Mod:
-    return a - std::floor(a / b) * b;
+  case Kind::Mod: {
+    double remainder = std::fmod(a, b);
+    if (remainder == 0)
+      return std::copysign(0.0, b);
+    return (remainder < 0) != (b < 0) ? remainder + b : remainder;
+  }
   case Kind::Fmod:
     return std::fmod(a, b);
   default:

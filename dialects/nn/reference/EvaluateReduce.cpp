@@ -67,6 +67,9 @@ static Arrays evaluateReduce(ReduceOp op, Evaluator &evaluator,
       result.floats()[i] =
           reduceRun(op.getKind(),
                     ArrayRef<double>(input.floats()).slice(i * length, length));
+    else if (length == 0 && input.getElementType().isInteger(1))
+      result.ints()[i] = op.getKind() == ReduceKind::Min ||
+                         op.getKind() == ReduceKind::Prod; // all of none
     else
       result.ints()[i] =
           reduceRun(op.getKind(),

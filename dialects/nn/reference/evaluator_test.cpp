@@ -198,4 +198,34 @@ TEST_F(EvaluatorTest, StorageBytesRoundOnceAndComeBack) {
                                       std::vector<char>(11))));
 }
 
+// The remainder has the divisor's sign, 0 as well; a finite number modulo an
+// infinity of its sign is itself. NumPy's table.
+TEST_F(EvaluatorTest, ModuloAtTheEdges) {
+  const char *text =
+      R"(func.func @main(%a: tensor<10xf32>, %b: tensor<10xf32>) -> tensor<10xf32> {
+    %c = nn.elementwise mod %a, %b : (tensor<10xf32>, tensor<10xf32>) -> tensor<10xf32>
+    return %c : tensor<10xf32> })";
+  double inf = INFINITY;
+  auto y = run(text, {floats({10}, {7, -7, 7, -7, 0, -0.0, 3, -1, inf, 1}),
+                      floats({10}, {3, 3, -3, -3, -2, 2, -inf, inf, 2, 0})})[0];
+  double expected[] = {1, 2, -2, -1, -0.0, 0, -inf, inf};
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(y.floats()[i], expected[i]) << i;
+    EXPECT_EQ(std::signbit(y.floats()[i]), std::signbit(expected[i])) << i;
+  }
+  EXPECT_TRUE(std::isnan(y.floats()[8]));
+  EXPECT_TRUE(std::isnan(y.floats()[9]));
+}
+
+TEST_F(EvaluatorTest, AnyOfNoBoolsIsFalseAndAllOfThemTrue) {
+  const char *text =
+      R"(func.func @main(%x: tensor<2x0xi1>) -> (tensor<2xi1>, tensor<2xi1>) {
+    %a = nn.reduce max %x axes [1] : (tensor<2x0xi1>) -> tensor<2xi1>
+    %b = nn.reduce min %x axes [1] : (tensor<2x0xi1>) -> tensor<2xi1>
+    return %a, %b : tensor<2xi1>, tensor<2xi1> })";
+  auto results = run(text, {bools({2, 0}, {})});
+  EXPECT_EQ(results[0].ints(), ArrayRef<int64_t>({0, 0}));
+  EXPECT_EQ(results[1].ints(), ArrayRef<int64_t>({1, 1}));
+}
+
 } // namespace
