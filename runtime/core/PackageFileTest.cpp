@@ -135,6 +135,13 @@ TEST_F(PackageFileTest, NoPackageAtAll) {
             "ATTUNE_IO_ERROR: " + folder.file("pipe") + ": not a regular file");
 }
 
+// A rename would put a file in the place of a device's name.
+TEST_F(PackageFileTest, OnlyFilesAreReplaced) {
+  attune::package::PackageWriter writer;
+  EXPECT_FALSE(writer.open("/dev/null"));
+  EXPECT_EQ(writer.error(), "/dev/null: expected a regular file or a new one");
+}
+
 TEST_F(PackageFileTest, InsideAnExecutable) {
   writeFile(folder.file("program"), std::vector<char>(5000, 'p'));
   PackageOptions options;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 #define XXH_INLINE_ALL
@@ -79,6 +80,10 @@ uint64_t PackageWriter::sectionBytes() const {
 /// ignores the umask.
 bool PackageWriter::State::create(const std::string &target) {
   path = target;
+  // A rename would put a file in the place of a folder's or device's name.
+  struct stat info;
+  if (::stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return fail(cat(path, ": expected a regular file or a new one"));
   static std::atomic<uint32_t> counter = 0;
   for (int attempt = 0; attempt < 1000; ++attempt) {
     std::string name =

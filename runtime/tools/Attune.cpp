@@ -7,6 +7,7 @@
 #include "attune/attune.h"
 #include "runtime/core/PackageFile.h"
 #include "runtime/tools/Options.h"
+#include "runtime/tools/Terminal.h"
 #include <climits>
 #include <cstdio>
 #include <cstring>
@@ -60,16 +61,17 @@ static bool isPackage(const char *path) {
          core::carriesPackage(path);
 }
 
-/// bench takes both: an argument that is a package decides.
+/// bench takes both: an argument that is a package decides, and else one that
+/// is called like a model.
 static const char *benchProgram(int argc, char **argv) {
   for (int i = 2; i < argc; ++i)
     if (argv[i][0] != '-' && isPackage(argv[i]))
       return kRun;
   for (int i = 2; i < argc; ++i)
-    if (std::string_view(argv[i]).ends_with(".attune") ||
-        std::string_view(argv[i]) == "--help")
-      return kRun;
-  return kCompile;
+    for (const char *extension : {".onnx", ".mlir"})
+      if (std::string_view(argv[i]).ends_with(extension))
+        return kCompile;
+  return kRun;
 }
 
 static std::string ownFolder() {
@@ -81,7 +83,14 @@ static std::string ownFolder() {
 
 int main(int argc, char **argv) {
   std::string_view name = argc > 1 ? argv[1] : "";
-  if (name == "--help" || name == "-h" || name == "help") {
+  char help[] = "--help";
+  char *helpArguments[] = {argv[0], argc > 2 ? argv[2] : nullptr, help,
+                           nullptr};
+  if (name == "help" && argc > 2) {
+    argv = helpArguments;
+    argc = 3;
+    name = argv[1];
+  } else if (name == "--help" || name == "-h" || name == "help") {
     printHelp(stdout);
     return kDone;
   }
@@ -97,12 +106,13 @@ int main(int argc, char **argv) {
         command.program ? command.program : benchProgram(argc, argv);
     std::string path = ownFolder() + program;
     ::execv(path.c_str(), argv);
-    std::fprintf(stderr, "attune: error: `attune %s` needs %s: %s\n", argv[1],
-                 path.c_str(), std::strerror(errno));
+    printError(core::cat("`attune ", name, "` needs ", path, ": ",
+                         std::strerror(errno)));
     return kFailure;
   }
   if (argc > 1)
-    std::fprintf(stderr, "attune: error: no command \"%s\"\n\n", argv[1]);
-  printHelp(stderr);
+    printError(core::cat("no command \"", name, "\"; see attune --help"));
+  else
+    printHelp(stderr);
   return kUsage;
 }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/PackageFile.h"
 #include "runtime/tools/Options.h"
+#include "runtime/tools/Terminal.h"
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -32,8 +33,11 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
   CLI::App *command =
       app.add_subcommand("run", "Runs a package on tensor files");
   addCommon(command, options, carriesPackage);
-  command->add_option("-i,--input", options.inputs,
-                      "NAME=FILE.npy, or a .npz or .safetensors with names");
+  command
+      ->add_option("-i,--input", options.inputs,
+                   "NAME=FILE.npy, or a .npz or .safetensors with names; "
+                   "repeatable")
+      ->allow_extra_args(false);
   command->add_option("-o,--output-dir", options.outputDir,
                       "Writes NAME.npy for each output there");
   command->add_option("--output", options.outputFile,
@@ -42,27 +46,40 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
                                                     {"zeros", Fill::Zeros}};
   command
       ->add_option("--fill", options.fill,
-                   "Makes inputs that are not given, at --shape: random, zeros")
-      ->transform(CLI::CheckedTransformer(fills));
+                   "Makes inputs that are not given, at --shape")
+      ->transform(CLI::CheckedTransformer(fills).description("random|zeros"))
+      ->type_name("");
   command->add_flag("--map-weights", options.mapWeights,
                     "Leave weights in the file, shared between processes");
-  command->footer("Example:\n  attune run model.attune --input x=x.npy "
-                  "--output-dir out/");
+  command->footer(
+      "Examples:\n"
+      "  attune run model.attune --input x=x.npy --output-dir out/\n"
+      "  attune run bert.attune -i ids=ids.npy -i mask=mask.npy --output "
+      "o.npz\n"
+      "  attune run model.attune --fill random --shape batch=1,seq=128");
 }
 
 static void addBench(CLI::App &app, BenchOptions &options,
                      bool carriesPackage) {
-  CLI::App *command = app.add_subcommand("bench", "Times a package");
+  CLI::App *command = app.add_subcommand(
+      "bench", "Times a package, or a model, which is compiled first");
   addCommon(command, options, carriesPackage);
-  command->add_option("-i,--input", options.inputs,
-                      "As in run; other inputs are made");
+  command
+      ->add_option("-i,--input", options.inputs,
+                   "As in run; other inputs are made")
+      ->allow_extra_args(false);
   command->add_flag("--profile", options.profile,
                     "Time of each launch by the name of its node");
   command->add_option("--seconds", options.seconds, "How long to measure");
   command->add_flag("--map-weights", options.mapWeights,
                     "Leave weights in the file, shared between processes");
-  command->footer("Example:\n  attune bench model.attune --shape "
-                  "batch=1,seq=128 --threads 1 --profile");
+  command->footer(
+      "Examples:\n"
+      "  attune bench model.attune --shape batch=1,seq=128 --threads 1 "
+      "--profile\n"
+      "  attune bench model.onnx --shape batch=1,seq=128     with the options "
+      "of "
+      "compile too");
 }
 
 static void addDescribe(CLI::App &app, DescribeOptions &options,
@@ -70,8 +87,10 @@ static void addDescribe(CLI::App &app, DescribeOptions &options,
   CLI::App *command = app.add_subcommand(
       "describe", "Tells inputs, outputs, dims, memory and code versions");
   addCommon(command, options, carriesPackage);
-  command->footer("Example:\n  attune describe model.attune --shape "
-                  "batch=1,seq=128");
+  command->footer("Examples:\n"
+                  "  attune describe model.attune\n"
+                  "  attune describe model.attune --shape batch=1,seq=128 "
+                  "--json | jq .peak_bytes");
 }
 
 /// An executable model runs where no command is named.
@@ -90,7 +109,7 @@ static std::vector<std::string> arguments(int argc, char **argv,
 
 static int runProgram(int argc, char **argv) {
   bool carriesPackage = attune::core::carriesPackage(kSelf);
-  CLI::App app("Runs compiled models", carriesPackage ? argv[0] : "attune-run");
+  CLI::App app("Runs compiled models", carriesPackage ? argv[0] : "attune");
   app.require_subcommand(1);
   app.set_version_flag("--version",
                        cat("attune ", ATTUNE_VERSION_MAJOR, ".",
@@ -104,7 +123,10 @@ static int runProgram(int argc, char **argv) {
   try {
     app.parse(arguments(argc, argv, carriesPackage));
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    if (error.get_exit_code() == 0)
+      return app.exit(error);
+    printError(cat(error.what(), "; see --help"));
+    return kUsage;
   }
   if (app.got_subcommand("run"))
     return runCommand(run);
@@ -114,12 +136,13 @@ static int runProgram(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   try {
-    return runProgram(argc, argv);
+    int code = runProgram(argc, argv);
+    return flushOutput() || code != kDone ? code : kFailure;
   } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "attune: error: out of memory\n");
+    printError("out of memory");
     return kFailure;
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "attune: internal error: %s\n", error.what());
+    printError(cat("a bug in attune: ", error.what()));
     return kBug;
   }
 }

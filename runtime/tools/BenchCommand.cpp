@@ -7,16 +7,14 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/CpuFeatures.h"
 #include "runtime/cpu/FmaLoop.h"
+#include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
+#include "runtime/tools/Terminal.h"
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace attune::tools {
-
-using Json = nlohmann::ordered_json;
 
 static constexpr size_t kMinRuns = 5;
 
@@ -27,28 +25,6 @@ static double seconds(clockid_t clock) {
 }
 
 namespace {
-
-/// A bar on standard error, on a terminal only, after two seconds.
-class ProgressBar {
-public:
-  void update(double share) {
-    double now = seconds(CLOCK_MONOTONIC);
-    if (!onTerminal || now - started < 2 || now - drawn < 0.1)
-      return;
-    drawn = now;
-    int cells = std::clamp(int(share * 30), 0, 30);
-    std::fprintf(stderr, "\r[%-30.*s] %3.0f %%", cells,
-                 "##############################", 100 * share);
-  }
-  ~ProgressBar() {
-    if (drawn > 0)
-      std::fprintf(stderr, "\r%40s\r", "");
-  }
-
-private:
-  bool onTerminal = ::isatty(2);
-  double started = seconds(CLOCK_MONOTONIC), drawn = 0;
-};
 
 struct Samples {
   std::vector<double> wall, cpu; ///< Seconds of each run.
@@ -82,7 +58,7 @@ static Error measure(const Session &session, cpu::Isa isa, double budget,
   if (Error error = check(attune_session_run(session.get())))
     return error;
   attune_session_profile_reset(session.get());
-  ProgressBar bar;
+  Progress bar("measuring");
   double start = seconds(CLOCK_MONOTONIC), lastPeak = 0;
   for (;;) {
     double now = seconds(CLOCK_MONOTONIC);
@@ -142,6 +118,8 @@ static Error bench(const BenchOptions &options, Json &out) {
     if (Error error = makeInputs(model, values, Fill::Random, inputs))
       return error;
   }
+  if (Error error = checkShape(model, options.shape, inputs))
+    return error;
   if (Error error =
           openSession(model, options.threads, options.profile, session))
     return error;
@@ -201,8 +179,7 @@ static void print(const Json &facts) {
                 total > 0 ? 100 * us / total : 0,
                 launch["gflops"].get<double>(),
                 launch["gbytes_per_s"].get<double>(),
-                launch["name"].get<std::string>().c_str(),
-                launch["op"].get<std::string>().c_str());
+                text(launch["name"]).c_str(), text(launch["op"]).c_str());
   }
 }
 
@@ -211,9 +188,7 @@ int benchCommand(const BenchOptions &options) {
   if (Error error = bench(options, facts))
     return fail(error);
   if (options.json)
-    std::printf(
-        "%s\n",
-        facts.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    printJson(facts);
   else
     print(facts);
   return kDone;

@@ -3,29 +3,13 @@
 // Enters: a package. Leaves: what it takes, gives and needs. Maps no code.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
-#include <cinttypes>
+#include "runtime/tools/Terminal.h"
 #include <cstdio>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <optional>
 
 namespace attune::tools {
-
-using Json = nlohmann::ordered_json;
-
-/// "12.3 MB", in powers of 1000.
-static std::string bytesText(uint64_t bytes) {
-  static constexpr const char *units[] = {"B", "kB", "MB", "GB", "TB"};
-  double value = double(bytes);
-  int unit = 0;
-  for (; value >= 1000 && unit < 4; ++unit)
-    value /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text, unit ? "%.1f %s" : "%.0f %s", value,
-                units[unit]);
-  return text;
-}
 
 static Error describeValues(const Model &model, bool inputs, Json &out) {
   size_t count = inputs ? attune_model_input_count(model.get())
@@ -130,12 +114,6 @@ static Error describe(const DescribeOptions &options, Json &out) {
   return describeCost(model, options, out);
 }
 
-static std::string text(const Json &value) {
-  return value.is_string()
-             ? value.get<std::string>()
-             : value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 static void printValues(const char *title, const Json &values) {
   std::printf("%s\n", title);
   for (const Json &value : values) {
@@ -181,8 +159,9 @@ static void print(const Json &facts) {
               bytesText(facts["arena_bytes"]).c_str(),
               bytesText(facts["output_bytes"]).c_str(),
               bytesText(facts["weights_bytes"]).c_str());
-  std::printf("work: %.3f GFLOP in %s launches\n", facts["gflop"].get<double>(),
-              text(facts["launches"]).c_str());
+  std::printf("work: %.4g GFLOP in %s launch%s\n", facts["gflop"].get<double>(),
+              text(facts["launches"]).c_str(),
+              facts["launches"] == 1 ? "" : "es");
 }
 
 int describeCommand(const DescribeOptions &options) {
@@ -190,9 +169,7 @@ int describeCommand(const DescribeOptions &options) {
   if (Error error = describe(options, facts))
     return fail(error);
   if (options.json)
-    std::printf(
-        "%s\n",
-        facts.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    printJson(facts);
   else
     print(facts);
   return kDone;

@@ -6,6 +6,7 @@
 #include "runtime/tools/Package.h"
 #include "attune/format.h"
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/tools/Terminal.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -18,7 +19,7 @@ static Error usage(std::string fact) {
 }
 
 int fail(const Error &error) {
-  std::fprintf(stderr, "attune: error: %s\n", error.message().c_str());
+  printError(error.message());
   return error.status() == ATTUNE_INTERNAL ? kBug : kFailure;
 }
 
@@ -242,6 +243,40 @@ Error makeInputs(const Model &model, const std::vector<int64_t> &values,
   return {};
 }
 
+static std::string dimsText(std::span<const int64_t> dims) {
+  std::string text;
+  for (int64_t dim : dims)
+    text += cat(text.empty() ? "" : ", ", dim);
+  return cat("[", text, "]");
+}
+
+Error checkShape(const Model &model, const std::string &shape,
+                 const NamedTensors &inputs) {
+  std::vector<int64_t> values;
+  if (shape.empty())
+    return {};
+  if (Error error = parseShape(model, shape, values))
+    return error;
+  for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
+    attune_value_info info;
+    int64_t dims[ATTUNE_MAX_RANK] = {};
+    if (Error error = check(attune_model_input(model.get(), i, &info)))
+      return error;
+    if (Error error = check(attune_model_input_dims(
+            model.get(), i, values.data(), values.size(), dims)))
+      return error;
+    auto found = inputs.find(info.name);
+    std::span<const int64_t> expected(dims, info.rank);
+    if (found != inputs.end() &&
+        !std::equal(expected.begin(), expected.end(),
+                    found->second.dims.begin(), found->second.dims.end()))
+      return usage(cat("input \"", info.name, "\": --shape makes it ",
+                       dimsText(expected), ", the file has ",
+                       dimsText(found->second.dims)));
+  }
+  return {};
+}
+
 Error setInputs(const Model &model, const Session &session,
                 NamedTensors &inputs) {
   for (size_t i = 0; i < attune_model_input_count(model.get()); ++i) {
@@ -254,7 +289,8 @@ Error setInputs(const Model &model, const Session &session,
                        info.name, "=FILE.npy"));
     attune_tensor view = found->second.view();
     if (Error error = check(attune_session_set_input(session.get(), i, &view)))
-      return error;
+      return found->second.origin.empty() ? error
+                                          : error.in(found->second.origin);
   }
   return {};
 }

@@ -45,6 +45,10 @@ Error readInputs(const Model &model, const std::vector<std::string> &arguments,
 Error makeInputs(const Model &model, const std::vector<int64_t> &values,
                  Fill fill, NamedTensors &inputs);
 
+/// Whether the inputs have the sizes that `shape` gives, if it gives any.
+Error checkShape(const Model &model, const std::string &shape,
+                 const NamedTensors &inputs);
+
 /// Hands all inputs to the session; they must outlive the runs.
 Error setInputs(const Model &model, const Session &session,
                 NamedTensors &inputs);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/testing/TestPackage.h"
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/tools/Terminal.h"
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -111,10 +112,39 @@ TEST_F(ProgramTest, RunErrors) {
             "\"batch=two\"\n");
   EXPECT_EQ(error(model + " --fill zeros --shape batch=99", 1),
             "attune: error: dims: \"batch\" is 99, expected 1 to 64\n");
+  EXPECT_EQ(
+      error(model + " --shape batch=3 --input x=" + folder.file("x.npy"), 1),
+      "attune: error: input \"x\": --shape makes it [3, 4], the file has "
+      "[2, 4]\n");
   EXPECT_THAT(error(folder.file("none.attune"), 1),
               HasSubstr("cannot open: No such file or directory\n"));
   EXPECT_THAT(error("", 2), HasSubstr("PACKAGE is required"));
   EXPECT_THAT(error(model + " --fill nothing", 2), HasSubstr("nothing"));
+}
+
+// Files get their names when they are complete; what was there stays.
+TEST_F(ProgramTest, OutputsThatCannotBeWritten) {
+  std::string taken = folder.file("taken.npz");
+  std::filesystem::create_directory(taken);
+  Outcome run = shell(kRun + "run " + model +
+                      " --fill zeros --shape batch=2 --output " + taken);
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.out, HasSubstr("taken.npz: cannot write: "));
+  for (const auto &entry : std::filesystem::directory_iterator(folder.file("")))
+    EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos)
+        << entry.path();
+  for (const char *command : {"run --fill zeros", "describe", "bench"}) {
+    std::string line = kAttune + command + " " + model +
+                       " --shape batch=2 2>&1 >/dev/full | cat";
+    EXPECT_EQ(shell(line).out, "attune: error: standard output: cannot write: "
+                               "No space left on device\n");
+  }
+}
+
+// A name from a model must not reach the terminal as a command to it.
+TEST_F(ProgramTest, NamesAreSafeToPrint) {
+  EXPECT_EQ(printable("a\x1b[31m\n\x7f\xc3\xa9"),
+            "a\\x1b[31m\\x0a\\x7f\xc3\xa9");
 }
 
 TEST_F(ProgramTest, Describe) {
@@ -211,8 +241,16 @@ TEST(FrontDoor, HelpAndUsage) {
   EXPECT_EQ(wrong.code, 2);
   EXPECT_THAT(wrong.out, HasSubstr("no command \"frobnicate\""));
   EXPECT_EQ(shell(kAttune + "--version").code, 0);
-  for (const char *command : {"run", "bench", "describe"})
-    EXPECT_EQ(shell(kAttune + command + " --help").code, 0) << command;
+  for (const std::string command : {"run", "bench", "describe"})
+    for (const std::string &line :
+         {kAttune + command + " --help", kAttune + "help " + command}) {
+      Outcome help = shell(line);
+      EXPECT_EQ(help.code, 0) << line;
+      EXPECT_THAT(help.out, HasSubstr("Usage: attune " + command));
+      EXPECT_THAT(help.out, HasSubstr("Examples:\n  attune " + command));
+    }
+  EXPECT_EQ(shell(kAttune + "bench").out,
+            "attune: error: PACKAGE is required; see --help\n");
 }
 
 } // namespace

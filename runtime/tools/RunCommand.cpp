@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Memory.h"
+#include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/tools/Terminal.h"
 #include <cerrno>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sys/stat.h>
 
@@ -66,7 +67,7 @@ static Error collectOutputs(const Model &model, const Session &session,
 static void report(const std::vector<std::string> &names,
                    const NamedTensors &tensors,
                    const std::vector<std::string> &files, bool asJson) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  Json list = Json::array();
   for (size_t i = 0; i < names.size(); ++i) {
     const Tensor &tensor = tensors.at(names[i]);
     std::string dims;
@@ -78,16 +79,13 @@ static void report(const std::vector<std::string> &names,
                       {"dims", tensor.dims},
                       {"file", i < files.size() ? files[i] : ""}});
     else
-      std::printf("%s: %s [%s]%s%s\n", names[i].c_str(),
+      std::printf("%s: %s [%s]%s%s\n", printable(names[i]).c_str(),
                   attune_dtype_name(tensor.dtype), dims.c_str(),
                   i < files.size() ? " -> " : "",
                   i < files.size() ? files[i].c_str() : "");
   }
   if (asJson)
-    std::printf("%s\n", nlohmann::ordered_json({{"outputs", list}})
-                            .dump(2, ' ', false,
-                                  nlohmann::json::error_handler_t::replace)
-                            .c_str());
+    printJson({{"outputs", list}});
 }
 
 static Error writeOutputs(const RunOptions &options,
@@ -132,6 +130,8 @@ static Error run(const RunOptions &options) {
       return error;
   }
   if (Error error = openSession(model, options.threads, false, session))
+    return error;
+  if (Error error = checkShape(model, options.shape, inputs))
     return error;
   if (Error error = setInputs(model, session, inputs))
     return error;

@@ -22,6 +22,7 @@ struct Tensor {
   attune_dtype dtype = ATTUNE_F32;
   std::vector<int64_t> dims;
   std::vector<std::byte> data; ///< Row-major, little endian.
+  std::string origin;          ///< The file it was read from.
 
   /// A view for the C API; the tensor must outlive it.
   attune_tensor view();

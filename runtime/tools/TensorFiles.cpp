@@ -11,9 +11,23 @@
 
 namespace attune::tools {
 
+static bool hasKnownFormat(const std::string &path) {
+  return path.ends_with(".npy") || path.ends_with(".npz") ||
+         path.ends_with(".safetensors");
+}
+
 static Error unknownFormat(const std::string &path) {
   return {ATTUNE_INVALID_ARGUMENT,
           cat(path, ": expected the extension .npy, .npz or .safetensors")};
+}
+
+static Error parse(const std::string &path, std::span<const std::byte> bytes,
+                   NamedTensors &out) {
+  if (path.ends_with(".npy"))
+    return parseNpy(bytes, out[""]);
+  if (path.ends_with(".npz"))
+    return parseNpz(bytes, out);
+  return parseSafetensors(bytes, out);
 }
 
 Error readTensors(const std::string &path, NamedTensors &out) {
@@ -21,40 +35,44 @@ Error readTensors(const std::string &path, NamedTensors &out) {
   uint64_t bytes = 0;
   if (Error error = core::openForReading(path.c_str(), file, bytes))
     return error;
+  if (!hasKnownFormat(path))
+    return unknownFormat(path);
   core::Mapping mapping;
   if (Error error = core::Mapping::ofFile(file.get(), 0, bytes, mapping))
     return error.in(path);
-  if (path.ends_with(".npy")) {
-    Tensor tensor;
-    if (Error error = parseNpy(mapping.bytes(), tensor))
-      return error.in(path);
-    out[""] = std::move(tensor);
-    return {};
-  }
-  if (path.ends_with(".npz"))
-    return parseNpz(mapping.bytes(), out).in(path);
-  if (path.ends_with(".safetensors"))
-    return parseSafetensors(mapping.bytes(), out).in(path);
-  return unknownFormat(path);
+  if (Error error = parse(path, mapping.bytes(), out))
+    return error.in(path);
+  for (auto &[name, tensor] : out)
+    tensor.origin = path;
+  return {};
 }
 
+static Error cannotWrite(const std::string &path) {
+  return {ATTUNE_IO_ERROR, cat(path, ": cannot write: ", core::systemError())};
+}
+
+/// Under another name first: a reader sees the old file or the new one.
 static Error writeFile(const std::string &path,
                        std::span<const std::byte> bytes) {
+  std::string temporary = cat(path, ".tmp-", ::getpid());
   core::FileHandle file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0)
-    return {ATTUNE_IO_ERROR,
-            cat(path, ": cannot write: ", core::systemError())};
+    return cannotWrite(path);
   while (!bytes.empty()) {
     ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR)
       continue;
     if (count <= 0)
-      return {ATTUNE_IO_ERROR,
-              cat(path, ": cannot write: ", core::systemError())};
+      break;
     bytes = bytes.subspan(size_t(count));
   }
-  return {};
+  if (bytes.empty() && ::fsync(file.get()) == 0 &&
+      ::rename(temporary.c_str(), path.c_str()) == 0)
+    return {};
+  Error error = cannotWrite(path);
+  ::unlink(temporary.c_str());
+  return error;
 }
 
 Error writeTensors(const std::string &path, const NamedTensors &tensors) {
