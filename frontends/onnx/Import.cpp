@@ -34,9 +34,11 @@ public:
   OwningOpRef<ModuleOp> run();
 
 private:
-  void report(const Twine &line) { error += (file + ": " + line + "\n").str(); }
+  void report(const Twine &line);
   void reportNode(NodeOp node, const Twine &reason);
   bool lookUpAll();
+  void declareSymbols();
+  bool checkBindings();
   bool addArguments();
   bool addArgument(BlockArgument argument, StringRef name);
   bool checkRank(const Twine &what, size_t rank);
@@ -66,6 +68,15 @@ std::string quotedName(StringRef name) {
   llvm::printEscapedString(name.take_front(120), os);
   os << '\'';
   return out;
+}
+
+void Importer::report(const Twine &line) {
+  // A reason may quote the model, and a model's texts have no end.
+  constexpr size_t most = 600;
+  std::string text = (file + ": " + line).str();
+  if (text.size() > most)
+    text = text.substr(0, most) + "...";
+  error += text + "\n";
 }
 
 void Importer::reportNode(NodeOp node, const Twine &reason) {
@@ -154,8 +165,29 @@ bool Importer::addArgument(BlockArgument argument, StringRef name) {
   return true;
 }
 
+void Importer::declareSymbols() {
+  for (BlockArgument argument : graph.getArguments())
+    if (auto params = graph.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                        "onnx.dims"))
+      for (auto param : params.getAsRange<StringAttr>())
+        symbols.declare(param.getValue());
+}
+
+bool Importer::checkBindings() {
+  std::string known;
+  for (NamedAttribute symbol : symbols.ranges())
+    known += (known.empty() ? "" : ", ") + quotedName(symbol.getName());
+  std::vector<std::string> unused = symbols.unusedBindings();
+  for (const std::string &name : unused)
+    report("expected a symbolic dim " + quotedName(name) +
+           ", found none of that name; the inputs have " +
+           (known.empty() ? "none" : known));
+  return unused.empty();
+}
+
 bool Importer::addArguments() {
   bool good = true;
+  declareSymbols();
   for (BlockArgument argument : graph.getArguments()) {
     auto name =
         graph.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.name");
@@ -189,7 +221,7 @@ bool Importer::addArguments() {
       good = false;
     }
   }
-  return good;
+  return good && checkBindings();
 }
 
 /// If with a condition that is known: its branch takes the node's place.
@@ -285,6 +317,15 @@ bool Importer::finish() {
     auto name = graph.getResultAttrOfType<StringAttr>(i, "nn.name");
     if (!checkRank("output " + quotedName(name), found->second.rank()))
       return false;
+    auto declared = dyn_cast<ShapedType>(output.getType());
+    if (declared && declared.getElementType() != found->second.element) {
+      std::string types;
+      llvm::raw_string_ostream(types)
+          << "expected the declared type " << declared.getElementType()
+          << ", found " << found->second.element;
+      report("output " + quotedName(name) + ": " + types);
+      return false;
+    }
     ops.loc = NameLoc::get(name);
     results.push_back(ops.full(found->second));
     types.push_back(results.back().getType());

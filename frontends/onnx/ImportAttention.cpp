@@ -154,6 +154,8 @@ static LogicalResult importAttention(Binder &node) {
     return failure();
   double scale = node.real("scale", 1 / std::sqrt(double(*size)));
   double softcap = node.real("softcap");
+  if (softcap < 0)
+    return node.fail("expected a softcap of 0 or more");
   auto attention = nn::AttentionOp::create(ops.b, ops.loc, ops.full(*q),
                                            ops.full(*k), ops.full(*v), scale,
                                            causal, masks.bias, masks.keyMask);

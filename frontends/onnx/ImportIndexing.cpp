@@ -94,11 +94,14 @@ static LogicalResult importSlice(Binder &node) {
       (*steps)->size() != count)
     return node.fail("starts, ends, axes and steps of different lengths");
   Dims from(x.rank(), ops.dim(0)), sizes = x.dims;
-  SmallVector<int64_t> strides(x.rank(), 1);
+  SmallVector<int64_t> strides(x.rank(), 1), seen;
   for (size_t i = 0; i < count; ++i) {
     auto axis = node.axis((**axes)[i], x.rank());
     if (failed(axis))
       return failure();
+    if (llvm::is_contained(seen, *axis))
+      return node.fail("axis " + Twine(*axis) + " is given twice");
+    seen.push_back(*axis);
     int64_t step = (**steps)[i];
     if (step == 0 || step == INT64_MIN)
       return node.fail("step " + Twine(step));

@@ -182,6 +182,9 @@ static LogicalResult importConstantOfShape(Binder &node) {
 static LogicalResult importConstantNode(Binder &node) {
   Ops &ops = node.ops;
   OpBuilder &b = ops.b;
+  if (node.op().getParams().size() != 1)
+    return node.fail("expected one value, found " +
+                     Twine(node.op().getParams().size()));
   if (auto value = dyn_cast_or_null<DenseResourceElementsAttr>(
           node.attribute("value"))) {
     Type element = value.getType().getElementType();
@@ -222,8 +225,11 @@ static LogicalResult importRange(Binder &node) {
   if (start.isFloat()) {
     auto from = ops.knownSplat(start), to = ops.knownSplat(limit),
          step = ops.knownSplat(delta);
-    if (!from || !to || !step || *step == 0)
+    if (!from || !to || !step)
       return node.fail("a range of floats that are not known");
+    if (*step == 0 || !std::isfinite(*from) || !std::isfinite(*to) ||
+        !std::isfinite(*step))
+      return node.fail("expected finite bounds and a step that is not 0");
     double count = std::max(0.0, std::ceil((*to - *from) / *step));
     if (count > maxFolded)
       return node.fail("a range of more than " + Twine(maxFolded) + " floats");
@@ -239,8 +245,10 @@ static LogicalResult importRange(Binder &node) {
   auto from = ops.knownIntegers(start), to = ops.knownIntegers(limit);
   auto step = ops.knownConstants(delta);
   if (!from || !to || !step || from->size() != 1 || to->size() != 1 ||
-      step->size() != 1 || step->front() == 0)
+      step->size() != 1)
     return node.fail("a range whose bounds depend on data");
+  if (step->front() == 0)
+    return node.fail("expected a step that is not 0");
   int64_t stride = step->front();
   DimAttr length =
       stride > 0 ? to->front() - from->front() : from->front() - to->front();
@@ -285,9 +293,12 @@ static LogicalResult importSplit(Binder &node) {
       return failure();
     sizes = *given;
   } else {
-    // Equal parts, of which the last may be smaller.
+    // Equal parts, of which the last may be smaller since version 18.
     DimAttr parts = ops.dim(int64_t(count));
     DimAttr part = extent.exactDiv(parts);
+    if (!part && node.since() < 18)
+      return node.fail("extent " + extent.str() + " does not divide into " +
+                       Twine(count) + " equal parts");
     if (!part)
       part = extent.ceilDiv(parts);
     sizes.assign(count, part);

@@ -21,6 +21,7 @@ static int64_t product(int64_t a, int64_t b) {
 }
 
 DimAttr Symbols::symbol(StringRef name) {
+  asked.insert(name);
   auto bound = options.shapes.find(name);
   DimBinding binding =
       bound == options.shapes.end() ? DimBinding() : bound->second;
@@ -39,7 +40,27 @@ static bool isName(StringRef text) {
          text.find_first_of("+-*/() ") == StringRef::npos;
 }
 
+void Symbols::declare(StringRef param) {
+  if (isName(param))
+    declared.insert(param);
+}
+
+std::vector<std::string> Symbols::unusedBindings() const {
+  std::vector<std::string> names;
+  for (StringRef name : options.shapes.keys())
+    if (!asked.contains(name))
+      names.push_back(name.str());
+  llvm::sort(names);
+  return names;
+}
+
 DimAttr Symbols::fromParam(StringRef param) {
+  auto hasValue = [&](StringRef name) {
+    auto bound = options.shapes.find(name);
+    return name == param || declared.contains(name) ||
+           (bound != options.shapes.end() &&
+            bound->second.max == bound->second.min);
+  };
   // Exporters write sums and products of names; anything else is one name.
   DimAttr sum = constant(0);
   bool understood = true;
@@ -54,7 +75,7 @@ DimAttr Symbols::fromParam(StringRef param) {
       int64_t number;
       if (!text.getAsInteger(10, number) && number >= 0)
         factor = factor * number;
-      else if (isName(text))
+      else if (isName(text) && hasValue(text))
         factor = factor * symbol(text);
       else
         understood = false;

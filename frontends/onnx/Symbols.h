@@ -11,6 +11,7 @@
 #include "dialects/nn/NN.h"
 #include "frontends/onnx/Import.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <string>
 
@@ -24,9 +25,17 @@ public:
   Symbols(mlir::MLIRContext *context, const ImportOptions &options)
       : context(context), options(options) {}
 
+  /// Tells that an input has a whole dim of this name, which then gets a value
+  /// from it.
+  void declare(llvm::StringRef param);
+
   /// The dim that the text of a dim_param stands for: a symbol, a constant if
-  /// it is bound to one, or a sum or product of those (`past + seq`).
+  /// it is bound to one, or a sum or product of those (`past + seq`) if each
+  /// has a value; else one symbol, whatever the text.
   DimAttr fromParam(llvm::StringRef param);
+
+  /// Names that are bound but stand for no dim, sorted.
+  std::vector<std::string> unusedBindings() const;
 
   DimAttr constant(int64_t value) const {
     return DimAttr::constant(context, value);
@@ -55,6 +64,7 @@ private:
   mlir::MLIRContext *context;
   const ImportOptions &options;
   llvm::MapVector<llvm::StringRef, Range> symbols;
+  llvm::StringSet<> declared, asked;
 };
 
 } // namespace attune::onnx
