@@ -145,7 +145,11 @@ struct DetectGelu : impl::DetectGeluBase<DetectGelu> {
     RewritePatternSet patterns(&getContext());
     patterns.add(detectActivation);
     patterns.add(detectSigmoid);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // In the model's order, which is that of the ledger.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
+                                     config)))
       signalPassFailure();
   }
 };

@@ -201,7 +201,11 @@ struct DetectNorm : impl::DetectNormBase<DetectNorm> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add(detectNorm);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // In the model's order, which is that of the ledger.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
+                                     config)))
       signalPassFailure();
   }
 };

@@ -96,7 +96,11 @@ struct DetectSoftmax : impl::DetectSoftmaxBase<DetectSoftmax> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add(detectSoftmax);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    // In the model's order, which is that of the ledger.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal();
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
+                                     config)))
       signalPassFailure();
   }
 };
