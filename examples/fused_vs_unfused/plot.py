@@ -35,8 +35,8 @@ class Axis:
 
     def __init__(self, values, start, end):
         self.low, self.high = math.log(min(values)), math.log(max(values))
-        if self.high - self.low < 0.1:  # a single point sits in the middle
-            self.low, self.high = self.low - 0.5, self.high + 0.5
+        air = max(0.05 * (self.high - self.low), 0.1)  # a single point sits in the middle
+        self.low, self.high = self.low - air, self.high + air
         self.start, self.end = start, end
 
     def __call__(self, value):
@@ -44,12 +44,12 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self):
-        """1, 2 and 5 of each decade, thinned to at most six."""
+        """Round numbers, at most six."""
         low, high = math.exp(self.low), math.exp(self.high)
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        for digits in ((1, 2, 5), (1, 3), (1,)):
+        for digits in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 5), (1, 3), (1,)):
             found = [d * 10.0**e for e in decades for d in digits]
-            found = [t for t in found if low * 0.999 <= t <= high * 1.001]
+            found = [t for t in found if low <= t <= high]
             if len(found) <= 6:
                 break
         return found
@@ -81,13 +81,23 @@ def panel(title, lengths, series, unit):
         yield line(x_axis(length), TOP, x_axis(length), HEIGHT - BOTTOM)
         yield text(x_axis(length), HEIGHT - BOTTOM + 16, str(length), size=11)
     yield text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "length (tokens)")
+    ends = {}
     for name, values in series.items():
         points = [(x_axis(n), y_axis(v)) for n, v in zip(lengths, values)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         yield f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>'
         for x, y in points:
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[name]}"/>'
-        yield text(points[-1][0] + 8, points[-1][1] + 4, name, "start", 12, COLOURS[name])
+        ends[name] = points[-1]
+    yield from names(ends)
+
+
+def names(ends):
+    """The lines' names at their ends, pushed apart where they would cover each other."""
+    (upper, (x, top)), (lower, (_, bottom)) = sorted(ends.items(), key=lambda end: end[1][1])
+    push = max(0, 16 - (bottom - top)) / 2
+    yield text(x + 10, top - push + 4, upper, "start", 12, COLOURS[upper])
+    yield text(x + 10, bottom + push + 4, lower, "start", 12, COLOURS[lower])
 
 
 def read(path, dim):
