@@ -3,6 +3,7 @@
 #include "compiler/tools/Commands.h"
 
 #include "compiler/tools/Runner.h"
+#include "runtime/tools/Terminal.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
@@ -18,14 +19,19 @@ int runBench(Driver &driver) {
     return driver.exitCode();
   std::vector<std::string> arguments = {driver.sibling("attune-run"), "bench",
                                         package};
-  for (const auto &[name, value] : request.points.front()) {
-    arguments.push_back("--shape");
-    arguments.push_back(name + "=" + std::to_string(value));
-  }
-  if (request.threads) {
-    arguments.push_back("--threads");
-    arguments.push_back(std::to_string(request.threads));
-  }
+  auto add = [&](const std::string &option, const std::string &value) {
+    arguments.push_back(option);
+    arguments.push_back(value);
+  };
+  // A dim of one value is no symbol any more: the package was compiled for it.
+  if (request.threads)
+    add("--threads", std::to_string(request.threads));
+  if (request.seconds > 0)
+    add("--seconds", std::to_string(request.seconds));
+  for (const std::string &input : request.inputs)
+    add("--input", input);
+  if (request.profile)
+    arguments.push_back("--profile");
   if (request.json)
     arguments.push_back("--json");
   std::string error;
@@ -33,7 +39,7 @@ int runBench(Driver &driver) {
   int code = llvm::sys::ExecuteAndWait(arguments.front(), views, std::nullopt,
                                        {}, 0, 0, &error);
   if (!error.empty())
-    llvm::errs() << "attune: " << arguments.front() << ": " << error << '\n';
+    printError(arguments.front() + ": " + error);
   return code < 0 ? kInternalBug : code;
 }
 

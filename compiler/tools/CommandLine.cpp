@@ -2,6 +2,7 @@
 // that is built with exceptions; none leaves it.
 #include "compiler/tools/CommandLine.h"
 
+#include "runtime/tools/Terminal.h"
 #include <CLI/CLI.hpp>
 #include <charconv>
 
@@ -71,14 +72,15 @@ void addShared(CLI::App *command, Request &request,
       ->add_option(
           "--shape", shapes,
           "sizes of the model's symbolic dims: batch=1..8,seq=1..512 bounds "
-          "them, seq=128 "
-          "fixes one, seq=128:256:512 lists points for compare and diff")
-      ->delimiter(',');
+          "them, seq=128 fixes one, seq=128:256:512 lists points for compare")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option("--target", request.targets,
                    "what to make code for; repeatable: "
                    "cpu[:native|x86-64-v2|x86-64-v3|x86-64-v4]")
-      ->default_str("cpu:native");
+      ->default_str("cpu:native")
+      ->allow_extra_args(false);
   command
       ->add_option("--attention", request.attention,
                    "fused, unfused, or chosen by cost")
@@ -89,6 +91,14 @@ void addShared(CLI::App *command, Request &request,
                    "arithmetic; only f32 on the CPU so far")
       ->default_str("f32");
   command->add_flag("--quiet", request.quiet, "no progress, no summary");
+}
+
+void addInputs(CLI::App *command, Request &request) {
+  command
+      ->add_option("-i,--input", request.inputs,
+                   "NAME=FILE.npy, or a .npz or .safetensors with names; "
+                   "repeatable; other inputs are random")
+      ->allow_extra_args(false);
 }
 
 void addCompile(CLI::App &app, Request &request,
@@ -120,8 +130,11 @@ void addExplain(CLI::App &app, Request &request,
   addShared(command, request, shapes);
   command->add_flag("--json", request.json, "print the ledger as JSON");
   command->add_option("--html", request.report, "write the ledger as a page");
-  command->footer("Examples:\n  attune explain bert.onnx\n  attune explain "
-                  "bert.onnx --json | jq .attention");
+  command->footer("Examples:\n"
+                  "  attune explain bert.onnx\n"
+                  "  attune explain bert.onnx --json | jq .attention\n"
+                  "  attune explain bert.onnx --html bert.html --shape "
+                  "batch=1,seq=128");
 }
 
 void addDiff(CLI::App &app, Request &request,
@@ -129,15 +142,16 @@ void addDiff(CLI::App &app, Request &request,
   auto *command = app.add_subcommand(
       "diff", "compare the compiled model node by node with double precision");
   addShared(command, request, shapes);
-  command->add_option("--input", request.inputs,
-                      "NAME=FILE.npy; inputs not given are random");
+  addInputs(command, request);
   command->add_option("--seed", request.seed, "of random inputs")
       ->default_str("1");
   command->add_option("--threads", request.threads, "threads; 0 takes all")
       ->default_str("0");
   command->add_flag("--json", request.json, "print the nodes as JSON");
-  command->footer(
-      "Example:\n  attune diff bert.onnx --shape batch=1,sequence=32");
+  command->footer("Examples:\n"
+                  "  attune diff bert.onnx --shape batch=1,sequence=32\n"
+                  "  attune diff bert.onnx --input ids=ids.npy --json | jq "
+                  ".worst");
 }
 
 void addCompare(CLI::App &app, Request &request,
@@ -145,8 +159,9 @@ void addCompare(CLI::App &app, Request &request,
   auto *command =
       app.add_subcommand("compare", "measure fused against unfused attention");
   addShared(command, request, shapes);
-  command->add_option("--report", request.report,
-                      "write the result as an .html page with plots");
+  command->add_option(
+      "--report", request.report,
+      "write the result as an .html page, or its plots as .svg");
   command->add_option("--threads", request.threads, "threads; 0 takes all")
       ->default_str("0");
   command
@@ -168,16 +183,59 @@ void addBench(CLI::App &app, Request &request,
   addShared(command, request, shapes);
   command->add_option("--threads", request.threads, "threads; 0 takes all")
       ->default_str("0");
+  command->add_option("--seconds", request.seconds, "how long to measure");
+  command->add_flag("--profile", request.profile,
+                    "time of each launch by the name of its node");
+  addInputs(command, request);
   command->add_flag("--json", request.json, "print the figures as JSON");
-  command->footer(
-      "Example:\n  attune bench vit.onnx --shape batch=1 --threads 1");
+  command->footer("Examples:\n"
+                  "  attune bench vit.onnx --shape batch=1 --threads 1\n"
+                  "  attune bench bert.onnx --shape batch=1,seq=128 --profile");
+}
+
+void addOps(CLI::App &app, Request &request) {
+  auto *command = app.add_subcommand("ops", "list the supported operators");
+  command->add_flag("--json", request.json, "as JSON");
+  command->footer("Examples:\n  attune ops\n"
+                  "  attune ops --json | jq '.operators[].op'");
+}
+
+// The product of the values that --shape lists.
+std::vector<ShapePoint>
+pointsOf(const std::map<std::string, std::vector<int64_t>> &values) {
+  std::vector<ShapePoint> points = {{}};
+  for (const auto &[name, list] : values) {
+    std::vector<ShapePoint> product;
+    for (const ShapePoint &point : points)
+      for (int64_t value : list) {
+        product.push_back(point);
+        product.back()[name] = value;
+      }
+    points = std::move(product);
+  }
+  return points;
+}
+
+// What CLI11 has read; throws what is wrong with it.
+void finish(const CLI::App &app, const std::vector<std::string> &shapes,
+            Request &request) {
+  request.command = app.get_subcommands().front()->get_name();
+  std::map<std::string, std::vector<int64_t>> values;
+  for (const std::string &shape : shapes)
+    parseShape(shape, request, values);
+  request.points = pointsOf(values);
+  if (request.points.size() > 1 && request.command != "compare" &&
+      request.command != "compile")
+    throw CLI::ValidationError("--shape", request.command +
+                                              " takes one size for each dim; "
+                                              "only compare takes a list");
 }
 
 } // namespace
 
 std::optional<int> parseCommandLine(int argc, char **argv, Request &request) {
-  CLI::App app("attune-compile: compiles attention models ahead of time",
-               "attune-compile");
+  // Users call it by the name of the front door.
+  CLI::App app("compiles attention models ahead of time", "attune");
   app.require_subcommand(1);
   app.set_version_flag("--version", "attune 0.1.0");
   std::vector<std::string> shapes;
@@ -186,28 +244,17 @@ std::optional<int> parseCommandLine(int argc, char **argv, Request &request) {
   addDiff(app, request, shapes);
   addCompare(app, request, shapes);
   addBench(app, request, shapes);
-  app.add_subcommand("ops", "list the supported operators")
-      ->add_flag("--json", request.json, "as JSON");
+  addOps(app, request);
   app.add_subcommand("stages", "list the compiler's stages");
   try {
     app.parse(argc, argv);
-    std::map<std::string, std::vector<int64_t>> values;
-    for (const std::string &shape : shapes)
-      parseShape(shape, request, values);
-    request.points = {{}};
-    for (const auto &[name, list] : values) {
-      std::vector<ShapePoint> product;
-      for (const ShapePoint &point : request.points)
-        for (int64_t value : list) {
-          product.push_back(point);
-          product.back()[name] = value;
-        }
-      request.points = std::move(product);
-    }
+    finish(app, shapes, request);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0)
+      return app.exit(error);
+    printError(std::string(error.what()) + "; see --help");
+    return 2;
   }
-  request.command = app.get_subcommands().front()->get_name();
   request.program = argv[0];
   return std::nullopt;
 }

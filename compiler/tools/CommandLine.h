@@ -36,7 +36,9 @@ struct Request {
   bool json = false;
   std::string report; ///< .html or .svg that explain and compare write
   unsigned threads = 0;
-  unsigned runs = 0; ///< samples per point; 0 lets the command choose
+  unsigned runs = 0;  ///< samples per point; 0 lets the command choose
+  double seconds = 0; ///< how long bench measures; 0 lets it choose
+  bool profile = false;
   uint64_t seed = 1;
   std::vector<std::string> inputs; ///< NAME=FILE.npy
   bool quiet = false;

@@ -4,8 +4,8 @@
 #include "compiler/tools/Commands.h"
 
 #include "compiler/tools/CompareReport.h"
-#include "compiler/tools/Progress.h"
 #include "compiler/tools/Runner.h"
+#include "runtime/tools/Terminal.h"
 #include <chrono>
 
 namespace attune::tools {
@@ -44,7 +44,7 @@ static std::unique_ptr<Runner> build(Driver &driver, const char *attention,
     return nullptr;
   auto runner = Runner::open(package, driver.request.threads, error);
   if (!runner)
-    llvm::errs() << "attune: " << error << '\n';
+    printError(error);
   return runner;
 }
 
@@ -104,11 +104,12 @@ int runCompare(Driver &driver) {
     ComparePoint point{shape, {}, {}, 0};
     std::string error;
     if (!comparePoint(driver, pair, function, point, error)) {
-      llvm::errs() << "attune: " << request.model << ": " << error << '\n';
+      printError(request.model + ": " + error);
       return kUserError;
     }
     result.points.push_back(point);
-    progress.update(result.points.size(), request.points.size());
+    progress.update(double(result.points.size()) /
+                    double(request.points.size()));
   }
   if (!request.report.empty() && !writeCompareReport(result, request.report))
     return kUserError;

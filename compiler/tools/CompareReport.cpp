@@ -1,14 +1,17 @@
 // Tables, JSON and plots of a comparison.
 #include "compiler/tools/CompareReport.h"
 
+#include "compiler/tools/Output.h"
+#include "compiler/tools/Page.h"
+#include "compiler/tools/Plot.h"
+#include "compiler/tools/Runner.h"
+#include "runtime/tools/Terminal.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cmath>
-#include <functional>
+#include <set>
 
 namespace attune::tools {
 
@@ -19,9 +22,13 @@ static std::string shapeText(const ShapePoint &shape) {
   return text.empty() ? "static" : text;
 }
 
+static std::string machineText(const CompareResult &result) {
+  return result.isa + ", " + std::to_string(result.threads) +
+         (result.threads == 1 ? " thread" : " threads");
+}
+
 void printCompareTable(const CompareResult &result) {
-  llvm::outs() << result.model << ", " << result.isa << ", " << result.threads
-               << (result.threads == 1 ? " thread\n" : " threads\n");
+  llvm::outs() << result.model << ", " << machineText(result) << '\n';
   llvm::outs() << llvm::format("%-28s %11s %11s %7s %11s %11s %7s %9s\n",
                                "shape", "fused ms", "unfused ms", "ratio",
                                "fused MB", "unfused MB", "ratio", "max diff");
@@ -46,10 +53,11 @@ void printCompareJson(const CompareResult &result) {
     llvm::json::Object shape;
     for (const auto &[name, value] : point.shape)
       shape[name] = value;
-    points.push_back(llvm::json::Object{{"shape", std::move(shape)},
-                                        {"fused", measurement(point.fused)},
-                                        {"unfused", measurement(point.unfused)},
-                                        {"max_rel_diff", point.maxRelDiff}});
+    points.push_back(
+        llvm::json::Object{{"shape", std::move(shape)},
+                           {"fused", measurement(point.fused)},
+                           {"unfused", measurement(point.unfused)},
+                           {"max_rel_diff", jsonNumber(point.maxRelDiff)}});
   }
   llvm::json::Object whole{{"model", result.model},
                            {"isa", result.isa},
@@ -61,120 +69,153 @@ void printCompareJson(const CompareResult &result) {
 
 // ---- plots ----
 
-namespace {
-// One chart with logarithmic axes: x is the point's last symbol (its length),
-// or its number where there is none.
-struct Chart {
-  std::string title;
-  std::function<double(const Measurement &)> value;
-};
-constexpr int kWidth = 460, kHeight = 300, kMargin = 56;
-} // namespace
-
-static double abscissa(const CompareResult &result, size_t i) {
-  const ShapePoint &shape = result.points[i].shape;
-  return shape.empty() ? double(i + 1)
-                       : double(std::max<int64_t>(shape.rbegin()->second, 1));
+// The one symbol whose value differs between the points; none if several do.
+static std::optional<std::string> varyingSymbol(const CompareResult &result) {
+  std::set<std::string> varying;
+  for (const ComparePoint &point : result.points)
+    for (const auto &[name, value] : point.shape)
+      if (value != result.points.front().shape.at(name))
+        varying.insert(name);
+  return varying.size() == 1 ? std::optional(*varying.begin()) : std::nullopt;
 }
 
-static void drawChart(llvm::raw_ostream &os, const CompareResult &result,
-                      const Chart &chart, int left) {
-  double minX = INFINITY, maxX = 0, minY = INFINITY, maxY = 0;
-  for (size_t i = 0; i < result.points.size(); ++i) {
-    minX = std::fmin(minX, abscissa(result, i)),
-    maxX = std::fmax(maxX, abscissa(result, i));
-    for (const Measurement &m :
-         {result.points[i].fused, result.points[i].unfused})
-      minY = std::fmin(minY, chart.value(m)),
-      maxY = std::fmax(maxY, chart.value(m));
+static Chart makeChart(const CompareResult &result, const std::string &symbol,
+                       std::string title, double (*value)(const Measurement &),
+                       std::string (*text)(double)) {
+  std::vector<const ComparePoint *> order;
+  for (const ComparePoint &point : result.points)
+    order.push_back(&point);
+  llvm::sort(order, [&](const ComparePoint *a, const ComparePoint *b) {
+    return a->shape.at(symbol) < b->shape.at(symbol);
+  });
+  // Blue and orange: told apart by the colour-blind too.
+  Chart chart{std::move(title),
+              symbol,
+              {},
+              {{"fused", "#0072b2", {}}, {"unfused", "#d55e00", {}}},
+              text};
+  for (const ComparePoint *point : order) {
+    chart.xs.push_back(std::max<int64_t>(point->shape.at(symbol), 1));
+    chart.series[0].values.push_back(value(point->fused));
+    chart.series[1].values.push_back(value(point->unfused));
   }
-  auto scale = [](double v, double low, double high) {
-    return high > low ? std::log(v / low) / std::log(high / low) : 0.5;
-  };
-  auto x = [&](double v) {
-    return left + kMargin + scale(v, minX, maxX) * (kWidth - 2 * kMargin);
-  };
-  auto y = [&](double v) {
-    return kHeight - kMargin - scale(v, minY, maxY) * (kHeight - 2 * kMargin);
-  };
-  os << "<text x='" << left + kWidth / 2
-     << "' y='24' text-anchor='middle' font-weight='bold'>" << chart.title
-     << "</text>\n";
-  os << "<rect x='" << left + kMargin << "' y='" << kMargin << "' width='"
-     << kWidth - 2 * kMargin << "' height='" << kHeight - 2 * kMargin
-     << "' fill='none' stroke='#999'/>\n";
-  for (double v : {minY, maxY})
-    os << "<text x='" << left + kMargin - 6 << "' y='"
-       << llvm::format("%.1f", y(v) + 4) << "' text-anchor='end'>"
-       << llvm::format("%.3g", v) << "</text>\n";
-  for (size_t i = 0; i < result.points.size(); ++i)
-    os << "<text x='" << llvm::format("%.1f", x(abscissa(result, i))) << "' y='"
-       << kHeight - kMargin + 18 << "' text-anchor='middle'>"
-       << abscissa(result, i) << "</text>\n";
-  auto line = [&](const char *colour, const char *label, auto member, int row) {
-    os << "<polyline fill='none' stroke-width='2' stroke='" << colour
-       << "' points='";
-    for (size_t i = 0; i < result.points.size(); ++i)
-      os << llvm::format("%.1f,%.1f ", x(abscissa(result, i)),
-                         y(chart.value(result.points[i].*member)));
-    os << "'/>\n<text x='" << left + kMargin + 8 << "' y='"
-       << kMargin + 18 + 16 * row << "' fill='" << colour << "'>" << label
-       << "</text>\n";
-  };
-  line("#0b6e4f", "fused", &ComparePoint::fused, 0);
-  line("#c0392b", "unfused", &ComparePoint::unfused, 1);
+  return chart;
 }
 
-static void drawPlots(llvm::raw_ostream &os, const CompareResult &result) {
-  os << "<svg xmlns='http://www.w3.org/2000/svg' width='" << 2 * kWidth
-     << "' height='" << kHeight
-     << "' font-family='sans-serif' font-size='12'>\n"
-     << "<rect width='100%' height='100%' fill='white'/>\n";
-  drawChart(
-      os, result,
-      {"median time, ms", [](const Measurement &m) { return m.medianMs; }}, 0);
-  drawChart(os, result,
-            {"peak memory, MB",
-             [](const Measurement &m) { return double(m.peakBytes) / 1e6; }},
-            kWidth);
+// Nothing where there is no line to draw: one point, or several dims at once.
+static bool drawPlots(llvm::raw_ostream &os, const CompareResult &result,
+                      bool standsAlone) {
+  auto symbol = varyingSymbol(result);
+  if (!symbol)
+    return false;
+  os << "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 "
+     << 2 * kChartWidth << ' ' << kChartHeight << "' width='" << 2 * kChartWidth
+     << "' height='" << kChartHeight << "' role='img'>\n";
+  if (standsAlone)
+    os << "<style>" << chartStyle()
+       << "</style><rect width='100%' height='100%' fill='white'/>\n";
+  drawChart(os,
+            makeChart(
+                result, *symbol, "Median time",
+                [](const Measurement &m) { return m.medianMs; }, timeText),
+            0);
+  drawChart(os,
+            makeChart(
+                result, *symbol, "Peak memory",
+                [](const Measurement &m) { return double(m.peakBytes); },
+                sizeText),
+            kChartWidth);
   os << "</svg>\n";
+  return true;
 }
 
-static void printPage(llvm::raw_ostream &os, const CompareResult &result) {
-  std::string model;
-  llvm::raw_string_ostream escaped(model);
-  llvm::printHTMLEscaped(result.model, escaped);
-  os << "<!doctype html>\n<meta charset='utf-8'>\n<title>fused against "
-        "unfused: "
-     << model
-     << "</title>\n<style>body{font:14px "
-        "sans-serif;margin:2em}td,th{padding:.2em .8em;"
-        "text-align:right}</style>\n<h1>Fused against unfused "
-        "attention</h1>\n<p>"
-     << model << ", " << result.isa << ", threads: " << result.threads
-     << "</p>\n";
-  drawPlots(os, result);
-  os << "<table><tr><th>shape<th>fused ms<th>unfused ms<th>fused MB<th>unfused "
-        "MB<th>max diff\n";
-  for (const ComparePoint &p : result.points)
-    os << "<tr><td>" << shapeText(p.shape)
-       << llvm::format("<td>%.3f<td>%.3f<td>%.2f<td>%.2f<td>%.1e\n",
-                       p.fused.medianMs, p.unfused.medianMs,
-                       double(p.fused.peakBytes) / 1e6,
-                       double(p.unfused.peakBytes) / 1e6, p.maxRelDiff);
-  os << "</table>\n";
+// ---- page ----
+
+static double speedup(const ComparePoint &point) {
+  return point.unfused.medianMs / point.fused.medianMs;
+}
+
+static double saving(const ComparePoint &point) {
+  return double(point.unfused.peakBytes) / double(point.fused.peakBytes);
+}
+
+static std::string factorText(double factor) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.2f×", factor);
+  return text;
+}
+
+static std::string differenceText(double difference) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.1e", difference);
+  return text;
+}
+
+// The greatest value of `of` and where it was.
+static Tile best(const CompareResult &result,
+                 double (*of)(const ComparePoint &),
+                 std::string (*text)(double), const std::string &what) {
+  const ComparePoint *most = &result.points.front();
+  for (const ComparePoint &point : result.points)
+    if (of(point) > of(*most))
+      most = &point;
+  return {text(of(*most)), what + ", " + shapeText(most->shape)};
+}
+
+static void writeRow(llvm::raw_ostream &os, const ComparePoint &point) {
+  auto factor = [](double value) {
+    return std::string("<td class='n ") + (value >= 1 ? "good" : "bad") +
+           "'><b>" + factorText(value) + "</b>";
+  };
+  os << "<tr><td>" << escaped(shapeText(point.shape));
+  for (double ms : {point.fused.medianMs, point.unfused.medianMs})
+    os << "<td class='n'>" << timeText(ms);
+  os << factor(speedup(point));
+  for (uint64_t bytes : {point.fused.peakBytes, point.unfused.peakBytes})
+    os << "<td class='n'>" << sizeText(double(bytes));
+  os << factor(saving(point)) << "<td class='n'>"
+     << differenceText(point.maxRelDiff) << '\n';
+}
+
+static void writePage(llvm::raw_ostream &os, const CompareResult &result) {
+  beginPage(os, "compare", result.model,
+            "Fused against unfused attention on " + machineText(result) +
+                ", in turn on the same inputs in one process.",
+            {best(result, speedup, factorText, "the speed of unfused"),
+             best(result, saving, factorText, "less memory"),
+             best(
+                 result, [](const ComparePoint &p) { return p.maxRelDiff; },
+                 differenceText, "largest difference")});
+  if (varyingSymbol(result)) {
+    os << "<div class='card'>\n";
+    drawPlots(os, result, false);
+    os << "</div>\n";
+  }
+  os << "<div class='wide'><table>\n<tr><th>shape<th class='n'>time, fused"
+        "<th class='n'>unfused<th class='n'>speed-up<th class='n'>memory, "
+        "fused<th class='n'>unfused<th class='n'>less<th class='n'>max. "
+        "difference\n";
+  for (const ComparePoint &point : result.points)
+    writeRow(os, point);
+  os << "</table></div>\n<footer>Times are medians. Memory is the peak of one "
+        "run: activations, outputs and weights. The difference is max |fused "
+        "- unfused| / max |unfused| over all outputs. Both axes of a chart "
+        "are logarithmic: slope 1 is linear growth, slope 2 the "
+        "square.</footer>\n";
+  endPage(os);
 }
 
 bool writeCompareReport(const CompareResult &result, const std::string &path) {
-  std::error_code error;
-  llvm::raw_fd_ostream file(path, error);
-  if (error) {
-    llvm::errs() << "attune: " << path << ": " << error.message() << '\n';
+  if (!llvm::StringRef(path).ends_with(".svg"))
+    return writeOutput(path,
+                       [&](llvm::raw_ostream &os) { writePage(os, result); });
+  if (!varyingSymbol(result)) {
+    printError(path + ": a plot needs points that differ in one dim; list them "
+                      "as --shape seq=128:256:512");
     return false;
   }
-  llvm::StringRef(path).ends_with(".svg") ? drawPlots(file, result)
-                                          : printPage(file, result);
-  return true;
+  return writeOutput(
+      path, [&](llvm::raw_ostream &os) { drawPlots(os, result, true); });
 }
 
 } // namespace attune::tools

@@ -2,6 +2,8 @@
 #include "compiler/tools/Commands.h"
 
 #include "compiler/Pipeline.h"
+#include "compiler/tools/Output.h"
+#include "runtime/tools/Terminal.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -9,20 +11,10 @@ namespace attune::tools {
 
 using namespace mlir;
 
-// Prints IR to --output, or to standard output.
 static int printTo(const std::string &output, ModuleOp module) {
-  if (output.empty() || output == "-") {
-    printModule(module, llvm::outs());
-    return kSuccess;
-  }
-  std::error_code error;
-  llvm::raw_fd_ostream file(output, error);
-  if (error) {
-    llvm::errs() << "attune: " << output << ": " << error.message() << '\n';
-    return kUserError;
-  }
-  printModule(module, file);
-  return kSuccess;
+  bool done = writeOutput(
+      output, [&](llvm::raw_ostream &os) { printModule(module, os); });
+  return done ? kSuccess : kUserError;
 }
 
 static int emitStage(Driver &driver, StringRef stage) {
@@ -37,29 +29,17 @@ static int emitStage(Driver &driver, StringRef stage) {
   return printTo(driver.request.output, driver.module());
 }
 
-static std::string sizeText(uint64_t bytes) {
-  llvm::StringRef units[] = {"B", "KB", "MB", "GB"};
-  double size = double(bytes);
-  size_t unit = 0;
-  while (size >= 1000 && unit < 3) {
-    size /= 1000;
-    ++unit;
-  }
-  std::string text;
-  llvm::raw_string_ostream(text)
-      << llvm::format(unit ? "%.1f " : "%.0f ", size) << units[unit];
-  return text;
-}
-
 int runCompile(Driver &driver) {
   const Request &request = driver.request;
   std::string emit = request.emit.empty() ? "package" : request.emit;
   bool isStage = llvm::any_of(
       stages(), [&](const Stage &stage) { return stage.name == emit; });
   if (emit != "package" && emit != "exe" && (!isStage || emit == "target")) {
-    llvm::errs() << "attune: --emit " << emit
-                 << ": expected package, exe or a stage (attune-compile stages "
-                    "lists them)\n";
+    std::string names = "package, exe";
+    for (const Stage &stage : stages())
+      if (stage.name != "target")
+        names += ", " + stage.name.str();
+    printError("--emit " + emit + ": expected one of " + names);
     return kUsage;
   }
   if (!driver.load())
@@ -78,7 +58,7 @@ int runCompile(Driver &driver) {
   uint64_t bytes = 0;
   llvm::sys::fs::file_size(output, bytes);
   if (!request.quiet) {
-    llvm::errs() << output << ": " << sizeText(bytes);
+    llvm::errs() << output << ": " << bytesText(bytes);
     for (auto version : driver.options.versions)
       llvm::errs() << ", " << target::cpu::codeVersionName(version);
     llvm::errs() << '\n';

@@ -8,6 +8,7 @@
 #include "compiler/tools/Runner.h"
 #include "dialects/nn/NodeName.h"
 #include "dialects/nn/reference/Evaluator.h"
+#include "runtime/tools/Terminal.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -59,7 +60,13 @@ static bool diffGroups(Driver &driver, ModuleOp module,
   size_t ownOutputs = function.getNumResults();
   SmallVector<Value> shown = showGroups(function);
   nn::Evaluator evaluator(module);
-  auto expected = evaluator.run(function, inputs);
+  auto expected = [&] {
+    Progress progress("evaluating", driver.request.quiet);
+    double known = 0, all = double(llvm::range_size(function.getOps()));
+    return evaluator.run(function, inputs, [&](Value, const nn::Array &) {
+      progress.update(++known / all);
+    });
+  }();
   if (failed(expected))
     return false;
   for (Value value : shown) {
@@ -72,7 +79,7 @@ static bool diffGroups(Driver &driver, ModuleOp module,
     return false;
   auto runner = Runner::open(package, driver.request.threads, error);
   if (!runner || !runner->setInputs(inputs, error) || !runner->run(error)) {
-    llvm::errs() << "attune: " << error << '\n';
+    printError(driver.request.model + ": " + error);
     return false;
   }
   for (size_t i = 0; i < shown.size(); ++i)
@@ -93,21 +100,16 @@ static void printTable(const std::vector<NodeDiff> &nodes) {
 
 static void printJson(const std::vector<NodeDiff> &nodes,
                       const NodeDiff *worst) {
-  // JSON has no infinity; a node without a number is as wrong as can be.
-  auto number = [](double value) {
-    return std::isfinite(value) ? llvm::json::Value(value)
-                                : llvm::json::Value(1e308);
-  };
   llvm::json::Array array;
   for (const NodeDiff &node : nodes)
     array.push_back(
         llvm::json::Object{{"name", node.name},
                            {"op", node.op},
                            {"fused", node.fused},
-                           {"max_rel_diff", number(node.difference)}});
+                           {"max_rel_diff", jsonNumber(node.difference)}});
   llvm::json::Object whole{
       {"nodes", std::move(array)},
-      {"worst", worst ? number(worst->difference) : llvm::json::Value(0)},
+      {"worst", worst ? jsonNumber(worst->difference) : llvm::json::Value(0)},
       {"worst_node", worst ? worst->name : ""}};
   llvm::outs() << llvm::formatv("{0:2}", llvm::json::Value(std::move(whole)))
                << '\n';
@@ -122,11 +124,18 @@ int runDiff(Driver &driver) {
   llvm::StringMap<int64_t> symbols;
   for (const auto &[name, value] : request.points.front())
     symbols[name] = value;
-  auto inputs = randomInputs(function, symbols, request.seed, error);
-  if (!inputs || !readNpyInputs(function, request.inputs, *inputs, error)) {
-    llvm::errs() << "attune: " << request.model << ": " << error << '\n';
+  GivenInputs given;
+  if (!readInputFiles(function, request.inputs, given, symbols, error)) {
+    printError(error);
     return kUserError;
   }
+  auto inputs = randomInputs(function, symbols, request.seed, error);
+  if (!inputs) {
+    printError(request.model + ": " + error);
+    return kUserError;
+  }
+  for (auto &[index, input] : given)
+    (*inputs)[index] = std::move(input);
   std::vector<NodeDiff> nodes;
   for (bool fuse : {true, false}) {
     auto module = driver.cloneModule();

@@ -6,15 +6,16 @@
 #include "compiler/Pipeline.h"
 #include "compiler/target/cpu/EmitObject.h"
 #include "compiler/target/package/LinkObject.h"
-#include "compiler/tools/Progress.h"
+#include "compiler/tools/Guard.h"
+#include "compiler/tools/Output.h"
 #include "compiler/tools/Registration.h"
 #include "dialects/nn/NodeName.h"
 #include "frontends/onnx/Import.h"
 #include "mlir/Parser/Parser.h"
+#include "runtime/tools/Terminal.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/xxhash.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -40,17 +41,28 @@ void Driver::printDiagnostic(Diagnostic &diagnostic) {
   if (diagnostic.getSeverity() != DiagnosticSeverity::Error &&
       diagnostic.getSeverity() != DiagnosticSeverity::Warning)
     return;
-  llvm::errs() << "attune: " << request.model;
+  std::string text = request.model;
   if (std::string node = nn::nodeName(diagnostic.getLocation()); !node.empty())
-    llvm::errs() << ": node '" << node << "'";
-  llvm::errs() << ": " << diagnostic.str() << '\n';
+    text += ": node '" + node + "'";
+  printError(text + ": " + diagnostic.str());
 }
 
 bool Driver::fail(ExitCode newCode, const llvm::Twine &message) {
   code = newCode;
   if (std::string text = message.str(); !text.empty())
-    llvm::errs() << "attune: " << text << '\n';
+    printError(text);
   return false;
+}
+
+bool Driver::failBroken(StringRef stage, StringRef reproducer) {
+  std::string path =
+      (llvm::sys::path::stem(request.model) + ".reproducer.mlir").str();
+  bool written =
+      writeOutput(path, [&](llvm::raw_ostream &os) { os << reproducer; });
+  return fail(kInternalBug,
+              request.model + ": a bug in attune, in stage " + stage +
+                  (written ? "; please report it with " + path
+                           : "; please report it with the model"));
 }
 
 // The best version that this machine runs.
@@ -127,14 +139,13 @@ bool Driver::load() {
     SmallVector<StringRef> lines;
     StringRef(error).split(lines, '\n', -1, /*KeepEmpty=*/false);
     for (StringRef line : lines)
-      llvm::errs() << "attune: " << line << '\n';
+      printError(line);
     return fail(kUserError, "");
   }
   if (auto file = llvm::MemoryBuffer::getFile(request.model, false, false))
     sourceHash = llvm::utohexstr(llvm::xxh3_64bits((*file)->getBuffer()),
                                  /*LowerCase=*/true);
-  dump(request.emit == "onnx" ? "onnx" : "nn", *loaded);
-  return true;
+  return dump(request.emit == "onnx" ? "onnx" : "nn", *loaded);
 }
 
 void printModule(ModuleOp module, llvm::raw_ostream &os) {
@@ -144,9 +155,9 @@ void printModule(ModuleOp module, llvm::raw_ostream &os) {
   os << '\n';
 }
 
-void Driver::dump(StringRef stage, ModuleOp module) {
+bool Driver::dump(StringRef stage, ModuleOp module) {
   if (request.dumpDir.empty())
-    return;
+    return true;
   size_t number = 0;
   for (const Stage &row : stages()) {
     if (row.name == stage)
@@ -154,24 +165,26 @@ void Driver::dump(StringRef stage, ModuleOp module) {
     ++number;
   }
   SmallString<128> path(request.dumpDir);
-  llvm::sys::fs::create_directories(path);
+  if (std::error_code error = llvm::sys::fs::create_directories(path))
+    return fail(kUserError,
+                path + ": cannot make the folder: " + error.message());
   llvm::sys::path::append(path, (number < 10 ? "0" : "") + llvm::Twine(number) +
                                     "-" + stage + ".mlir");
-  std::error_code error;
-  llvm::raw_fd_ostream file(path, error);
-  if (error)
-    fail(kUserError, path + ": " + error.message());
-  else
-    printModule(module, file);
+  return writeOutput(path,
+                     [&](llvm::raw_ostream &os) { printModule(module, os); }) ||
+         fail(kUserError, "");
 }
 
 bool Driver::runPasses(StringRef stage, ModuleOp module,
                        llvm::function_ref<void(OpPassManager &)> add) {
-  PassManager passes(&*mlirContext);
+  PassManager passes(&*mlirContext, ModuleOp::getOperationName());
   add(passes);
-  bool ok = succeeded(passes.run(module));
-  dump(stage, module);
-  return ok || fail(kUserError, "");
+  std::string reproducer;
+  Outcome outcome = runGuarded(passes, module, reproducer);
+  if (outcome == Outcome::Broken)
+    return failBroken(stage, reproducer);
+  return dump(stage, module) &&
+         (outcome == Outcome::Done || fail(kUserError, ""));
 }
 
 bool Driver::runStage(StringRef name, ModuleOp module) {
@@ -207,19 +220,33 @@ std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
                                                CodeVersion version) {
   if (!runTarget(module, version))
     return std::nullopt;
+  OwningOpRef<ModuleOp> before(module.clone());
+  std::optional<CodeSection> section;
+  if (survives([&] { section = makeCode(module, version); }) && section)
+    return section;
+  std::string reproducer;
+  llvm::raw_string_ostream os(reproducer);
+  os << "// the kernels of " << target::cpu::codeVersionName(version) << '\n';
+  printModule(*before, os);
+  failBroken("target", reproducer);
+  return std::nullopt;
+}
+
+// Nothing where no code can be made, which is a bug: kernels are checked
+// before.
+std::optional<CodeSection> Driver::makeCode(ModuleOp module,
+                                            CodeVersion version) {
   CodeSection section{target::cpu::codeVersionName(version).str(),
                       featuresOf(version),
                       module,
                       {}};
   SmallVector<char, 0> object;
-  if (failed(target::cpu::emitCpuObject(module, version, object))) {
-    fail(kInternalBug, "no code could be made for " + section.name);
+  if (failed(target::cpu::emitCpuObject(module, version, object)))
     return std::nullopt;
-  }
   std::string error;
   auto library = target::package::linkSharedObject(object, error);
   if (failed(library)) {
-    fail(kInternalBug, "linking the kernels failed: " + error);
+    printError("linking the kernels failed: " + error);
     return std::nullopt;
   }
   section.library = std::move(*library);
@@ -238,19 +265,24 @@ bool Driver::writePackage(ModuleOp module, const std::string &path,
                           bool executable) {
   std::vector<CodeSection> sections;
   std::vector<OwningOpRef<ModuleOp>> clones;
-  for (CodeVersion version : options.versions) {
-    clones.emplace_back(module.clone());
-    auto section = makeVersion(*clones.back(), version);
-    if (!section)
-      return false;
-    sections.push_back(std::move(*section));
+  {
+    Progress progress("compiling", request.quiet);
+    for (CodeVersion version : options.versions) {
+      clones.emplace_back(module.clone());
+      auto section = makeVersion(*clones.back(), version);
+      if (!section)
+        return false;
+      sections.push_back(std::move(*section));
+      progress.update(double(sections.size()) /
+                      double(options.versions.size()));
+    }
   }
   std::string program = executable ? sibling("attune-run") : "";
   target::package::PackageInfo info{llvm::sys::path::stem(request.model).str(),
                                     sourceHash};
   Progress progress("writing weights", request.quiet);
   auto report = [&](uint64_t done, uint64_t all) {
-    progress.update(done, all);
+    progress.update(double(done) / double(std::max<uint64_t>(all, 1)));
   };
   return succeeded(target::package::writePackage(path, info, sections, program,
                                                  report)) ||

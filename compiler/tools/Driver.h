@@ -51,9 +51,13 @@ public:
 
 private:
   bool fail(ExitCode newCode, const llvm::Twine &message);
+  /// A bug of ours: writes the reproducer and says where it is.
+  bool failBroken(llvm::StringRef stage, llvm::StringRef reproducer);
+  std::optional<target::package::CodeSection>
+  makeCode(mlir::ModuleOp module, target::cpu::CodeVersion version);
   bool runPasses(llvm::StringRef stage, mlir::ModuleOp module,
                  llvm::function_ref<void(mlir::OpPassManager &)> add);
-  void dump(llvm::StringRef stage, mlir::ModuleOp module);
+  bool dump(llvm::StringRef stage, mlir::ModuleOp module);
   void printDiagnostic(mlir::Diagnostic &diagnostic);
 
   std::unique_ptr<mlir::MLIRContext> mlirContext;

@@ -42,7 +42,7 @@ randomInputs(func::FuncOp function, const llvm::StringMap<int64_t> &symbols,
     for (nn::DimAttr dim : nn::getDims(argument)) {
       auto extent = dim.evaluate(symbols);
       if (!extent) {
-        error = "the size '" + dim.str() + "' is not known: give it by --shape";
+        error = "the size '" + dim.str() + "' is not known; give it by --shape";
         return std::nullopt;
       }
       shape.push_back(*extent);
@@ -117,7 +117,7 @@ bool Runner::run(std::string &error) {
   return false;
 }
 
-static Type elementType(attune_dtype dtype, MLIRContext &context) {
+Type elementType(attune_dtype dtype, MLIRContext &context) {
   Builder builder(&context);
   switch (dtype) {
   case ATTUNE_F32:
@@ -158,6 +158,10 @@ std::string Runner::codeVersion() const {
 }
 
 // ---- metric, files ----
+
+llvm::json::Value jsonNumber(double value) {
+  return std::isfinite(value) ? value : 1e308;
+}
 
 double relativeDifference(const nn::Array &a, const nn::Array &b) {
   if (a.size() != b.size())

@@ -6,6 +6,7 @@
 #include "dialects/nn/reference/Array.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/JSON.h"
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,12 @@ private:
   attune_session *session = nullptr;
   std::vector<std::vector<char>> inputBytes;
 };
+
+/// The element type of the evaluator that stands for `dtype`.
+mlir::Type elementType(attune_dtype dtype, mlir::MLIRContext &context);
+
+/// JSON has no infinity; what has no number is as wrong as can be.
+llvm::json::Value jsonNumber(double value);
 
 /// max |a - b| / max |b|: the error metric everywhere. NaN on one side only, or
 /// a difference in size, is infinite.

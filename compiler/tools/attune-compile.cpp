@@ -1,16 +1,13 @@
 // attune-compile: everything that takes a MODEL. Links MLIR; what takes a
 // package is attune-run, which does not.
 #include "compiler/tools/Commands.h"
+#include "compiler/tools/Output.h"
 
 #include "llvm/Support/InitLLVM.h"
 
 using namespace attune::tools;
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
-  Request request;
-  if (auto code = parseCommandLine(argc, argv, request))
-    return *code;
+static int run(const Request &request) {
   if (request.command == "stages")
     return runStages();
   if (request.command == "ops")
@@ -27,4 +24,13 @@ int main(int argc, char **argv) {
   if (request.command == "compare")
     return runCompare(driver);
   return runBench(driver);
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  Request request;
+  if (auto code = parseCommandLine(argc, argv, request))
+    return *code;
+  int code = run(request);
+  return flushStandardOutput() || code != kSuccess ? code : kUserError;
 }

@@ -95,6 +95,12 @@ def wrong_shapes(path):
                   [weights(shape=(5, 4))]), path)
 
 
+def control_characters(path):
+    """A terminal obeys what it is sent: names come out escaped, on one line."""
+    save(model_of([helper.make_node("MatMul", ["x", "w"], ["y"], name="a\nb\x1b[31m")],
+                  [numpy_helper.from_array(np.ones((4, 4), np.int64), "w")]), path)
+
+
 def no_model(path):
     with open(path, "wb") as file:
         file.write(b"not a model at all\n" * 10)
@@ -111,6 +117,7 @@ MODELS = [  # what makes it, what the error must contain
     (missing_input, ["lost", "nowhere"]),
     (bad_axis, ["soft", "7"]),
     (wrong_shapes, ["mul"]),
+    (control_characters, ["a", "b"]),
     (no_model, []),
 ]
 
@@ -123,11 +130,34 @@ COMMANDS = [  # arguments after `attune`, exit code, what the error must contain
     (["compile", "{good}", "--emit", "nonsense"], 2, ["nonsense"]),
     (["compile", "{folder}/none.onnx", "-o", "{out}"], 1, ["none.onnx"]),
     (["nonsense"], 2, ["nonsense"]),
+    # An option that may be repeated takes one value: the model is not its second.
+    (["compile", "--target", "cpu", "--shape", "n=2", "{good}", "-o", "{out}"], 0, []),
+    (["compile", "{good}", "--shape", "m=4", "-o", "{out}"], 1, ["'m'", "'n'"]),
+    (["compile", "{good}", "-o", "{folder}/none/m.attune"], 1, ["none"]),
+    (["compile", "{good}", "-o", "{folder}"], 1, ["regular file"]),
+    (["compile", "{good}", "-o", "/dev/full"], 1, ["/dev/full", "regular file"]),
+    (["compile", "{good}", "-o", "{out}", "--dump-dir", "{good}/dump"], 1, ["dump"]),
+    (["compile", "{good}", "--emit", "nn", "-o", "/dev/full"], 1, ["/dev/full", "space"]),
+    (["explain", "{good}", "--html", "/dev/full"], 1, ["/dev/full", "space"]),
+    (["compare", "{good}", "--shape", "n=2", "--report", "{folder}/p.svg"], 1, ["p.svg"]),
+    (["bench", "{good}", "--shape", "n=2", "--seconds", "0.01", "--profile"], 0, []),
+    (["bench", "{good}", "--shape", "n=2:3"], 2, ["n", "list"]),
+    (["bench", "{good}"], 1, ['"n"', "--shape"]),
+    (["diff", "{good}"], 1, ["'n'", "--shape"]),
+    (["diff", "{good}", "--input", "x={folder}/x5.npy"], 1, ["x5.npy", "[n, 4]", "[3, 5]"]),
+    (["diff", "{good}", "--input", "x={folder}/x4.npy", "--shape", "n=2"], 1, ["[2, 4]"]),
+    (["diff", "{good}", "--input", "x={folder}/x4.npy"], 0, []),
+    (["diff", "{good}", "--input", "z={folder}/x4.npy"], 1, ["'z'"]),
+    (["diff", "{good}", "--input", "x={folder}/i4.npy"], 1, ["i4.npy", "f32", "i64"]),
 ]
 
+# What prints facts has to notice that nobody got them.
+INTO_A_FULL_DISK = [["ops"], ["explain", "{good}"], ["compile", "{good}", "--emit", "nn"]]
 
-def call(attune, arguments):
-    done = subprocess.run([attune, *arguments], capture_output=True, text=True, timeout=60)
+
+def call(attune, arguments, stdout=subprocess.PIPE):
+    done = subprocess.run([attune, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                          timeout=60)
     return done.returncode, done.stderr.strip()
 
 
@@ -136,8 +166,10 @@ def judge(name, code, wanted_code, error, wanted, lines):
     if code != wanted_code:
         problems.append(f"exit code {code}, expected {wanted_code}")
     problems += [f"the message lacks '{text}'" for text in wanted if text not in error]
-    if not error:
+    if not error and wanted_code:
         problems.append("no message")
+    if any(ord(c) < 32 and c != "\n" for c in error):
+        problems.append("the message holds control characters")
     if lines and len(error.splitlines()) > lines:
         problems.append(f"{len(error.splitlines())} lines, expected {lines}")
     print(f"{'ok    ' if not problems else 'FAILED'} {name}: {error.splitlines()[:1]}")
@@ -154,6 +186,9 @@ def main():
         names = {"good": os.path.join(folder, "good.onnx"), "folder": folder,
                  "out": os.path.join(folder, "out.attune")}
         save(good(), names["good"])
+        for name, value in (("x4", np.ones((3, 4), np.float32)), ("x5", np.ones((3, 5), np.float32)),
+                            ("i4", np.ones((3, 4), np.int64))):
+            np.save(os.path.join(folder, name + ".npy"), value)
         passed = []
         for make, wanted in MODELS:
             path = os.path.join(folder, make.__name__ + ".onnx")
@@ -168,7 +203,13 @@ def main():
                 os.remove(names["out"])
         for arguments, wanted_code, wanted in COMMANDS:
             code, error = call(attune, [a.format(**names) for a in arguments])
-            passed.append(judge(" ".join(arguments), code, wanted_code, error, wanted, 0))
+            passed.append(judge(" ".join(arguments), code, wanted_code, error, wanted,
+                                1 if wanted_code else 0))
+        for arguments in INTO_A_FULL_DISK:
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                code, error = call(attune, [a.format(**names) for a in arguments], full)
+            passed.append(judge(" ".join(arguments) + " >/dev/full", code, 1, error,
+                                ["standard output", "space"], 1))
         sys.exit(0 if all(passed) else 1)
 
 

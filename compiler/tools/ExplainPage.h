@@ -1,0 +1,17 @@
+// The ledger as a page.
+#pragma once
+
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+#include <string>
+
+namespace attune::tools {
+
+/// A field of a ledger's entry as text; empty where it has none.
+std::string ledgerField(const llvm::json::Object &item, llvm::StringRef key);
+
+/// `ledger` is what explainJson gives.
+void writeExplainPage(llvm::raw_ostream &os, llvm::StringRef model,
+                      const llvm::json::Object &ledger);
+
+} // namespace attune::tools
