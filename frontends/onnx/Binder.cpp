@@ -69,13 +69,20 @@ LogicalResult Binder::set(size_t output, Result result) {
 const ImportTable &ImportTable::get() {
   static const ImportTable table = [] {
     ImportTable all;
+    registerActivation(all);
     registerAttention(all);
     registerConv(all);
     registerElementwise(all);
     registerIndexing(all);
     registerMatmul(all);
     registerNorm(all);
+    registerOrder(all);
+    registerPad(all);
+    registerPool(all);
     registerReduce(all);
+    registerResize(all);
+    registerRotary(all);
+    registerScatter(all);
     registerShape(all);
     return all;
   }();

@@ -99,13 +99,20 @@ private:
 };
 
 // One per family, in the file of that name.
+void registerActivation(ImportTable &table);
 void registerAttention(ImportTable &table);
 void registerConv(ImportTable &table);
 void registerElementwise(ImportTable &table);
 void registerIndexing(ImportTable &table);
 void registerMatmul(ImportTable &table);
 void registerNorm(ImportTable &table);
+void registerOrder(ImportTable &table);
+void registerPad(ImportTable &table);
+void registerPool(ImportTable &table);
 void registerReduce(ImportTable &table);
+void registerResize(ImportTable &table);
+void registerRotary(ImportTable &table);
+void registerScatter(ImportTable &table);
 void registerShape(ImportTable &table);
 
 } // namespace attune::onnx

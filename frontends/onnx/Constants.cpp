@@ -17,6 +17,31 @@ bool isNNElement(Type type) {
          type.isSignlessInteger(1);
 }
 
+Type elementTypeOf(int64_t dataType, OpBuilder &b) {
+  switch (dataType) {
+  case 1:
+    return b.getF32Type();
+  case 3:
+    return b.getIntegerType(8);
+  case 5:
+    return b.getIntegerType(16);
+  case 6:
+    return b.getI32Type();
+  case 7:
+    return b.getI64Type();
+  case 9:
+    return b.getI1Type();
+  case 10:
+    return b.getF16Type();
+  case 11:
+    return b.getF64Type();
+  case 16:
+    return b.getBF16Type();
+  default:
+    return {};
+  }
+}
+
 /// A little-endian number of up to 8 bytes at `data`, which may be unaligned.
 static uint64_t load(const char *data, unsigned bytes) {
   uint64_t value = 0;

@@ -9,6 +9,9 @@ namespace attune::onnx {
 /// Whether tensors of the nn dialect can have this element type.
 bool isNNElement(mlir::Type type);
 
+/// The type of a TensorProto.DataType, null if nn has none.
+mlir::Type elementTypeOf(int64_t dataType, mlir::OpBuilder &b);
+
 /// A tensor over mapped bytes, whose element type passes isNNElement. Integers
 /// and booleans up to maxFolded elements and other tensors up to 16 become
 /// known elements; larger ones become weights that are read in place.

@@ -25,6 +25,9 @@ std::optional<Imported> Ops::simplify(Kind kind, ArrayRef<Imported> inputs,
   if (inputs.size() != 2)
     return std::nullopt;
   auto lhs = knownSplat(inputs[0]), rhs = knownSplat(inputs[1]);
+  // On integers they are bitwise, and 1 is one bit of many.
+  if ((kind == Kind::And || kind == Kind::Or) && !inputs[0].isBool())
+    return std::nullopt;
   switch (kind) {
   case Kind::Add:
     return rhs == 0   ? std::optional(keep(0))

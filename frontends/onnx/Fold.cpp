@@ -190,6 +190,11 @@ std::optional<Imported> Ops::foldIntegers(Kind kind, ArrayRef<Imported> inputs,
       return std::nullopt;
     operands.push_back(*known);
   }
+  // Logic is bitwise on integers, of which dims know nothing.
+  bool bitwise = kind == Kind::And || kind == Kind::Or || kind == Kind::Xor ||
+                 kind == Kind::Not;
+  if (bitwise && !inputs.front().isBool())
+    return std::nullopt;
   Dims values;
   for (int64_t n = 0; n < *count; ++n) {
     Dims arguments;

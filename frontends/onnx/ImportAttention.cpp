@@ -1,5 +1,10 @@
-// The Attention and RotaryEmbedding operators of opset 23 on.
-#include "frontends/onnx/Binder.h"
+// The Attention operator of opset 23 on.
+//
+// nn.attention has causal masks, windows, masks and grouped heads. What it has
+// not (a frontier of its own for each batch, windows of two widths) becomes a
+// condition on positions, which joins the mask. The optional fourth output, the
+// scores at a stage of one's choice, is computed beside it.
+#include "frontends/onnx/Heads.h"
 
 #include <cmath>
 #include <limits>
@@ -9,88 +14,214 @@ namespace attune::onnx {
 using namespace mlir;
 using Kind = nn::ElementwiseKind;
 
-/// [B, S, H D] -> [B, H, S, D]; tensors of rank 4 stay.
-static Result splitHeads(Binder &node, const Imported &x, StringRef heads) {
-  Ops &ops = node.ops;
-  if (x.rank() == 4)
-    return x;
-  int64_t count = node.integer(heads);
-  if (x.rank() != 3 || count < 1)
-    return node.fail("expected rank 4, or rank 3 with '" + heads + "', found " +
-                     text(x.dims));
-  DimAttr size = x.dims[2].exactDiv(ops.dim(count));
-  if (!size)
-    return node.fail(text(x.dims) + " does not divide into " + Twine(count) +
-                     " heads");
-  Result y = ops.reshape(x, {x.dims[0], x.dims[1], ops.dim(count), size});
-  return failed(y) ? y : ops.transpose(*y, {0, 2, 1, 3});
-}
-
-/// [B, H, S, D] -> [B, S, H D].
-static Result mergeHeads(Ops &ops, const Imported &x) {
-  Result y = ops.transpose(x, {0, 2, 1, 3});
-  if (failed(y))
-    return y;
-  return ops.reshape(*y, {x.dims[0], x.dims[2], x.dims[1] * x.dims[3]});
-}
-
 namespace {
+/// The node in the terms of nn.attention.
+struct Attention {
+  Imported q, k, v; ///< [B, H, S, D], [B, HK, T, D], [B, HK, T, DV]
+  DimAttr newKeys;  ///< Of T, those that are not past.
+  Dims scores;      ///< [B, H, S, T]
+  double scale = 1, softcap = 0;
+  bool isCausal = false;
+  int64_t left = -1, right = -1; ///< Keys seen on each side; -1: all.
+
+  DimAttr queries() const { return scores[2]; }
+  DimAttr keys() const { return scores[3]; }
+};
+
+/// What of it nn.attention does by position.
+struct Native {
+  nn::CausalKind causal = nn::CausalKind::None;
+  std::optional<int64_t> window;
+  bool left = false, right = false; ///< Done by it.
+};
+
 struct Masks {
   Value bias, keyMask;
 };
 } // namespace
 
-/// A boolean mask of keys alone is a key mask; any other becomes a bias of 0
-/// and -inf, which hides as well: a row that sees nothing gives 0.
-static LogicalResult importMask(Binder &node, const Imported &given,
-                                ArrayRef<DimAttr> scores, Masks &masks) {
-  Ops &ops = node.ops;
-  Imported mask = given;
-  if (!nn::broadcastsTo(mask.dims, scores))
-    return node.fail("a mask " + text(mask.dims) + " for scores " +
-                     text(scores));
-  if (ops.knownSplat(mask) == (mask.isBool() ? 1 : 0))
-    return success();
-  if (!mask.isBool()) {
-    if (mask.element != node.in(0).element)
-      return node.fail("a mask that is neither boolean nor of Q's type");
-    masks.bias = ops.own(mask);
-    return success();
+constexpr size_t maskInput = 3, pastKey = 4, pastValue = 5, lengthsInput = 6;
+
+// ---- positions ----
+
+/// ONNX aligns the diagonal at the past: query i stands at position i, or i +
+/// past, or i + length - queries where each batch has a length.
+static Native nativeOf(Binder &node, const Attention &a) {
+  Native native;
+  bool hasPast = node.has(pastKey), hasLengths = node.has(lengthsInput);
+  if (a.isCausal && !hasLengths) {
+    if (!hasPast)
+      native.causal = nn::CausalKind::TopLeft;
+    else if (a.newKeys == a.queries())
+      native.causal = nn::CausalKind::BottomRight;
   }
-  Dims own = padded(mask.own, 4, ops.b.getContext());
-  bool ofKeys = own[1].getConstant() == 1 && own[2].getConstant() == 1 &&
-                own[3] == scores[3];
+  bool causal = native.causal != nn::CausalKind::None;
+  bool atOrigin = causal || (!a.isCausal && !hasPast && !hasLengths);
+  native.right = a.right < 0 || causal;
+  if (a.left < 0) {
+    native.left = true;
+  } else if (atOrigin && (causal || a.left == a.right)) {
+    native.window = a.left + 1;
+    native.left = native.right = true;
+  }
+  return native;
+}
+
+/// One number for each batch, over the scores.
+static Result perBatch(Binder &node, const Attention &a) {
+  Result lengths =
+      node.ops.cast(node.in(lengthsInput), node.ops.b.getI64Type());
+  Dims dims = {a.scores[0], node.ops.dim(1), node.ops.dim(1), node.ops.dim(1)};
+  return failed(lengths) ? lengths : node.ops.reshape(*lengths, dims);
+}
+
+/// Query positions as a column.
+static Result queryPositions(Binder &node, const Attention &a) {
+  Ops &ops = node.ops;
+  Type i64 = ops.b.getI64Type();
+  Imported rows = ops.positions(2, 0, a.queries());
+  if (node.has(lengthsInput)) {
+    Result offset = ops.apply(
+        Kind::Sub, {perBatch(node, a), ops.integers(i64, {}, {a.queries()})});
+    return ops.apply(Kind::Add, {rows, offset});
+  }
+  DimAttr past = a.keys() - a.newKeys;
+  return ops.apply(Kind::Add, {rows, ops.integers(i64, {}, {past})});
+}
+
+/// Where keys may be seen, by the rules that `native` leaves; true if it leaves
+/// none.
+static Result visible(Binder &node, const Attention &a, const Native &native) {
+  Ops &ops = node.ops;
+  Type i64 = ops.b.getI64Type();
+  Imported keys = ops.positions(1, 0, a.keys());
+  Result all = ops.scalar(ops.b.getI1Type(), 1);
+  auto also = [&](Kind kind, Result lhs, Result rhs) {
+    all = ops.apply(Kind::And, {all, ops.apply(kind, {lhs, rhs})});
+  };
+  Result rows = queryPositions(node, a);
+  if (a.isCausal && native.causal == nn::CausalKind::None)
+    also(Kind::LessEqual, keys, rows);
+  auto distance = [&](int64_t most) { return ops.scalar(i64, double(most)); };
+  if (a.left >= 0 && !native.left)
+    also(Kind::LessEqual, ops.apply(Kind::Sub, {rows, keys}), distance(a.left));
+  if (a.right >= 0 && !native.right)
+    also(Kind::LessEqual, ops.apply(Kind::Sub, {keys, rows}),
+         distance(a.right));
+  if (node.has(lengthsInput))
+    also(Kind::Less, keys, perBatch(node, a));
+  return all;
+}
+
+// ---- masks ----
+
+/// The mask, padded to all keys so that those behind it are hidden; true if
+/// there is none. Joined with `visible`.
+static Result maskOf(Binder &node, const Attention &a, Result visible) {
+  Ops &ops = node.ops;
+  if (failed(visible) || !node.has(maskInput))
+    return visible;
+  Imported mask = node.in(maskInput);
+  Type element = a.q.element;
+  double hidden = -std::numeric_limits<double>::infinity();
+  if (!mask.isBool() && mask.element != element)
+    return ops.fail("a mask that is neither boolean nor of Q's type");
+  if (mask.rank() == 0)
+    return ops.fail("a mask of rank 0");
+  DimAttr missing = a.keys() - mask.dims.back();
+  if (mask.dims.back().getConstant() != 1 && missing.getConstant() != 0) {
+    Dims low(mask.rank(), ops.dim(0)), high = low;
+    high.back() = missing;
+    Result padded = ops.pad(
+        mask, ops.scalar(mask.element, mask.isBool() ? 0 : hidden), low, high);
+    if (failed(padded))
+      return failure();
+    mask = *padded;
+  }
+  if (!nn::broadcastsTo(mask.dims, a.scores))
+    return ops.fail("a mask " + text(mask.dims) + " for scores " +
+                    text(a.scores));
+  if (mask.isBool())
+    return ops.apply(Kind::And, {mask, visible});
+  return ops.apply(Kind::Select, {visible, mask, ops.scalar(element, hidden)});
+}
+
+/// A boolean mask as 0 and -inf, which hides as well: a row that sees nothing
+/// gives 0.
+static Result asBias(Ops &ops, Result mask, Type element) {
+  if (failed(mask) || !mask->isBool())
+    return mask;
+  return ops.apply(
+      Kind::Select,
+      {mask, ops.scalar(element, 0),
+       ops.scalar(element, -std::numeric_limits<double>::infinity())});
+}
+
+/// A boolean mask of keys alone is a key mask; any other becomes a bias.
+static LogicalResult placeMask(Binder &node, const Attention &a, Result mask,
+                               Masks &masks) {
+  Ops &ops = node.ops;
+  if (failed(mask))
+    return failure();
+  if (ops.knownSplat(*mask) == (mask->isBool() ? 1 : 0))
+    return success();
+  Dims own = padded(mask->own, 4, ops.b.getContext());
+  bool ofKeys = mask->isBool() && own[1].getConstant() == 1 &&
+                own[2].getConstant() == 1 && own[3] == a.keys();
   if (ofKeys) {
-    mask.dims = mask.own;
-    Result keys = ops.reshape(mask, {own[0], own[3]});
+    Imported narrow = *mask;
+    narrow.dims = narrow.own;
+    Result keys = ops.reshape(narrow, {own[0], own[3]});
     if (succeeded(keys))
-      keys = ops.broadcast(*keys, {scores[0], scores[3]});
+      keys = ops.broadcast(*keys, {a.scores[0], a.keys()});
     if (failed(keys))
       return failure();
     masks.keyMask = ops.full(*keys);
     return success();
   }
-  Type element = node.in(0).element;
-  double hidden = -std::numeric_limits<double>::infinity();
-  Result bias = ops.elementwise(Kind::Select, {mask, ops.scalar(element, 0),
-                                               ops.scalar(element, hidden)});
+  Result bias = asBias(ops, mask, a.q.element);
   if (failed(bias))
     return failure();
   masks.bias = ops.own(*bias);
   return success();
 }
 
-/// The window of the nn op, or a failure for shapes of window it has not.
-static FailureOr<std::optional<int64_t>> windowOf(Binder &node, bool causal) {
-  int64_t left = node.integer("left_window_size", -1);
-  int64_t right = node.integer("right_window_size", -1);
-  if (left < 0 && (right < 0 || causal))
-    return std::optional<int64_t>();
-  if (left >= 0 && (causal || left == right))
-    return std::optional<int64_t>(left + 1);
-  return node.fail("a window of " + Twine(left) + " to the left and " +
-                   Twine(right) + " to the right");
+// ---- the scores as an output ----
+
+/// scale Q K^T for every query head, [B, H, S, T].
+static Result scaledScores(Ops &ops, const Attention &a) {
+  DimAttr groups = a.k.dims[1];
+  Dims split = {a.q.dims[0], groups, a.q.dims[1].exactDiv(groups), a.q.dims[2],
+                a.q.dims[3]};
+  Result q = ops.reshape(a.q, split);
+  Result scores =
+      failed(q) ? q : ops.contract(*q, a.k, {0, 1}, {0, 1}, {4}, {3});
+  scores = failed(scores) ? scores : ops.reshape(*scores, a.scores);
+  return ops.apply(Kind::Mul, {scores, ops.scalar(a.q.element, a.scale)});
 }
+
+/// Mode 0: scaled; 1: capped; 2: masked; 3: the probabilities.
+static LogicalResult setScores(Binder &node, const Attention &a) {
+  Ops &ops = node.ops;
+  int64_t mode = node.integer("qk_matmul_output_mode");
+  if (mode < 0 || mode > 3)
+    return node.fail("qk_matmul_output_mode " + Twine(mode));
+  Result scores = scaledScores(ops, a);
+  if (mode >= 1 && a.softcap != 0) {
+    Imported cap = ops.scalar(a.q.element, a.softcap);
+    Result inner = ops.apply(Kind::Div, {scores, cap});
+    scores = ops.apply(Kind::Mul, {ops.apply(Kind::Tanh, {inner}), cap});
+  }
+  if (mode >= 2) {
+    Result mask = maskOf(node, a, visible(node, a, Native()));
+    scores = ops.apply(Kind::Add, {scores, asBias(ops, mask, a.q.element)});
+  }
+  if (mode == 3 && succeeded(scores))
+    scores = ops.softmax(*scores, 3);
+  return node.set(3, scores);
+}
+
+// ---- the node ----
 
 /// Past keys or values before the new ones, which is also the present output.
 static Result withPast(Binder &node, const Imported &now, size_t input,
@@ -103,29 +234,24 @@ static Result withPast(Binder &node, const Imported &now, size_t input,
   return all;
 }
 
-static LogicalResult importAttention(Binder &node) {
-  Ops &ops = node.ops;
-  if (node.wants(3))
-    return node.fail("output qk_matmul_output");
-  if (node.has(6))
-    return node.fail("input nonpad_kv_seqlen");
-  bool flat = node.in(0).rank() == 3;
+static LogicalResult readOperands(Binder &node, Attention &a) {
   Result q = splitHeads(node, node.in(0), "q_num_heads");
   Result k = splitHeads(node, node.in(1), "kv_num_heads");
   Result v = splitHeads(node, node.in(2), "kv_num_heads");
   if (failed(q) || failed(k) || failed(v))
     return failure();
-  DimAttr newKeys = k->dims[2];
+  if (q->rank() != 4 || k->rank() != 4 || v->rank() != 4)
+    return node.fail("expected Q, K and V of one rank");
+  a.newKeys = k->dims[2];
   if (failed(node.set(1, k)) || failed(node.set(2, v)))
     return failure();
-  k = withPast(node, *k, 4, 1);
-  v = failed(k) ? k : withPast(node, *v, 5, 2);
+  k = withPast(node, *k, pastKey, 1);
+  v = failed(k) ? k : withPast(node, *v, pastValue, 2);
   if (failed(k) || failed(v))
     return failure();
   auto heads = q->dims[1].getConstant(), groups = k->dims[1].getConstant();
-  auto size = q->dims[3].getConstant();
-  if (!heads || !groups || !size || !v->dims[3].getConstant() || *groups < 1 ||
-      *heads % *groups != 0)
+  if (!heads || !groups || !q->dims[3].getConstant() ||
+      !v->dims[3].getConstant() || *groups < 1 || *heads % *groups != 0)
     return node.fail("expected static heads that divide and static head "
                      "sizes, found " +
                      text(q->dims) + " and " + text(k->dims));
@@ -135,119 +261,45 @@ static LogicalResult importAttention(Binder &node) {
       k->element != q->element || v->element != q->element)
     return node.fail("Q, K and V that do not fit: " + text(q->dims) + ", " +
                      text(k->dims) + ", " + text(v->dims));
-  // ONNX aligns the diagonal at the past: offset 0 without one, and with one
-  // the last query sees the last key if there are as many new keys as queries.
-  auto causal = nn::CausalKind::None;
-  if (node.integer("is_causal") != 0) {
-    causal =
-        node.has(4) ? nn::CausalKind::BottomRight : nn::CausalKind::TopLeft;
-    if (node.has(4) && newKeys != q->dims[2])
-      return node.fail("a causal mask with past and " + newKeys.str() +
-                       " new keys for " + q->dims[2].str() + " queries");
-  }
-  auto window = windowOf(node, causal != nn::CausalKind::None);
-  if (failed(window))
-    return failure();
-  Masks masks;
-  Dims scores = {q->dims[0], q->dims[1], q->dims[2], k->dims[2]};
-  if (node.has(3) && failed(importMask(node, node.in(3), scores, masks)))
-    return failure();
-  double scale = node.real("scale", 1 / std::sqrt(double(*size)));
-  double softcap = node.real("softcap");
-  if (softcap < 0)
-    return node.fail("expected a softcap of 0 or more");
-  auto attention = nn::AttentionOp::create(ops.b, ops.loc, ops.full(*q),
-                                           ops.full(*k), ops.full(*v), scale,
-                                           causal, masks.bias, masks.keyMask);
-  if (*window)
-    attention.setWindow(**window);
-  if (softcap != 0)
-    attention.setSoftcap(APFloat(softcap));
-  Result y = ops.fromValue(attention.getResult());
-  return node.set(0, flat ? mergeHeads(ops, *y) : y);
+  a.q = *q;
+  a.k = *k;
+  a.v = *v;
+  a.scores = {q->dims[0], q->dims[1], q->dims[2], k->dims[2]};
+  return success();
 }
 
-/// cos or sin as [B, 1, S, R / 2], the head axis broadcasting.
-static Result rotation(Binder &node, size_t input) {
-  Result table = node.in(input);
-  if (node.has(3))
-    table = node.ops.gather(*table, node.in(3), 0);
-  return failed(table) ? table : node.ops.unsqueeze(*table, {1});
-}
-
-/// Rotates pairs (a, b) to (a cos - b sin, a sin + b cos); pairs are halves of
-/// the rotated part, or neighbours if interleaved. Su et al. 2021.
-static LogicalResult importRotaryEmbedding(Binder &node) {
+static LogicalResult importAttention(Binder &node) {
   Ops &ops = node.ops;
-  bool flat = node.in(0).rank() == 3;
-  Result x = splitHeads(node, node.in(0), "num_heads");
-  if (failed(x))
+  Attention a;
+  if (failed(readOperands(node, a)))
     return failure();
-  auto size = x->dims[3].getConstant();
-  int64_t part = node.integer("rotary_embedding_dim");
-  part = part == 0 ? size.value_or(0) : part;
-  if (!size || part < 2 || part > *size || part % 2 != 0)
-    return node.fail("rotating " + Twine(part) + " of " + x->dims[3].str());
-  bool interleaved = node.integer("interleaved") != 0;
-  DimAttr half = ops.dim(part / 2);
-  Dims heads(x->dims.begin(), x->dims.begin() + 3);
-  Result rotated = ops.window(*x, 3, ops.dim(0), ops.dim(part));
-  Result a = failure(), b = failure();
-  if (failed(rotated))
+  double size = double(*a.q.dims[3].getConstant());
+  a.scale = node.real("scale", 1 / std::sqrt(size));
+  a.softcap = node.real("softcap");
+  if (a.softcap < 0)
+    return node.fail("expected a softcap of 0 or more");
+  a.isCausal = node.integer("is_causal") != 0;
+  a.left = node.integer("left_window_size", -1);
+  a.right = node.integer("right_window_size", -1);
+  Native native = nativeOf(node, a);
+  Masks masks;
+  Result mask = maskOf(node, a, visible(node, a, native));
+  if (failed(placeMask(node, a, mask, masks)) ||
+      (node.wants(3) && failed(setScores(node, a))))
     return failure();
-  if (interleaved) {
-    Dims pairs = heads;
-    pairs.append({half, ops.dim(2)});
-    Result split = ops.reshape(*rotated, pairs);
-    if (failed(split))
-      return failure();
-    a = ops.window(*split, 4, ops.dim(0), ops.dim(1));
-    b = ops.window(*split, 4, ops.dim(1), ops.dim(1));
-    if (failed(a) || failed(b))
-      return failure();
-    a = ops.squeeze(*a, {4});
-    b = ops.squeeze(*b, {4});
-  } else {
-    a = ops.window(*rotated, 3, ops.dim(0), half);
-    b = ops.window(*rotated, 3, half, half);
-  }
-  Result cos = rotation(node, 1), sin = rotation(node, 2);
-  if (failed(a) || failed(b) || failed(cos) || failed(sin))
-    return failure();
-  auto mul = [&](const Imported &l, const Imported &r) {
-    return ops.elementwise(Kind::Mul, {l, r});
-  };
-  Result ac = mul(*a, *cos), bs = mul(*b, *sin), as = mul(*a, *sin),
-         bc = mul(*b, *cos);
-  if (failed(ac) || failed(bs) || failed(as) || failed(bc))
-    return failure();
-  Result first = ops.elementwise(Kind::Sub, {*ac, *bs});
-  Result second = ops.elementwise(Kind::Add, {*as, *bc});
-  if (failed(first) || failed(second))
-    return failure();
-  Result y = failure();
-  if (interleaved) {
-    first = ops.unsqueeze(*first, {4});
-    second = ops.unsqueeze(*second, {4});
-    if (failed(first) || failed(second))
-      return failure();
-    y = ops.concat({*first, *second}, 4);
-    Dims joined = heads;
-    joined.push_back(ops.dim(part));
-    y = failed(y) ? y : ops.reshape(*y, joined);
-  } else {
-    y = ops.concat({*first, *second}, 3);
-  }
-  if (succeeded(y) && part < *size) {
-    Result rest = ops.window(*x, 3, ops.dim(part), ops.dim(*size - part));
-    y = failed(rest) ? rest : ops.concat({*y, *rest}, 3);
-  }
-  return node.set(0, succeeded(y) && flat ? mergeHeads(ops, *y) : y);
+  auto attention = nn::AttentionOp::create(
+      ops.b, ops.loc, ops.full(a.q), ops.full(a.k), ops.full(a.v), a.scale,
+      native.causal, masks.bias, masks.keyMask);
+  if (native.window)
+    attention.setWindow(*native.window);
+  if (a.softcap != 0)
+    attention.setSoftcap(APFloat(a.softcap));
+  Result y = ops.fromValue(attention.getResult());
+  return node.set(0, node.in(0).rank() == 3 ? mergeHeads(ops, *y) : y);
 }
 
 void registerAttention(ImportTable &table) {
   table.add("Attention", 23, importAttention);
-  table.add("RotaryEmbedding", 23, importRotaryEmbedding);
 }
 
 } // namespace attune::onnx

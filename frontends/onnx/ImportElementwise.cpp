@@ -1,5 +1,6 @@
 // Elementwise operators: arithmetic, comparisons, logic, activations, casts.
 #include "frontends/onnx/Binder.h"
+#include "frontends/onnx/Constants.h"
 
 #include <cmath>
 #include <limits>
@@ -70,35 +71,9 @@ static LogicalResult importDropout(Binder &node) {
                   node.ops.splat(node.ops.b.getI1Type(), node.in(0).dims, 1));
 }
 
-/// The MLIR type of a TensorProto.DataType that nn has.
-static Type typeOf(int64_t number, OpBuilder &b) {
-  switch (number) {
-  case 1:
-    return b.getF32Type();
-  case 3:
-    return b.getIntegerType(8);
-  case 5:
-    return b.getIntegerType(16);
-  case 6:
-    return b.getI32Type();
-  case 7:
-    return b.getI64Type();
-  case 9:
-    return b.getI1Type();
-  case 10:
-    return b.getF16Type();
-  case 11:
-    return b.getF64Type();
-  case 16:
-    return b.getBF16Type();
-  default:
-    return {};
-  }
-}
-
 static LogicalResult importCast(Binder &node) {
   int64_t to = node.integer("to");
-  Type type = typeOf(to, node.ops.b);
+  Type type = elementTypeOf(to, node.ops.b);
   if (!type)
     return node.fail("cast to data type " + Twine(to));
   return node.set(0, node.ops.cast(node.in(0), type));
@@ -106,113 +81,6 @@ static LogicalResult importCast(Binder &node) {
 
 static LogicalResult importCastLike(Binder &node) {
   return node.set(0, node.ops.cast(node.in(0), node.in(1).element));
-}
-
-static LogicalResult importGelu(Binder &node) {
-  Kind kind =
-      node.text("approximate") == "tanh" ? Kind::GeluTanh : Kind::GeluErf;
-  return node.set(0, node.ops.elementwise(kind, {node.in(0)}));
-}
-
-/// x * sigmoid(alpha x); Swish and Hugging Face's quick GELU.
-static LogicalResult importSwish(Binder &node) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  double alpha = node.real("alpha", 1);
-  if (alpha == 1)
-    return node.set(0, ops.elementwise(Kind::Silu, {x}));
-  Result scaled = ops.elementwise(Kind::Mul, {x, ops.scalar(x.element, alpha)});
-  Result gate =
-      failed(scaled) ? scaled : ops.elementwise(Kind::Sigmoid, {*scaled});
-  if (failed(gate))
-    return failure();
-  return node.set(0, ops.elementwise(Kind::Mul, {x, *gate}));
-}
-
-static LogicalResult importLeakyRelu(Binder &node) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  Result scaled = ops.elementwise(
-      Kind::Mul, {x, ops.scalar(x.element, node.real("alpha"))});
-  Result negative = ops.elementwise(Kind::Less, {x, ops.scalar(x.element, 0)});
-  if (failed(scaled) || failed(negative))
-    return failure();
-  return node.set(0, ops.elementwise(Kind::Select, {*negative, *scaled, x}));
-}
-
-/// gamma * (x where x > 0, else alpha (exp(x / beta) - 1)).
-static LogicalResult importExponentialUnit(Binder &node, double alpha,
-                                           double beta, double gamma) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  auto number = [&](double value) { return ops.scalar(x.element, value); };
-  // The exponent of what is not selected stays finite.
-  Result y = ops.elementwise(Kind::Min, {x, number(0)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Div, {*y, number(beta)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Exp, {*y});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Sub, {*y, number(1)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Mul, {*y, number(alpha)});
-  Result positive = ops.elementwise(Kind::Greater, {x, number(0)});
-  if (failed(y) || failed(positive))
-    return failure();
-  y = ops.elementwise(Kind::Select, {*positive, x, *y});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Mul, {*y, number(gamma)});
-  return node.set(0, y);
-}
-
-static LogicalResult importElu(Binder &node) {
-  return importExponentialUnit(node, node.real("alpha", 1), 1, 1);
-}
-static LogicalResult importSelu(Binder &node) {
-  return importExponentialUnit(node, node.real("alpha"), 1, node.real("gamma"));
-}
-static LogicalResult importCelu(Binder &node) {
-  double alpha = node.real("alpha", 1);
-  if (alpha == 0)
-    return node.fail("an alpha of 0");
-  return importExponentialUnit(node, alpha, alpha, 1);
-}
-
-/// x where x >= 0, else slope * x; the slope broadcasts to x.
-static LogicalResult importPRelu(Binder &node) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  Result scaled = ops.elementwise(Kind::Mul, {x, node.in(1)});
-  Result negative = ops.elementwise(Kind::Less, {x, ops.scalar(x.element, 0)});
-  if (failed(scaled) || failed(negative))
-    return failure();
-  return node.set(0, ops.elementwise(Kind::Select, {*negative, *scaled, x}));
-}
-
-/// max(0, min(1, alpha x + beta)), times x for HardSwish.
-static LogicalResult importHardSigmoid(Binder &node, double alpha, double beta,
-                                       bool swish) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  auto number = [&](double value) { return ops.scalar(x.element, value); };
-  Result y = ops.elementwise(Kind::Mul, {x, number(alpha)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Add, {*y, number(beta)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Min, {*y, number(1)});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Max, {*y, number(0)});
-  if (succeeded(y) && swish)
-    y = ops.elementwise(Kind::Mul, {x, *y});
-  return node.set(0, y);
-}
-
-static LogicalResult importHardSigmoidNode(Binder &node) {
-  return importHardSigmoid(node, node.real("alpha"), node.real("beta"), false);
-}
-
-static LogicalResult importHardSwish(Binder &node) {
-  return importHardSigmoid(node, 1.0 / 6, 0.5, true);
 }
 
 /// Clip: bounds are attributes before opset 11, optional inputs since.
@@ -235,21 +103,53 @@ static LogicalResult importClip(Binder &node) {
 }
 
 static LogicalResult importIsInf(Binder &node) {
-  if (!node.integer("detect_negative", 1) ||
-      !node.integer("detect_positive", 1))
-    return node.fail("IsInf of one sign only");
-  return importUnary<Kind::IsInf>(node);
-}
-
-static LogicalResult importMish(Binder &node) {
   Ops &ops = node.ops;
   const Imported &x = node.in(0);
-  Result y = ops.elementwise(Kind::Softplus, {x});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Tanh, {*y});
-  if (succeeded(y))
-    y = ops.elementwise(Kind::Mul, {x, *y});
-  return node.set(0, y);
+  bool low = node.integer("detect_negative", 1) != 0,
+       high = node.integer("detect_positive", 1) != 0;
+  if (low && high)
+    return importUnary<Kind::IsInf>(node);
+  if (!low && !high)
+    return node.set(0, ops.splat(ops.b.getI1Type(), x.dims, 0));
+  double infinity = std::numeric_limits<double>::infinity();
+  return node.set(
+      0, ops.apply(Kind::Equal,
+                   {x, ops.scalar(x.element, high ? infinity : -infinity)}));
+}
+
+/// Bit by bit on integers; nn has the kinds of logic for both.
+template <Kind kind>
+static LogicalResult importBitwise(Binder &node) {
+  if (node.in(0).isFloat() || node.in(0).isBool())
+    return node.fail("expected integers");
+  return importBinary<kind>(node);
+}
+
+/// ~x is -1 - x.
+static LogicalResult importBitwiseNot(Binder &node) {
+  const Imported &x = node.in(0);
+  if (x.isFloat() || x.isBool())
+    return node.fail("expected integers");
+  return node.set(
+      0, node.ops.apply(Kind::Sub, {node.ops.scalar(x.element, -1), x}));
+}
+
+static LogicalResult importTan(Binder &node) {
+  Ops &ops = node.ops;
+  const Imported &x = node.in(0);
+  return node.set(0, ops.apply(Kind::Div, {ops.apply(Kind::Sin, {x}),
+                                           ops.apply(Kind::Cos, {x})}));
+}
+
+/// (exp(x) +- exp(-x)) / 2.
+template <Kind kind>
+static LogicalResult importHyperbolic(Binder &node) {
+  Ops &ops = node.ops;
+  const Imported &x = node.in(0);
+  Result up = ops.apply(Kind::Exp, {x});
+  Result down = ops.apply(Kind::Exp, {ops.apply(Kind::Neg, {x})});
+  return node.set(0, ops.apply(Kind::Mul, {ops.apply(kind, {up, down}),
+                                           ops.scalar(x.element, 0.5)}));
 }
 
 void registerElementwise(ImportTable &table) {
@@ -273,16 +173,6 @@ void registerElementwise(ImportTable &table) {
   table.add("Not", 1, importUnary<Kind::Not>);
   table.add("IsNaN", 9, importUnary<Kind::IsNan>);
   table.add("IsInf", 10, importIsInf);
-  table.add("Gelu", 20, importGelu);
-  table.add("Swish", 24, importSwish);
-  table.add("Mish", 18, importMish);
-  table.add("LeakyRelu", 1, importLeakyRelu);
-  table.add("PRelu", 7, importPRelu);
-  table.add("Elu", 1, importElu);
-  table.add("Selu", 1, importSelu);
-  table.add("Celu", 12, importCelu);
-  table.add("HardSigmoid", 1, importHardSigmoidNode);
-  table.add("HardSwish", 14, importHardSwish);
   // Version 7 brought NumPy's broadcasting; older models say how in attributes.
   table.add("Add", 7, importBinary<Kind::Add>);
   table.add("Sub", 7, importBinary<Kind::Sub>);
@@ -298,10 +188,17 @@ void registerElementwise(ImportTable &table) {
   table.add("LessOrEqual", 12, importBinary<Kind::LessEqual>);
   table.add("Greater", 7, importBinary<Kind::Greater>);
   table.add("GreaterOrEqual", 12, importBinary<Kind::GreaterEqual>);
-  table.add("Max", 8, importVariadic<Kind::Max>);
-  table.add("Min", 8, importVariadic<Kind::Min>);
-  table.add("Sum", 8, importVariadic<Kind::Add>);
-  table.add("Mean", 8, importMean);
+  table.add("Max", 6, importVariadic<Kind::Max>);
+  table.add("Min", 6, importVariadic<Kind::Min>);
+  table.add("Sum", 6, importVariadic<Kind::Add>);
+  table.add("Mean", 6, importMean);
+  table.add("BitwiseAnd", 18, importBitwise<Kind::And>);
+  table.add("BitwiseOr", 18, importBitwise<Kind::Or>);
+  table.add("BitwiseXor", 18, importBitwise<Kind::Xor>);
+  table.add("BitwiseNot", 18, importBitwiseNot);
+  table.add("Tan", 7, importTan);
+  table.add("Sinh", 9, importHyperbolic<Kind::Sub>);
+  table.add("Cosh", 9, importHyperbolic<Kind::Add>);
   table.add("Where", 9, importWhere);
   table.add("Clip", 6, importClip);
   table.add("Cast", 6, importCast);

@@ -1,5 +1,6 @@
 // Operators that read elements by position: Slice, Gather, GatherND, Trilu...
 #include "frontends/onnx/Binder.h"
+#include "frontends/onnx/Constants.h"
 
 namespace attune::onnx {
 
@@ -123,65 +124,42 @@ static LogicalResult importGather(Binder &node) {
   return node.set(0, node.ops.gather(data, node.in(1), *axis));
 }
 
-/// Component i of index tuples as a tensor of its own.
-static Result component(Ops &ops, const Imported &indices, int64_t i) {
-  if (indices.isKnown(Known::Kind::Affine) && indices.known.forms.size() > 1) {
-    Imported part = indices;
-    part.known.forms = {indices.known.forms[i]};
-    part.own.back() = part.dims.back() = ops.dim(1);
-    return ops.squeeze(part, {-1});
-  }
-  Result part = ops.window(indices, indices.rank() - 1, ops.dim(i), ops.dim(1));
-  return failed(part) ? part : ops.squeeze(*part, {-1});
-}
-
-/// x, or x + extent where x is negative. Nothing is added to indices that are
-/// known to count from the front.
-static Result fromFront(Ops &ops, const Imported &x, DimAttr extent) {
-  Imported zero = ops.scalar(x.element, 0);
-  Result negative = ops.elementwise(Kind::Less, {x, zero});
-  Imported length = ops.integers(x.element, {}, {extent});
-  Result moved = ops.elementwise(Kind::Add, {x, length});
-  if (failed(negative) || failed(moved))
+static LogicalResult importGatherElements(Binder &node) {
+  const Imported &data = node.in(0);
+  auto axis = node.axis("axis", data.rank());
+  if (failed(axis))
     return failure();
-  return ops.elementwise(Kind::Select, {*negative, *moved, x});
+  return node.set(0, node.ops.takeAlong(data, node.in(1), *axis));
 }
 
 /// GatherND as Gather over the leading dims of the data made one.
 static LogicalResult importGatherND(Binder &node) {
   Ops &ops = node.ops;
   const Imported &data = node.in(0), &indices = node.in(1);
-  if (node.integer("batch_dims") != 0)
-    return node.fail("GatherND with batch_dims");
+  int64_t batch = node.integer("batch_dims");
   auto depth = indices.rank() > 0 ? indices.dims.back().getConstant()
                                   : std::optional<int64_t>();
-  if (!depth || *depth < 1 || *depth > data.rank())
+  if (batch < 0 || batch >= indices.rank() || !depth || *depth < 1 ||
+      *depth > data.rank() - batch)
     return node.fail("index tuples of length " +
                      (depth ? Twine(*depth).str() : "that is not static") +
-                     " for data of rank " + Twine(data.rank()));
-  Result linear = failure();
-  DimAttr flat = ops.dim(1);
-  for (int64_t i = 0; i < *depth; ++i) {
-    Result part = component(ops, indices, i);
-    if (succeeded(part) && *depth > 1)
-      part = fromFront(ops, *part, data.dims[i]);
-    if (failed(part))
-      return failure();
-    Imported extent = ops.integers(part->element, {}, {data.dims[i]});
-    if (i > 0) {
-      linear = ops.elementwise(Kind::Mul, {*linear, extent});
-      part = failed(linear) ? linear
-                            : ops.elementwise(Kind::Add, {*linear, *part});
-    }
-    linear = part;
-    flat = flat * data.dims[i];
-    if (failed(linear) || !flat)
-      return node.fail("an index leaves 64 bits");
-  }
+                     " in " + Twine(batch) +
+                     " batch dimensions for data of "
+                     "rank " +
+                     Twine(data.rank()));
+  for (int64_t i = 0; i < batch; ++i)
+    if (data.dims[i] != indices.dims[i])
+      return node.fail("batch dimensions of data " + text(data.dims) +
+                       " and indices " + text(indices.dims) + " differ");
+  auto leading = ArrayRef(data.dims).take_front(batch + *depth);
+  DimAttr flat = nn::numElements(leading, ops.b.getContext());
+  if (!flat)
+    return node.fail("an index leaves 64 bits");
+  Result linear = ops.linearIndex(data, indices, batch, *depth);
   Dims dims = {flat};
-  dims.append(data.dims.begin() + *depth, data.dims.end());
+  dims.append(data.dims.begin() + batch + *depth, data.dims.end());
   Result rows = ops.reshape(data, dims);
-  if (failed(rows))
+  if (failed(rows) || failed(linear))
     return failure();
   return node.set(0, ops.gather(*rows, *linear, 0));
 }
@@ -225,16 +203,13 @@ static LogicalResult importOneHot(Binder &node) {
     return failure();
   Result indices = ops.cast(node.in(0), ops.b.getI64Type());
   if (succeeded(indices))
-    indices = fromFront(ops, *indices, depth->front());
+    indices = ops.fromFront(*indices, depth->front());
   if (succeeded(indices))
     indices = ops.unsqueeze(*indices, {*axis});
   if (failed(indices))
     return failure();
-  Dims dims(node.in(0).rank() + 1, ops.dim(1)), steps(dims.size(), ops.dim(0));
-  dims[*axis] = depth->front();
-  steps[*axis] = ops.dim(1);
   Imported positions =
-      ops.affine(ops.b.getI64Type(), dims, {ops.dim(0), steps});
+      ops.positions(node.in(0).rank() + 1, *axis, depth->front());
   Result hit = ops.elementwise(Kind::Equal, {*indices, positions});
   Result off = ops.window(node.in(2), 0, ops.dim(0), ops.dim(1));
   Result on = ops.window(node.in(2), 0, ops.dim(1), ops.dim(1));
@@ -243,12 +218,34 @@ static LogicalResult importOneHot(Binder &node) {
   return node.set(0, ops.elementwise(Kind::Select, {*hit, *on, *off}));
 }
 
+/// Ones on a diagonal of a matrix shaped like the input.
+static LogicalResult importEyeLike(Binder &node) {
+  Ops &ops = node.ops;
+  const Imported &x = node.in(0);
+  if (x.rank() != 2)
+    return node.fail("expected rank 2");
+  Type element = x.element;
+  if (node.hasAttribute("dtype"))
+    element = elementTypeOf(node.integer("dtype"), ops.b);
+  if (!element)
+    return node.fail("data type " + Twine(node.integer("dtype")));
+  Imported diagonal = ops.scalar(ops.b.getI64Type(), node.integer("k"));
+  Result rows =
+      ops.apply(Kind::Add, {ops.positions(2, 0, x.dims[0]), diagonal});
+  Result hit = ops.apply(Kind::Equal, {rows, ops.positions(2, 1, x.dims[1])});
+  if (failed(hit))
+    return failure();
+  return node.set(0, ops.cast(*hit, element));
+}
+
 void registerIndexing(ImportTable &table) {
   table.add("Slice", 1, importSlice);
   table.add("Gather", 1, importGather);
+  table.add("GatherElements", 11, importGatherElements);
   table.add("GatherND", 11, importGatherND);
   table.add("Trilu", 14, importTrilu);
   table.add("OneHot", 9, importOneHot);
+  table.add("EyeLike", 9, importEyeLike);
 }
 
 } // namespace attune::onnx

@@ -66,14 +66,6 @@ static LogicalResult importLogSumExp(Binder &node) {
   return node.set(0, y);
 }
 
-static LogicalResult importGlobalAveragePool(Binder &node) {
-  const Imported &x = node.in(0);
-  return node.set(0, node.ops.reduce(nn::ReduceKind::Mean, x,
-                                     llvm::to_vector(llvm::seq<int64_t>(
-                                         2, std::max<int64_t>(2, x.rank()))),
-                                     true));
-}
-
 void registerReduce(ImportTable &table) {
   using nn::ReduceKind;
   table.add("ReduceSum", 1, importReduce<ReduceKind::Sum>);
@@ -87,7 +79,6 @@ void registerReduce(ImportTable &table) {
   table.add("ReduceLogSum", 1,
             importReduce<ReduceKind::Sum, false, false, false, true>);
   table.add("ReduceLogSumExp", 1, importLogSumExp);
-  table.add("GlobalAveragePool", 1, importGlobalAveragePool);
 }
 
 } // namespace attune::onnx

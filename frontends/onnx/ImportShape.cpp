@@ -363,55 +363,6 @@ static LogicalResult importSpaceToDepth(Binder &node) {
   return node.set(0, y);
 }
 
-static LogicalResult importPad(Binder &node) {
-  Ops &ops = node.ops;
-  const Imported &x = node.in(0);
-  if (!node.text("mode").empty() && node.text("mode") != "constant")
-    return node.fail("padding mode '" + node.text("mode") + "'");
-  auto pads = node.integersFrom("pads", 1);
-  if (failed(pads))
-    return failure();
-  SmallVector<int64_t> axes;
-  if (node.has(3)) {
-    auto given = ops.knownConstants(node.in(3));
-    if (!given)
-      return node.fail("axes that are not known");
-    axes = *given;
-  } else {
-    axes = llvm::to_vector(llvm::seq<int64_t>(0, x.rank()));
-  }
-  if (!*pads || (*pads)->size() != 2 * axes.size())
-    return node.fail("expected two pads for each axis");
-  SmallVector<int64_t> low(x.rank(), 0), high(x.rank(), 0);
-  for (auto [i, axis] : llvm::enumerate(axes)) {
-    auto at = node.axis(axis, x.rank());
-    if (failed(at))
-      return failure();
-    low[*at] = (**pads)[i];
-    high[*at] = (**pads)[i + axes.size()];
-  }
-  auto negative = [](int64_t v) { return v < 0; };
-  if (llvm::any_of(low, negative) || llvm::any_of(high, negative))
-    return node.fail("negative pads");
-  Imported value =
-      node.has(2) ? node.in(2) : ops.scalar(x.element, node.real("value"));
-  Result scalar = ops.reshape(value, {});
-  if (failed(scalar))
-    return failure();
-  if (scalar->element != x.element)
-    return node.fail("expected a pad value of the input's type");
-  Dims dims = x.dims;
-  for (int64_t i = 0; i < x.rank(); ++i)
-    dims[i] = dims[i] + low[i] + high[i];
-  if (failed(ops.checkDims(dims)))
-    return failure();
-  MLIRContext *context = ops.b.getContext();
-  return node.set(0, ops.fromValue(nn::PadOp::create(
-                         ops.b, ops.loc, ops.full(x), ops.full(*scalar),
-                         nn::ShapeAttr::get(context, low),
-                         nn::ShapeAttr::get(context, high))));
-}
-
 void registerShape(ImportTable &table) {
   table.add("Shape", 1, importShape);
   table.add("Size", 1, importSize);
@@ -429,7 +380,6 @@ void registerShape(ImportTable &table) {
   table.add("Split", 2, importSplit);
   table.add("DepthToSpace", 1, importDepthToSpace);
   table.add("SpaceToDepth", 1, importSpaceToDepth);
-  table.add("Pad", 2, importPad);
 }
 
 } // namespace attune::onnx

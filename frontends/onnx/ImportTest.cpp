@@ -219,12 +219,12 @@ TEST_F(ImportTest, ListsAllUnsupportedNodes) {
       refuse(Wire()
                  .msg(11, typed("x", floatType, {"4"}))
                  .msg(1, node("Magic", {"x"}, {"a"}, "one", "com.acme"))
-                 .msg(1, node("Hardmax", {"a"}, {"b"}, "two"))
+                 .msg(1, node("NonZero", {"a"}, {"b"}, "two"))
                  .msg(1, node("Relu", {"b"}, {"c"}, "fine"))
                  .msg(1, node("Det", {"c"}, {"d"}))
                  .msg(12, value("d"))),
       "node 'one' ('com.acme.Magic', opset 1): the operator is not supported\n"
-      "node 'two' ('Hardmax', opset 13): the operator is not supported\n"
+      "node 'two' ('NonZero', opset 13): the operator is not supported\n"
       "node 'd' ('Det', opset 11): the operator is not supported\n");
 }
 

@@ -56,10 +56,34 @@ public:
   std::optional<double> knownSplat(const Imported &x) const;
   /// The affine form of x over its own dims.
   std::optional<Affine> knownAffine(const Imported &x) const;
+  /// A form over dims `from` as one over `to`, which they broadcast to.
+  std::optional<Affine> spread(const Affine &form, llvm::ArrayRef<DimAttr> from,
+                               llvm::ArrayRef<DimAttr> to) const;
 
   // Elementwise (Elementwise.cpp, Fold.cpp).
   Result elementwise(nn::ElementwiseKind kind, llvm::ArrayRef<Imported> inputs);
   Result cast(const Imported &x, mlir::Type to);
+
+  // Formulas (Formulas.cpp).
+  /// The same on operands that may have failed, so that formulas nest.
+  Result apply(nn::ElementwiseKind kind, llvm::ArrayRef<Result> inputs);
+  /// Each element's position along `axis` of a tensor of rank `rank` that has
+  /// `extent` there; 1 elsewhere. Known, so it makes no op until it is read.
+  Imported positions(int64_t rank, int64_t axis, DimAttr extent) const;
+  /// i64 indices that count from the front: x, or x + extent where x < 0.
+  Result fromFront(const Imported &x, DimAttr extent);
+  /// data[..., indices[...], ...]: one element of data for each index, which
+  /// stands at its own place but for `axis` (NumPy's take_along_axis).
+  Result takeAlong(const Imported &data, const Imported &indices, int64_t axis);
+  /// Component i of index tuples, which stand in the last dim.
+  Result indexComponent(const Imported &indices, int64_t i);
+  /// The position in the leading dims of the data, seen as one, that index
+  /// tuples of length `depth` mean; before it stand `batch` dims of the data
+  /// that the indices share.
+  Result linearIndex(const Imported &data, const Imported &indices,
+                     int64_t batch, int64_t depth);
+  /// A border of `value`, a tensor of one element.
+  Result pad(const Imported &x, const Imported &value, Dims low, Dims high);
 
   // Views (Views.cpp).
   Result reshape(const Imported &x, Dims dims);
@@ -114,8 +138,6 @@ private:
   mlir::Value fromAffine(const Affine &form, const Imported &x);
   mlir::Value weight(const Imported &x);
   mlir::Value asValue(DimAttr dim, mlir::Type element);
-  std::optional<Affine> spread(const Affine &form, llvm::ArrayRef<DimAttr> from,
-                               llvm::ArrayRef<DimAttr> to) const;
   bool runsContiguously(const Affine &form, llvm::ArrayRef<DimAttr> dims,
                         DimAttr &step) const;
 

@@ -303,20 +303,23 @@ static std::optional<Imported> concatForms(Ops &ops, ArrayRef<Imported> inputs,
   if (axis != inputs.front().rank() - 1)
     return std::nullopt;
   SmallVector<Dims> owns;
+  SmallVector<Affine> forms;
   for (const Imported &x : inputs) {
-    if (!isOne(x.dims.back()) || !x.isKnown(Known::Kind::Affine) ||
-        x.known.forms.size() != 1 || x.own.size() != x.dims.size())
+    // A few integers may count as well as a long range does.
+    auto form = x.isFloat() ? std::nullopt : ops.knownAffine(x);
+    if (!isOne(x.dims.back()) || !form || x.own.size() != x.dims.size())
       return std::nullopt;
     owns.push_back(x.own);
+    forms.push_back(*form);
   }
   auto own = nn::broadcastDims(owns);
   if (failed(own))
     return std::nullopt;
   Imported out = inputs.front();
   out.value = {};
-  out.known.forms.clear();
-  for (const Imported &x : inputs) {
-    Affine form = x.known.forms.front();
+  out.known = {};
+  out.known.kind = Known::Kind::Affine;
+  for (auto [x, form] : llvm::zip(inputs, forms)) {
     for (size_t i = 0; i < own->size(); ++i)
       if (isOne(x.own[i]))
         form.steps[i] = ops.dim(0);
