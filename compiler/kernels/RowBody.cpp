@@ -161,7 +161,8 @@ FailureOr<GroupBody::Block> RowBody::softmax(nn::SoftmaxOp op) {
   Type element = elementOf(*x);
   ScalarBuilder narrow = scalars(false);
   Value zero = narrow.splat(element, 0), one = narrow.splat(element, 1);
-  Value max = reduceColumns(tile::ReduceKind::max, *x);
+  // A NaN need not be the maximum: its own term carries it into the sum.
+  Value max = reduceColumns(tile::ReduceKind::maxnum, *x);
   Value isEmpty = ARITH(CmpFOp, arith::CmpFPredicate::OEQ, max,
                         narrow.splat(element, -INFINITY));
   max = ARITH(SelectOp, isEmpty, zero, max);

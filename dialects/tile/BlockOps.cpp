@@ -247,6 +247,9 @@ LogicalResult ReduceOp::verify() {
   if (Value span = getSpan();
       span && cast<SpanType>(span.getType()).getSize() != shape[axis])
     return emitOpError("expected a span of the reduced extent ") << shape[axis];
+  if (getKind() == ReduceKind::maxnum && !isa<FloatType>(type.getElementType()))
+    return emitOpError("expected floats for maxnum, got ")
+           << type.getElementType();
   shape.erase(shape.begin() + axis);
   auto expected = RankedTensorType::get(shape, type.getElementType());
   if (getResult().getType() != expected)

@@ -77,7 +77,8 @@ def Tile_FamilyAttr : EnumAttr<Tile_Dialect, Tile_Family, "family">;
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
     I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"max", 1>,
-    I32EnumAttrCase<"min", 2>, I32EnumAttrCase<"prod", 3>]> {
+    I32EnumAttrCase<"min", 2>, I32EnumAttrCase<"prod", 3>,
+    I32EnumAttrCase<"maxnum", 4>]> {
   let cppNamespace = "::attune::tile";
   let genSpecializedAttr = 0;
 }

@@ -24,7 +24,7 @@
 // CHECK:   tile.load %[[M]][%[[B]], %[[J:.*]] by ?]
 // CHECK:   tile.load %[[X]][%[[B]], %[[R]], %[[J]] by ?]
 // CHECK:   arith.select
-// CHECK:   %[[MAX:.*]] = tile.reduce{{ +}}max
+// CHECK:   %[[MAX:.*]] = tile.reduce{{ +}}maxnum
 // CHECK:   arith.cmpf oeq, %[[MAX]]
 // CHECK:   math.exp2 %{{.*}} fastmath<afn>
 // CHECK:   %[[SUM:.*]] = tile.reduce{{ +}}sum

@@ -43,7 +43,8 @@ static Type elementOf(tile::ReduceOp reduce) {
 TypedAttr SweepEmitter::neutral(tile::ReduceOp reduce) {
   Type element = elementOf(reduce);
   bool isMin = reduce.getKind() == tile::ReduceKind::min;
-  bool isExtreme = isMin || reduce.getKind() == tile::ReduceKind::max;
+  bool isExtreme = isMin || reduce.getKind() == tile::ReduceKind::max ||
+                   reduce.getKind() == tile::ReduceKind::maxnum;
   if (isa<FloatType>(element)) {
     double infinity = std::numeric_limits<double>::infinity();
     double value = isExtreme
@@ -78,6 +79,8 @@ Value SweepEmitter::combine(tile::ReduceOp reduce, Value sum, Value value) {
   case tile::ReduceKind::max:
     return isFloat ? arith::MaximumFOp::create(emit, sum, value).getResult()
                    : arith::MaxSIOp::create(emit, sum, value).getResult();
+  case tile::ReduceKind::maxnum:
+    return emit.maxf(sum, value);
   case tile::ReduceKind::min:
     return isFloat ? arith::MinimumFOp::create(emit, sum, value).getResult()
                    : arith::MinSIOp::create(emit, sum, value).getResult();

@@ -92,7 +92,7 @@ static Arrays evaluateSoftmax(SoftmaxOp op, Evaluator &,
     for (double value : run)
       max = std::fmax(max, value);
     for (double &value : run)
-      sum += value = max == -INFINITY ? 0 : std::exp(value - max);
+      sum += value = value == -INFINITY ? 0 : std::exp(value - max);
     for (double &value : run)
       value = sum == 0 ? 0 : value / sum;
   }

@@ -73,6 +73,20 @@ TEST_F(EvaluatorTest, SoftmaxRowsSumToOneAndIgnoreAShift) {
   }
 }
 
+TEST_F(EvaluatorTest, SoftmaxOfNothingIsZeroAndOfNanIsNan) {
+  const char *text = R"(func.func @main(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
+    %a = nn.softmax %x axis 1 : (tensor<3x2xf32>) -> tensor<3x2xf32>
+    return %a : tensor<3x2xf32> })";
+  Array x = filled({3, 2});
+  x.floats()[0] = x.floats()[1] = x.floats()[2] = -INFINITY;
+  x.floats()[3] = x.floats()[4] = x.floats()[5] = NAN;
+  auto results = run(text, {x});
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(results[0].floats()[i], 0);
+  for (int i = 2; i < 6; ++i)
+    EXPECT_TRUE(std::isnan(results[0].floats()[i])) << i;
+}
+
 TEST_F(EvaluatorTest, SoftmaxOverAnotherAxisIsTheTransposedSoftmax) {
   const char *text =
       R"(func.func @main(%x: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {

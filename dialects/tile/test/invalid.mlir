@@ -113,6 +113,16 @@ tile.kernel row @reduce(%n: index) {
 
 // -----
 
+tile.kernel row @reduce(%n: index) {
+  tile.parallel (%i) in (%n by 8) {
+    %x = arith.constant dense<0> : tensor<8xi32>
+    // expected-error @+1 {{expected floats for maxnum, got 'i32'}}
+    %s = tile.reduce maxnum %x axis 0 over(%i : !tile.span<8>) : tensor<8xi32> -> tensor<i32>
+  }
+}
+
+// -----
+
 tile.kernel row @broadcast(%n: index, %x: f32) {
   tile.parallel (%i) in (%n by 4) {
     // expected-error @+1 {{expected 1 spans for repeated dynamic dimensions, got 0}}

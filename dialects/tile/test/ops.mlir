@@ -30,6 +30,8 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
     %s = tile.reduce sum %a axis 0 over(%i : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     // CHECK: tile.reduce max %{{.*}} axis 0 : tensor<?xf32> -> tensor<f32>
     %m = tile.reduce max %row axis 0 : tensor<?xf32> -> tensor<f32>
+    // CHECK: tile.reduce maxnum %{{.*}} axis 0 : tensor<?xf32> -> tensor<f32>
+    %mn = tile.reduce maxnum %row axis 0 : tensor<?xf32> -> tensor<f32>
     // CHECK: tile.broadcast %{{.*}} over(%{{.*}} : !tile.span<?>) : tensor<f32> -> tensor<?xf32>
     %mb = tile.broadcast %m over(%all : !tile.span<?>) : tensor<f32> -> tensor<?xf32>
     // CHECK: tile.broadcast %{{.*}} : f32 -> tensor<8xf32>

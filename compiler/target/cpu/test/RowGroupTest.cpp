@@ -97,6 +97,24 @@ TEST_P(RowGroup, ScaleMaskAndSoftmax) {
         lengths());
 }
 
+// One element that is NaN or infinite makes its whole row NaN, wherever it
+// stands; the other rows do not notice.
+TEST_P(RowGroup, SoftmaxOfRowsThatHoldWhatIsNoNumber) {
+  for (const char *value : {"0x7FC00000", "0x7F800000"})
+    for (const char *axis : {"1", "0"})
+      check({"row",
+             {{"B, S"}, {"B, S", "i64", 1, 0, 60}},
+             {{"B, S"}},
+             llvm::formatv(R"(
+    %z = arith.constant dense<0> : tensor<i64>
+    %v = arith.constant dense<{0}> : tensor<f32>
+    %i = nn.elementwise equal %1, %z : (@1, tensor<i64>) -> tensor<?x?xi1, #nn.shape<[B, S]>>
+    %m = nn.elementwise select %i, %v, %0 : (tensor<?x?xi1, #nn.shape<[B, S]>>, tensor<f32>, @0) -> @0
+    %r0 = nn.softmax %m axis {1} : (@0) -> $0)",
+                           value, axis)},
+            lengths());
+}
+
 TEST_P(RowGroup, CausalMaskFromPositions) {
   check({"row",
          {{"B, T, S", "f32", 4}},
