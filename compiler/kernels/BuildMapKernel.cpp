@@ -23,8 +23,9 @@ namespace {
 
 // Elements of a work item: 8 KB of each f32 operand, so that all stay in L1.
 constexpr int64_t kItemElements = 2048;
-// A transposing item is a square of this side.
-constexpr int64_t kTransposeBlock = 64;
+// A transposing item: runs of 1 KB are written, and a cache line is read of
+// each of as many rows. Squares of 64 take 10-20 % longer.
+constexpr int64_t kTransposeLanes = 256, kTransposeRows = 16;
 // Lanes from which on an item needs no second axis.
 constexpr int64_t kEnoughLanes = 512;
 // Elements of a task, some tens of microseconds of traffic.
@@ -112,18 +113,22 @@ int64_t MapBuilder::stepAlong(const GroupBody &body, unsigned axis,
 
 void MapBuilder::setPositions(GroupBody &body) {
   unsigned rank = body.space.rank();
-  // A row of up to two items' length is one item: no tail of a tail.
-  int64_t laneStep = transposes ? stepAlong(body, lanes, kTransposeBlock)
-                                : stepAlong(body, lanes, 2 * kItemElements);
-  if (!transposes && laneStep == 2 * kItemElements &&
-      body.space.extents[lanes].getConstant() != laneStep)
-    laneStep = kItemElements;
-  int64_t rowStep = 0;
-  if (rows >= 0)
+  int64_t laneStep = kItemElements, rowStep = 0;
+  if (transposes) {
+    laneStep = stepAlong(body, lanes, kTransposeLanes);
     rowStep =
         stepAlong(body, rows,
-                  transposes ? kTransposeBlock
-                             : std::max<int64_t>(1, kItemElements / laneStep));
+                  llvm::alignDown(kTransposeLanes * kTransposeRows / laneStep,
+                                  kTransposeRows));
+  } else {
+    // A row of up to two items' length is one item: no tail of a tail.
+    int64_t whole = stepAlong(body, lanes, 2 * kItemElements);
+    if (body.space.extents[lanes].getConstant() == whole)
+      laneStep = whole;
+    if (rows >= 0)
+      rowStep =
+          stepAlong(body, rows, std::max<int64_t>(1, kItemElements / laneStep));
+  }
   SmallVector<GridAxis> grid;
   for (unsigned axis = 0; axis < rank; ++axis)
     grid.push_back({body.space.extents[axis], axis == lanes       ? laneStep

@@ -51,9 +51,9 @@ func.func @heads(%x: tensor<?x?x12x64xf32, #H>) -> tensor<?x12x?x64xf32, #T> {
 }
 
 
-// Read along one axis and written along the other: square items.
+// Read along one axis and written along the other: items span both.
 // CHECK: tile.kernel map @map_3(%{{.*}}: memref<3072x768xf32, strided<[1, 3072]>>, %{{.*}}: memref<3072x768xf32>)
-// CHECK: in (%{{.*}} by 64, %{{.*}} by 64) {
+// CHECK: in (%{{.*}} by 16, %{{.*}} by 256) {
 func.func @turn(%x: tensor<768x3072xf32>) -> tensor<3072x768xf32> {
   %o = nn.group map (%0 = %x) : (tensor<768x3072xf32>) -> tensor<3072x768xf32> {
     %a = nn.transpose %0 [1, 0] : (tensor<768x3072xf32>) -> tensor<3072x768xf32>

@@ -42,6 +42,13 @@ public:
   /// Writes one element of a block.
   llvm::LogicalResult store(mlir::memref::StoreOp store);
 
+  /// Where a load or store has the element at the given coordinates, or the
+  /// first of the lanes.
+  mlir::Value address(mlir::Value memref, mlir::ValueRange positions,
+                      llvm::ArrayRef<Coord> at) {
+    return access(memref, positions, at).pointer;
+  }
+
   /// States the value of `block` at a place.
   void seed(mlir::Value block, llvm::ArrayRef<Coord> at, mlir::Value value);
 

@@ -89,8 +89,8 @@ void KernelFrame::readSlots(Value slots, Value worker) {
       // The low bytes of a slot are the value on this little-endian machine.
       Type type =
           arg.getType().isIndex() ? Type(emit.getI64Type()) : arg.getType();
-      scalars[arg] = emit.slot(slots, index, type);
-      valueSlots.push_back(scalars[arg]);
+      bound.scalars[arg] = emit.slot(slots, index, type);
+      valueSlots.push_back(bound.scalars[arg]);
       break;
     }
     case Slot::ScratchBytes:
@@ -127,11 +127,22 @@ void KernelFrame::bindPositions(Value item) {
   }
 }
 
+FailureOr<ItemBindings> KernelFrame::bindItem(Value item) {
+  ItemBindings before = bound;
+  bindPositions(item);
+  if (failed(translateScalars(*kernel.getParallel().getBody())))
+    return failure();
+  return before;
+}
+
+Value KernelFrame::itemAfter(Value item) {
+  return emit.min(emit.add(item, 1), emit.sub(end, emit.integer(1)));
+}
+
 LogicalResult KernelFrame::forEachItem(ValueRange inits, ItemBody body) {
   LogicalResult result = success();
   emit.forLoop(begin, end, 1, inits, [&](Value item, ValueRange carried) {
-    bindPositions(item);
-    result = translateScalars(*kernel.getParallel().getBody());
+    result = bindItem(item);
     if (failed(result))
       return Emitter::Values(carried);
     FailureOr<Emitter::Values> next = body(item, carried);
@@ -146,13 +157,13 @@ LogicalResult KernelFrame::forEachItem(ValueRange inits, ItemBody body) {
 //===----------------------------------------------------------------------===//
 
 Value KernelFrame::scalar(Value original) const {
-  Value value = scalars.lookup(original);
+  Value value = bound.scalars.lookup(original);
   assert(value && "scalars are translated before they are used");
   return value;
 }
 
 Span KernelFrame::span(Value original) const {
-  Span span = spans.lookup(original);
+  Span span = bound.spans.lookup(original);
   assert(span.start && "spans are bound before they are used");
   return span;
 }
@@ -181,7 +192,7 @@ bool KernelFrame::waitsForBlocks(Operation &op) const {
                      llvm::any_of(op.getOperandTypes(), isRankZero);
   return isa<memref::StoreOp>(op) ||
          (hasRankZero && llvm::any_of(op.getOperands(), [&](Value operand) {
-            return !scalars.contains(operand);
+            return !bound.scalars.contains(operand);
           }));
 }
 
@@ -234,15 +245,15 @@ Value KernelFrame::translateLoad(memref::LoadOp load) {
 LogicalResult KernelFrame::translate(Operation &op) {
   if (isa<tile::BroadcastOp, tensor::ExtractOp>(op)) {
     // From a scalar to rank 0 and back.
-    scalars[op.getResult(0)] = scalar(op.getOperand(0));
+    bound.scalars[op.getResult(0)] = scalar(op.getOperand(0));
   } else if (auto constant = dyn_cast<arith::ConstantOp>(op);
              constant && isRankZero(constant.getType())) {
     auto value = cast<SplatElementsAttr>(constant.getValue());
-    scalars[constant] = arith::ConstantOp::create(
+    bound.scalars[constant] = arith::ConstantOp::create(
         emit, cast<TypedAttr>(value.getSplatValue<Attribute>()));
   } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto integer = dyn_cast<IntegerAttr>(constant.getValue());
-    scalars[constant] =
+    bound.scalars[constant] =
         integer && integer.getType().isIndex()
             ? emit.integer(integer.getInt())
             : arith::ConstantOp::create(emit, constant.getValue()).getResult();
@@ -250,22 +261,22 @@ LogicalResult KernelFrame::translate(Operation &op) {
     std::optional<int64_t> index = dim.getConstantIndex();
     if (!index)
       return op.emitOpError("expected a constant dimension");
-    scalars[dim] = operand(dim.getSource()).sizes[*index];
+    bound.scalars[dim] = operand(dim.getSource()).sizes[*index];
   } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    scalars[load] = translateLoad(load);
+    bound.scalars[load] = translateLoad(load);
   } else if (auto range = dyn_cast<tile::RangeOp>(op)) {
     Value start = scalar(range.getStart());
     Value count = emit.sub(scalar(range.getEnd()), start);
-    spans[range] = {start, emit.max(count, emit.integer(0))};
+    bound.spans[range] = {start, emit.max(count, emit.integer(0))};
   } else if (auto bounds = dyn_cast<tile::BoundsOp>(op)) {
-    scalars[bounds.getStart()] = span(bounds.getSpan()).start;
-    scalars[bounds.getCount()] = span(bounds.getSpan()).count;
+    bound.scalars[bounds.getStart()] = span(bounds.getSpan()).start;
+    bound.scalars[bounds.getCount()] = span(bounds.getSpan()).count;
   } else if (auto cast = dyn_cast<arith::IndexCastOp>(op)) {
-    scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
-                            cast.getType(), true);
+    bound.scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
+                                  cast.getType(), true);
   } else if (auto cast = dyn_cast<arith::IndexCastUIOp>(op)) {
-    scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
-                            cast.getType(), false);
+    bound.scalars[cast] = convert(scalar(cast.getIn()), cast.getIn().getType(),
+                                  cast.getType(), false);
   } else if (op.hasTrait<OpTrait::Elementwise>() || isa<arith::SelectOp>(op)) {
     // The same op on the translated types: an index is an i64.
     SmallVector<Value> inputs;
@@ -282,7 +293,7 @@ LogicalResult KernelFrame::translate(Operation &op) {
     emit.insert(copy);
     for (auto [original, translated] :
          llvm::zip(op.getResults(), copy->getResults()))
-      scalars[original] = translated;
+      bound.scalars[original] = translated;
   } else {
     return op.emitOpError("has no scalar form on the CPU");
   }

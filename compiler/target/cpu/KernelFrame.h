@@ -30,6 +30,12 @@ struct Span {
   mlir::Value start, count;
 };
 
+/// What the scalars and spans of a kernel are at one work item.
+struct ItemBindings {
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  llvm::DenseMap<mlir::Value, Span> spans;
+};
+
 class KernelFrame {
 public:
   KernelFrame(tile::KernelOp kernel, Emitter &emit)
@@ -53,18 +59,26 @@ public:
       mlir::Value item, mlir::ValueRange carried)>;
   llvm::LogicalResult forEachItem(mlir::ValueRange inits, ItemBody body);
 
+  /// Binds positions and scalars to another item, which may be the one that a
+  /// thread does next; returns what was bound before. `use` goes back to it.
+  llvm::FailureOr<ItemBindings> bindItem(mlir::Value item);
+  void use(ItemBindings bindings) { bound = std::move(bindings); }
+  const ItemBindings &bindings() const { return bound; }
+  /// The item after `item` in this call, or `item` if it is the last.
+  mlir::Value itemAfter(mlir::Value item);
+
   /// Translates the scalar ops of a block, in order, at the insertion point.
   llvm::LogicalResult translateScalars(mlir::Block &block);
   void bind(mlir::Value original, mlir::Value translated) {
-    scalars[original] = translated;
+    bound.scalars[original] = translated;
   }
-  void bind(mlir::Value original, Span span) { spans[original] = span; }
+  void bind(mlir::Value original, Span span) { bound.spans[original] = span; }
 
   /// Translation of a scalar; an index is an i64.
   mlir::Value scalar(mlir::Value original) const;
   /// Null if there is none.
   mlir::Value findScalar(mlir::Value original) const {
-    return scalars.lookup(original);
+    return bound.scalars.lookup(original);
   }
   Span span(mlir::Value original) const;
   const Operand &operand(mlir::Value memref) const;
@@ -101,8 +115,7 @@ private:
   mlir::Value convert(mlir::Value value, mlir::Type from, mlir::Type to,
                       bool isSigned);
 
-  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
-  llvm::DenseMap<mlir::Value, Span> spans;
+  ItemBindings bound;
   llvm::DenseMap<mlir::Value, Operand> operands;
   llvm::DenseMap<mlir::Value, int64_t> units; ///< of balanced positions
   llvm::SmallVector<mlir::Value> blocks, blockSizes, valueSlots; ///< by axis

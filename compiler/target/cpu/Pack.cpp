@@ -5,24 +5,60 @@
 using namespace mlir;
 using namespace attune::target::cpu;
 
-SmallVector<Value> attune::target::cpu::emitTranspose16(Emitter &emit,
-                                                        ArrayRef<Value> rows) {
-  // Swaps the off-diagonal blocks of 8, then of 4, 2 and 1.
-  SmallVector<Value> result(rows);
-  for (int64_t size = kLanes / 2; size; size /= 2) {
-    SmallVector<int64_t> upper, lower;
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      upper.push_back(lane & size ? kLanes + lane - size : lane);
-      lower.push_back(lane & size ? kLanes + lane : lane + size);
+/// Lanes of two vectors side by side, chosen by `source`: lanes of the second
+/// are numbered from kLanes on.
+static Value shuffle(Emitter &emit, Value a, Value b,
+                     function_ref<int64_t(int64_t)> source) {
+  SmallVector<int64_t> lanes;
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    lanes.push_back(source(lane));
+  return vector::ShuffleOp::create(emit, a, b, lanes);
+}
+
+/// Interleaves runs of `size` lanes from the lower (or upper) halves of each
+/// group of `group` lanes: unpcklps is (1, 4), unpcklpd (2, 4).
+static Value interleave(Emitter &emit, Value a, Value b, int64_t size,
+                        int64_t group, bool upper) {
+  return shuffle(emit, a, b, [&](int64_t lane) {
+    int64_t first = lane / group * group, run = lane % group / size;
+    int64_t from = first + (upper ? group / 2 : 0) + run / 2 * size;
+    return from + lane % size + (run % 2 ? kLanes : 0);
+  });
+}
+
+/// Eight rows; result e + 4 * odd holds elements e + 4 * odd of all eight in
+/// its lower half, elements e + 4 * odd + 8 in its upper half.
+static SmallVector<Value> transposeEight(Emitter &emit, ArrayRef<Value> rows) {
+  SmallVector<Value> quads; // of four rows: elements e, e + 4, e + 8, e + 12
+  for (int64_t row = 0; row < 8; row += 4)
+    for (bool second : {false, true}) {
+      Value a = interleave(emit, rows[row], rows[row + 1], 1, 4, second);
+      Value b = interleave(emit, rows[row + 2], rows[row + 3], 1, 4, second);
+      quads.push_back(interleave(emit, a, b, 2, 4, false));
+      quads.push_back(interleave(emit, a, b, 2, 4, true));
     }
-    for (int64_t row = 0; row < kLanes; ++row) {
-      if (row & size)
-        continue;
-      Value a = result[row], b = result[row + size];
-      result[row] = vector::ShuffleOp::create(emit, a, b, upper);
-      result[row + size] = vector::ShuffleOp::create(emit, a, b, lower);
-    }
+  SmallVector<Value> result;
+  for (bool odd : {false, true})
+    for (int64_t e = 0; e < 4; ++e)
+      result.push_back(interleave(emit, quads[e], quads[e + 4], 4, 8, odd));
+  return result;
+}
+
+SmallVector<Value>
+attune::target::cpu::emitTranspose16(Emitter &emit,
+                                     function_ref<Value(int64_t)> row) {
+  SmallVector<Value> halves[2];
+  for (int64_t half = 0; half < 2; ++half) {
+    SmallVector<Value> rows;
+    for (int64_t i = 0; i < 8; ++i)
+      rows.push_back(row(8 * half + i));
+    halves[half] = transposeEight(emit, rows);
   }
+  SmallVector<Value> result;
+  for (bool upper : {false, true})
+    for (int64_t e = 0; e < 8; ++e)
+      result.push_back(
+          interleave(emit, halves[0][e], halves[1][e], 8, 16, upper));
   return result;
 }
 
@@ -64,12 +100,12 @@ static void packTransposed(Emitter &emit, const Matrix &from, Value source,
   }
   Value valid = emit.lanesBelow(lanes), zero = emit.zeros();
   auto block = [&](Value k, Value mask) {
-    SmallVector<Value> rows;
-    for (Value column : columns)
-      rows.push_back(emit.loadVector(emit.at(column, k, f32), f32,
-                                     emit.integer(1), mask, {}));
+    auto column = [&](int64_t lane) {
+      return emit.loadVector(emit.at(columns[lane], k, f32), f32,
+                             emit.integer(1), mask, {});
+    };
     Value out = emit.at(target, emit.mul(k, kPanelWidth), f32);
-    for (auto [step, row] : llvm::enumerate(emitTranspose16(emit, rows))) {
+    for (auto [step, row] : llvm::enumerate(emitTranspose16(emit, column))) {
       Value kept = arith::SelectOp::create(emit, valid, row, zero);
       emit.store(kept, emit.at(out, int64_t(step) * kPanelWidth, f32));
     }

@@ -27,8 +27,10 @@ struct Panels {
 /// Packs f32. Either stride may be a constant 1, which is fast, or anything.
 void emitPack(Emitter &emit, const Matrix &from, const Panels &to);
 
-/// Transposes 16 vectors of 16 lanes in registers.
+/// Transposes 16 vectors of 16 lanes in registers. `row` makes them, in order.
+/// Eight are taken as far as they go alone before the next are asked for, so
+/// that a machine of 16 short registers puts aside no more than those eight.
 llvm::SmallVector<mlir::Value>
-emitTranspose16(Emitter &emit, llvm::ArrayRef<mlir::Value> rows);
+emitTranspose16(Emitter &emit, llvm::function_ref<mlir::Value(int64_t)> row);
 
 } // namespace attune::target::cpu

@@ -45,6 +45,9 @@ private:
                       bool whole);
   Values turn(tile::LoadOp load, const Place &place, Value rowSpan,
               const Coord &rows, Value laneSpan, Value lane, bool whole);
+  void prefetchTurned(Sweep &sweep, const Place &place,
+                      llvm::ArrayRef<tile::LoadOp> loads, Value row,
+                      Value lane);
 
   llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place);
   llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
@@ -60,6 +63,7 @@ private:
   Emitter &emit;
   SweepPlan &plan;
   BlockEvaluator evaluator;
+  Value item;      ///< in hand
   Value firstLane; ///< of the lanes in hand, if the plan has lanes
   llvm::LogicalResult result = mlir::success();
 };

@@ -340,7 +340,8 @@ void SweepEmitter::emitItem() {
 LogicalResult SweepEmitter::run() {
   if (failed(plan.layout.check()) || failed(frame.start()))
     return failure();
-  auto body = [&](Value, ValueRange) -> FailureOr<Values> {
+  auto body = [&](Value number, ValueRange) -> FailureOr<Values> {
+    item = number;
     emitItem();
     if (failed(result))
       return failure();

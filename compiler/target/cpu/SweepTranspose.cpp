@@ -2,11 +2,10 @@
 //
 // Enters: a sweep that only stores, over spans [..., rows, lanes], with loads
 // that lie side by side along the rows and not along the lanes. Leaves: tiles
-// of 16 x
-// 16. Such a load is read by 16 vectors along the rows, transposed in registers
-// and given to the evaluator as what the load holds along the lanes; everything
-// else is evaluated as ever. So both sides of a transposed copy move whole
-// cache lines, and an elementwise chain may mix both directions.
+// of 16 x 16. Such a load is read by 16 vectors along the rows, transposed in
+// registers and given to the evaluator as what the load holds along the lanes;
+// everything else is evaluated as ever. So both sides of a transposed copy move
+// whole cache lines, and an elementwise chain may mix both directions.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/Pack.h"
@@ -47,8 +46,7 @@ SweepEmitter::Values SweepEmitter::turn(tile::LoadOp load, const Place &place,
                                         Value laneSpan, Value lane,
                                         bool whole) {
   Value last = emit.sub(frame.span(laneSpan).count, emit.integer(1));
-  Values vectors;
-  for (int64_t i = 0; i < kLanes; ++i) {
+  auto along = [&](int64_t i) {
     // Lanes beyond the end repeat the last one; they are not stored.
     Value index = emit.add(lane, i);
     if (!whole)
@@ -62,9 +60,9 @@ SweepEmitter::Values SweepEmitter::turn(tile::LoadOp load, const Place &place,
     if (getElementTypeOrSelf(vector.getType()).isInteger(1))
       vector =
           arith::ExtUIOp::create(emit, emit.vector(emit.getI8Type()), vector);
-    vectors.push_back(vector);
-  }
-  vectors = emitTranspose16(emit, vectors);
+    return vector;
+  };
+  Values vectors = emitTranspose16(emit, along);
   if (!getElementTypeOrSelf(load.getType()).isInteger(1))
     return vectors;
   for (Value &vector : vectors) {
@@ -74,6 +72,40 @@ SweepEmitter::Values SweepEmitter::turn(tile::LoadOp load, const Place &place,
         arith::CmpIOp::create(emit, arith::CmpIPredicate::ne, vector, zero);
   }
   return vectors;
+}
+
+/// Asks for the lines of this tile in the next item: a walk across rows is
+/// nothing that the machine foresees, and takes a line of every row on both
+/// sides. Into the second level, for in the first the rows of large strides of
+/// two push each other out.
+void SweepEmitter::prefetchTurned(Sweep &sweep, const Place &place,
+                                  ArrayRef<tile::LoadOp> loads, Value row,
+                                  Value lane) {
+  FailureOr<ItemBindings> here = frame.bindItem(frame.itemAfter(item));
+  if (failed(here)) {
+    result = failure();
+    return;
+  }
+  Value rowSpan = sweep.spans[sweep.spans.size() - 2],
+        laneSpan = sweep.spans.back();
+  constexpr int kSecondLevel = 2;
+  for (int64_t i = 0; i < kLanes; ++i) {
+    Place source = place, target = place;
+    source.push_back({rowSpan, {row, false, {}}});
+    source.push_back({laneSpan, {emit.add(lane, i), false, {}}});
+    target.push_back({rowSpan, {emit.add(row, i), false, {}}});
+    target.push_back({laneSpan, {lane, false, {}}});
+    for (tile::LoadOp load : loads)
+      emit.prefetch(evaluator.address(load.getSource(), load.getPositions(),
+                                      coordsOf(load.getResult(), source)),
+                    kSecondLevel);
+    for (Operation *op : sweep.stores)
+      if (auto store = dyn_cast<tile::StoreOp>(op))
+        emit.prefetch(evaluator.address(store.getDest(), store.getPositions(),
+                                        coordsOf(store.getBlock(), target)),
+                      kSecondLevel);
+  }
+  frame.use(*here);
 }
 
 void SweepEmitter::emitTurnedTile(Sweep &sweep, const Place &place,
@@ -88,6 +120,8 @@ void SweepEmitter::emitTurnedTile(Sweep &sweep, const Place &place,
   if (!whole)
     lanes.mask = emit.lanesBelow(emit.sub(frame.span(laneSpan).count, lane));
 
+  if (whole)
+    prefetchTurned(sweep, place, loads, row, lane);
   SmallVector<Values> turned;
   for (tile::LoadOp load : loads)
     turned.push_back(turn(load, place, rowSpan, rows, laneSpan, lane, whole));
