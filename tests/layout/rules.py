@@ -154,6 +154,8 @@ def passes(tree):
             for wanted in (f"{name}.cpp", f"test/{kebab(name)}.mlir"):
                 if f"{file.folder}/{wanted}" not in tree.paths:
                     complaints.append(f"{file.path}: {name} has no {wanted} beside it")
+            if f"| {argument} |" not in tree.text(f"{file.folder}/README.md"):
+                complaints.append(f"{file.path}: {name} has no row in the README beside it")
     return complaints
 
 

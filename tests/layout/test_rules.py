@@ -22,7 +22,7 @@ SOUND = {
     "frontends/onnx/README.md": "onnx\n",
     "frontends/onnx/CMakeLists.txt": "# o\nattune_library(onnx SOURCES O.cpp DEPS attune_nn)\n",
     "frontends/onnx/O.cpp": '// o\n#include "dialects/nn/NN.h"\n',
-    "compiler/detect/README.md": "detect\n",
+    "compiler/detect/README.md": "detect\n| detect-gelu | gelu |\n",
     "compiler/detect/CMakeLists.txt": "# d\nattune_library(detect SOURCES X.cpp DEPS attune_nn)\n",
     "compiler/detect/Passes.td": '// passes\ndef DetectGELU : Pass<"detect-gelu"> {}\n',
     "compiler/detect/DetectGELU.cpp": '// gelu\n#include "dialects/nn/NN.h"\n',
@@ -138,6 +138,7 @@ class Planted(unittest.TestCase):
         self.expect({"compiler/detect/Passes.td": "// p\n"}, "declares no pass")
         self.expect({"compiler/detect/DetectGELU.cpp": None}, "has no DetectGELU.cpp")
         self.expect({"compiler/detect/test/detect-gelu.mlir": None}, "has no test/detect-gelu")
+        self.expect({"compiler/detect/README.md": "detect\n"}, "DetectGELU has no row")
 
     def test_kebab(self):
         for name, words in (

@@ -74,6 +74,10 @@ class Tree:
         self.files = sorted(self._read(self.root), key=lambda file: file.path)
         self.paths = {file.path for file in self.files}
 
+    def text(self, path):
+        """The text of a file; empty if there is none."""
+        return next((file.text for file in self.files if file.path == path), "")
+
     def _read(self, folder):
         for entry in folder.iterdir():
             if entry.is_symlink() or entry.name.startswith("."):
