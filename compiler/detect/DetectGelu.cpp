@@ -148,8 +148,8 @@ struct DetectGelu : impl::DetectGeluBase<DetectGelu> {
     // In the model's order, which is that of the ledger.
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -204,8 +204,8 @@ struct DetectNorm : impl::DetectNormBase<DetectNorm> {
     // In the model's order, which is that of the ledger.
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -99,8 +99,8 @@ struct DetectSoftmax : impl::DetectSoftmaxBase<DetectSoftmax> {
     // In the model's order, which is that of the ledger.
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal();
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

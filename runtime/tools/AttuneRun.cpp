@@ -9,7 +9,9 @@
 #include "runtime/tools/Options.h"
 #include "runtime/tools/Terminal.h"
 #include <CLI/CLI.hpp>
+#include <climits>
 #include <cstdio>
+#include <unistd.h>
 
 using namespace attune::tools;
 
@@ -107,8 +109,22 @@ static std::vector<std::string> arguments(int argc, char **argv,
   return result;
 }
 
+/// Under another name this program was a model: its package is gone, or its end
+/// is cut or written over.
+static bool hasLostItsPackage(bool carriesPackage) {
+  char path[PATH_MAX];
+  ssize_t length = ::readlink(kSelf, path, sizeof path);
+  std::string_view self(path, length > 0 ? size_t(length) : 0);
+  return !carriesPackage && !self.ends_with("/attune-run");
+}
+
 static int runProgram(int argc, char **argv) {
   bool carriesPackage = attune::core::carriesPackage(kSelf);
+  if (hasLostItsPackage(carriesPackage)) {
+    printError(cat(argv[0], ": the package at its end is damaged or missing; "
+                            "compile the model again"));
+    return kFailure;
+  }
   CLI::App app("Runs compiled models", carriesPackage ? argv[0] : "attune");
   app.require_subcommand(1);
   app.set_version_flag("--version",

@@ -205,6 +205,12 @@ TEST_F(ProgramTest, AnExecutableModel) {
               HasSubstr("x: f32 [batch, 4]"));
   Outcome bench = shell(program + " bench --shape batch=1 --seconds 0.01");
   EXPECT_EQ(bench.code, 0) << bench.out;
+  ASSERT_EQ(shell("echo >>" + program).code, 0);
+  Outcome damaged = shell(program + " describe");
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_EQ(damaged.out, "attune: error: " + program +
+                             ": the package at its end is damaged or missing; "
+                             "compile the model again\n");
 }
 
 #if defined(__has_feature)

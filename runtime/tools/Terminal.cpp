@@ -6,6 +6,7 @@
 #include "runtime/tools/Terminal.h"
 #include "runtime/core/Memory.h"
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <unistd.h>
@@ -93,8 +94,8 @@ void Progress::update(double share) {
   double seconds = std::chrono::duration<double>(now - start).count();
   std::string left;
   if (share > 0)
-    left =
-        ", " + std::to_string(int(seconds / share - seconds + 0.5)) + " s left";
+    left = ", " + std::to_string(std::lround(seconds / share - seconds)) +
+           " s left";
   std::fprintf(stderr, "\r%s [%s] %3.0f %%%s\033[K", label.c_str(), bar.c_str(),
                100 * share, left.c_str());
   std::fflush(stderr);
