@@ -201,6 +201,10 @@ static LogicalResult importConvTranspose(Binder &node) {
                      "found " +
                      text(x.dims) + " and " + text(w.dims));
   auto kernel = ArrayRef(*filter).drop_front(2);
+  if (node.hasAttribute("kernel_shape") &&
+      node.integers("kernel_shape") != kernel)
+    return node.fail("'kernel_shape' differs from that of the filter " +
+                     text(w.dims));
   auto window = readWindowAttributes(node, kernel);
   auto pads = failed(window) ? FailureOr<SmallVector<int64_t>>(failure())
                              : transposedPads(node, *window);

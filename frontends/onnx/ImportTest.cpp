@@ -74,6 +74,27 @@ TEST_F(ImportTest, TransposeOfOnesIsAReshape) {
   EXPECT_EQ(typeOfResult(), "tensor<1x2x4xf32>");
 }
 
+TEST_F(ImportTest, PadsThatTorchTurnsRoundAreKnown) {
+  // pad(x, (1, 2, 3, 4)) as the legacy exporter writes it: pairs from the last
+  // dim on become lows, then highs, by a reversed slice and a transpose.
+  import(Wire()
+             .msg(11, typed("x", floatType, {"B", "5", "6"}))
+             .msg(5, ints("pairs", {1, 2, 3, 4, 0, 0}))
+             .msg(5, ints("two", {-1, 2}))
+             .msg(5, ints("last", {-1}))
+             .msg(5, ints("end", {-INT64_MAX}))
+             .msg(5, ints("first", {0}))
+             .msg(1, node("Reshape", {"pairs", "two"}, {"rows"}))
+             .msg(1, node("Slice", {"rows", "last", "end", "first", "last"},
+                          {"turned"}))
+             .msg(1, withInts(node("Transpose", {"turned"}, {"columns"}),
+                              "perm", {1, 0}))
+             .msg(1, node("Reshape", {"columns", "last"}, {"pads"}))
+             .msg(1, node("Pad", {"x", "pads"}, {"y"}))
+             .msg(12, value("y")));
+  EXPECT_EQ(typeOfResult(), "tensor<?x12x9xf32, #nn.shape<[B, 12, 9]>>");
+}
+
 TEST_F(ImportTest, PositionTableNarrowsItsSymbol) {
   std::string text =
       import(Wire()

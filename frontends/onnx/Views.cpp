@@ -159,6 +159,26 @@ static SmallVector<T> permuted(ArrayRef<T> list,
   return out;
 }
 
+/// Row-major elements of `extents` in the order of the permuted dims.
+template <typename T>
+static SmallVector<T> permutedElements(ArrayRef<T> elements,
+                                       ArrayRef<int64_t> extents,
+                                       ArrayRef<int64_t> permutation) {
+  SmallVector<int64_t> strides(extents.size(), 1);
+  for (size_t i = extents.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * extents[i];
+  SmallVector<T> out;
+  for (size_t n = 0; n < elements.size(); ++n) {
+    int64_t at = 0, rest = n;
+    for (size_t i = extents.size(); i-- > 0;) {
+      at += rest % extents[permutation[i]] * strides[permutation[i]];
+      rest /= extents[permutation[i]];
+    }
+    out.push_back(elements[at]);
+  }
+  return out;
+}
+
 Result Ops::transpose(const Imported &x, ArrayRef<int64_t> permutation) {
   SmallVector<bool> seen(x.rank(), false);
   for (int64_t axis : permutation) {
@@ -194,6 +214,16 @@ Result Ops::transpose(const Imported &x, ArrayRef<int64_t> permutation) {
                {form->base, Dims(permuted<DimAttr>(steps, permutation))});
     permutedForm.dims = out.dims;
     return permutedForm;
+  }
+  bool integral = x.isKnown(Known::Kind::Integers);
+  if (auto extents = staticExtents(own);
+      extents && (integral || x.isKnown(Known::Kind::Reals)) &&
+      spend(x.known.integers.size() + x.known.reals.size())) {
+    out.known.integers =
+        permutedElements<DimAttr>(x.known.integers, *extents, permutation);
+    out.known.reals =
+        permutedElements<double>(x.known.reals, *extents, permutation);
+    return out;
   }
   Imported flat = x;
   flat.dims = own;
