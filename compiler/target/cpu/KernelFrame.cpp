@@ -127,12 +127,9 @@ void KernelFrame::bindPositions(Value item) {
   }
 }
 
-FailureOr<ItemBindings> KernelFrame::bindItem(Value item) {
-  ItemBindings before = bound;
+LogicalResult KernelFrame::bindItem(Value item) {
   bindPositions(item);
-  if (failed(translateScalars(*kernel.getParallel().getBody())))
-    return failure();
-  return before;
+  return translateScalars(*kernel.getParallel().getBody());
 }
 
 Value KernelFrame::itemAfter(Value item) {

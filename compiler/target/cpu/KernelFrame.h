@@ -59,9 +59,9 @@ public:
       mlir::Value item, mlir::ValueRange carried)>;
   llvm::LogicalResult forEachItem(mlir::ValueRange inits, ItemBody body);
 
-  /// Binds positions and scalars to another item, which may be the one that a
-  /// thread does next; returns what was bound before. `use` goes back to it.
-  llvm::FailureOr<ItemBindings> bindItem(mlir::Value item);
+  /// Binds positions and scalars to an item, which may be the one that a thread
+  /// does next: `use` goes back to what was bound before.
+  llvm::LogicalResult bindItem(mlir::Value item);
   void use(ItemBindings bindings) { bound = std::move(bindings); }
   const ItemBindings &bindings() const { return bound; }
   /// The item after `item` in this call, or `item` if it is the last.

@@ -36,6 +36,16 @@ private:
   void emitStores(Sweep &sweep, const Place &place);
   void finish(Sweep &sweep, llvm::ArrayRef<Coord> lanes, Values sums);
 
+  // Lines that are asked for ahead of their use (SweepPrefetch.cpp).
+  llvm::LogicalResult bindNext(Value item);
+  bool asksForLines(const Sweep &sweep);
+  void askForLines(Sweep &sweep, const Place &place);
+  void prefetch(Value memref, mlir::ValueRange positions, Value block,
+                const Place &place);
+  void prefetchTurned(Sweep &sweep, const Place &place,
+                      llvm::ArrayRef<tile::LoadOp> loads, Value row,
+                      Value lane);
+
   // Transposing sweeps.
   llvm::SmallVector<tile::LoadOp> turnedLoads(const Sweep &sweep);
   void emitTurned(Sweep &sweep, const Place &place,
@@ -45,9 +55,6 @@ private:
                       bool whole);
   Values turn(tile::LoadOp load, const Place &place, Value rowSpan,
               const Coord &rows, Value laneSpan, Value lane, bool whole);
-  void prefetchTurned(Sweep &sweep, const Place &place,
-                      llvm::ArrayRef<tile::LoadOp> loads, Value row,
-                      Value lane);
 
   llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place);
   llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
@@ -63,8 +70,9 @@ private:
   Emitter &emit;
   SweepPlan &plan;
   BlockEvaluator evaluator;
-  Value item;      ///< in hand
-  Value firstLane; ///< of the lanes in hand, if the plan has lanes
+  ItemBindings here; ///< of the item in hand
+  ItemBindings next; ///< of the one that follows
+  Value firstLane;   ///< of the lanes in hand, if the plan has lanes
   llvm::LogicalResult result = mlir::success();
 };
 

@@ -2,6 +2,7 @@
 #include "compiler/target/cpu/SweepKeep.h"
 #include "mlir/IR/AffineExpr.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 using namespace attune;
@@ -21,6 +22,8 @@ private:
   void keepFor(Sweep &first, Sweep &later,
                const llvm::SetVector<Value> &computed);
   bool keep(Sweep &first, Value block);
+  void prune();
+  void placeSections();
   int64_t cost(Value block);
   int64_t costOf(Operation *op);
   AffineExpr extentOf(Value span);
@@ -28,6 +31,7 @@ private:
 
   tile::KernelOp kernel;
   SweepPlan &plan;
+  llvm::SmallPtrSet<void *, 4> keeping;
 };
 
 bool isBlock(Value value) { return isa<RankedTensorType>(value.getType()); }
@@ -60,11 +64,14 @@ SmallVector<Value> attune::target::cpu::partsOf(ArrayRef<Value> blocks) {
 
 int64_t Keeper::costOf(Operation *op) {
   if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    // A walk across rows, whose lines may not last until the next pass.
+    const Spans &spans = plan.spans[load.getResult()];
+    if (plan.lanes && spans.size() > 1)
+      return kKeepCost;
     // Sixteen scalar loads, if not side by side.
     auto strides = cast<MemRefType>(load.getSource().getType())
                        .getStridesAndOffset()
                        .first;
-    const Spans &spans = plan.spans[load.getResult()];
     Value last = spans.empty() ? Value() : spans.back();
     for (auto [position, stride] : llvm::zip(load.getPositions(), strides))
       if (position == last && stride != 1)
@@ -75,13 +82,18 @@ int64_t Keeper::costOf(Operation *op) {
     return 16;
   if (op->getDialect()->getNamespace() == "math")
     return 10;
+  if (isa<arith::ConstantOp, tile::BroadcastOp>(op))
+    return 0;
   return isa<arith::DivFOp>(op) ? 4 : 1;
 }
 
+/// Instructions for a vector of the block. What is the same all along a row is
+/// computed once.
 int64_t Keeper::cost(Value block) {
   int64_t sum = 0;
   for (Value part : partsOf(block))
-    sum += costOf(part.getDefiningOp());
+    if (plan.spans[part].size() == plan.spans[block].size())
+      sum += costOf(part.getDefiningOp());
   return sum;
 }
 
@@ -128,15 +140,65 @@ bool Keeper::keep(Sweep &first, Value block) {
   if (plan.spans[block] != full || !type.getElementType().isF32() ||
       cost(block) < kKeepCost)
     return false;
-  if (plan.sections.contains(block))
+  if (keeping.contains(block.getAsOpaquePointer()))
     return true;
   AffineExpr floats = floatsOf(first.spans);
   // Products of extents that are not constant are no affine expression.
   if (!floats || !floats.isPureAffine())
     return false;
-  plan.sections[block] = plan.layout.add(floats);
+  keeping.insert(block.getAsOpaquePointer());
   first.kept.push_back(block);
   return true;
+}
+
+/// Takes back what is not read again after all, because something made of it is
+/// kept as well.
+void Keeper::prune() {
+  llvm::SetVector<Value> read;
+  for (Sweep &sweep : plan.sweeps) {
+    llvm::SetVector<Value> reached;
+    SmallVector<Value> work = sinksOf(sweep);
+    while (!work.empty()) {
+      Value block = work.pop_back_val();
+      Operation *op = block.getDefiningOp();
+      if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
+          !reached.insert(block) || llvm::is_contained(sweep.reread, block))
+        continue;
+      llvm::append_range(work, op->getOperands());
+    }
+    llvm::erase_if(sweep.reread,
+                   [&](Value block) { return !reached.contains(block); });
+    read.insert(sweep.reread.begin(), sweep.reread.end());
+  }
+  for (Sweep &sweep : plan.sweeps)
+    llvm::erase_if(sweep.kept,
+                   [&](Value block) { return !read.contains(block); });
+}
+
+/// A block takes over the section of one that is read for the last time in the
+/// sweep that keeps it: at each place it is read before it is written.
+void Keeper::placeSections() {
+  struct Section {
+    unsigned number;
+    Spans spans;
+    size_t lastRead;
+  };
+  SmallVector<Section> sections;
+  for (auto [number, sweep] : llvm::enumerate(plan.sweeps))
+    for (Value block : sweep.kept) {
+      auto found = llvm::find_if(sections, [&](const Section &section) {
+        return section.lastRead <= number && section.spans == sweep.spans;
+      });
+      if (found == sections.end()) {
+        sections.push_back(
+            {plan.layout.add(floatsOf(sweep.spans)), sweep.spans, 0});
+        found = std::prev(sections.end());
+      }
+      plan.sections[block] = found->number;
+      for (auto [later, other] : llvm::enumerate(plan.sweeps))
+        if (llvm::is_contained(other.reread, block))
+          found->lastRead = later;
+    }
 }
 
 void Keeper::keepFor(Sweep &first, Sweep &later,
@@ -167,6 +229,8 @@ void Keeper::run() {
       if (!first.spans.empty() && later.spans == first.spans)
         keepFor(first, later, computed);
   }
+  prune();
+  placeSections();
 }
 
 void attune::target::cpu::keepExpensiveBlocks(tile::KernelOp kernel,

@@ -171,6 +171,8 @@ void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
     if (Value value = evaluator.get(block, coordsOf(block, place)))
       emit.store(value, keptPointer(sweep, block, place));
   emitStores(sweep, place);
+  if (asksForLines(sweep))
+    askForLines(sweep, place);
 }
 
 /// All values before all stores: an output may lie where an input does.
@@ -341,7 +343,8 @@ LogicalResult SweepEmitter::run() {
   if (failed(plan.layout.check()) || failed(frame.start()))
     return failure();
   auto body = [&](Value number, ValueRange) -> FailureOr<Values> {
-    item = number;
+    if (failed(bindNext(number)))
+      return failure();
     emitItem();
     if (failed(result))
       return failure();

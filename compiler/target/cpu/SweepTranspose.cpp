@@ -74,40 +74,6 @@ SweepEmitter::Values SweepEmitter::turn(tile::LoadOp load, const Place &place,
   return vectors;
 }
 
-/// Asks for the lines of this tile in the next item: a walk across rows is
-/// nothing that the machine foresees, and takes a line of every row on both
-/// sides. Into the second level, for in the first the rows of large strides of
-/// two push each other out.
-void SweepEmitter::prefetchTurned(Sweep &sweep, const Place &place,
-                                  ArrayRef<tile::LoadOp> loads, Value row,
-                                  Value lane) {
-  FailureOr<ItemBindings> here = frame.bindItem(frame.itemAfter(item));
-  if (failed(here)) {
-    result = failure();
-    return;
-  }
-  Value rowSpan = sweep.spans[sweep.spans.size() - 2],
-        laneSpan = sweep.spans.back();
-  constexpr int kSecondLevel = 2;
-  for (int64_t i = 0; i < kLanes; ++i) {
-    Place source = place, target = place;
-    source.push_back({rowSpan, {row, false, {}}});
-    source.push_back({laneSpan, {emit.add(lane, i), false, {}}});
-    target.push_back({rowSpan, {emit.add(row, i), false, {}}});
-    target.push_back({laneSpan, {lane, false, {}}});
-    for (tile::LoadOp load : loads)
-      emit.prefetch(evaluator.address(load.getSource(), load.getPositions(),
-                                      coordsOf(load.getResult(), source)),
-                    kSecondLevel);
-    for (Operation *op : sweep.stores)
-      if (auto store = dyn_cast<tile::StoreOp>(op))
-        emit.prefetch(evaluator.address(store.getDest(), store.getPositions(),
-                                        coordsOf(store.getBlock(), target)),
-                      kSecondLevel);
-  }
-  frame.use(*here);
-}
-
 void SweepEmitter::emitTurnedTile(Sweep &sweep, const Place &place,
                                   ArrayRef<tile::LoadOp> loads, Value row,
                                   Value lane, bool whole) {

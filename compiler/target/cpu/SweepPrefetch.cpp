@@ -1,0 +1,107 @@
+//===- SweepPrefetch.cpp - lines that are asked for ahead of their use ----===//
+//
+// A row kernel reads memory in its first pass and writes it in its last. In
+// between it computes on what is in the cache, and memory would rest. So the
+// last pass that reduces asks for the lines of the results, and for those that
+// the next item reads. A transposing map asks, tile by tile, for the lines of
+// the next item's tile on both sides.
+//
+// Walks across rows, a few lines of each, are nothing that the machine foresees
+// by itself. They are asked into the second level: in the first the rows of
+// large strides of two push each other out. Asking costs no fault, so the last
+// item may ask for whatever lies beyond.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cpu/SweepEmitter.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cpu;
+
+static constexpr int kFirstLevel = 3, kSecondLevel = 2; // as LLVM has them
+
+/// Translates the scalars of the item after `item` of this call, if any code
+/// is to use them.
+LogicalResult SweepEmitter::bindNext(Value item) {
+  here = next = frame.bindings();
+  bool asks = llvm::any_of(plan.sweeps, [&](const Sweep &sweep) {
+    return asksForLines(sweep) || !turnedLoads(sweep).empty();
+  });
+  if (!asks)
+    return success();
+  if (failed(frame.bindItem(frame.itemAfter(item))))
+    return failure();
+  next = frame.bindings();
+  frame.use(here);
+  return success();
+}
+
+bool SweepEmitter::asksForLines(const Sweep &sweep) {
+  if (sweep.reduces.empty() || sweep.level < 2)
+    return false;
+  return llvm::none_of(plan.sweeps, [&](const Sweep &other) {
+    return !other.reduces.empty() && other.level > sweep.level;
+  });
+}
+
+/// The line where an access has its first lane.
+void SweepEmitter::prefetch(Value memref, ValueRange positions, Value block,
+                            const Place &place) {
+  emit.prefetch(evaluator.address(memref, positions, coordsOf(block, place)),
+                plan.lanes ? kSecondLevel : kFirstLevel);
+}
+
+void SweepEmitter::askForLines(Sweep &sweep, const Place &place) {
+  // Operands that move with every step of the loops, not what all rows share.
+  auto moves = [&](ValueRange positions) {
+    auto isAmong = [&](Value span) {
+      return llvm::is_contained(positions, span);
+    };
+    return llvm::all_of(sweep.spans, isAmong) &&
+           (!plan.lanes || isAmong(plan.lanes)) &&
+           llvm::any_of(positions, [&](Value position) {
+             return frame.axesOf(position) != 0;
+           });
+  };
+  SmallVector<Value> blocks;
+  for (const Sweep &other : plan.sweeps) {
+    llvm::append_range(blocks, sinksOf(other));
+    for (Operation *op : other.stores)
+      if (auto store = dyn_cast<tile::StoreOp>(op);
+          store && moves(store.getPositions()))
+        prefetch(store.getDest(), store.getPositions(), store.getBlock(),
+                 place);
+  }
+  frame.use(next);
+  for (Value part : partsOf(blocks))
+    if (auto load = part.getDefiningOp<tile::LoadOp>();
+        load && moves(load.getPositions()))
+      prefetch(load.getSource(), load.getPositions(), part, place);
+  frame.use(here);
+}
+
+void SweepEmitter::prefetchTurned(Sweep &sweep, const Place &place,
+                                  ArrayRef<tile::LoadOp> loads, Value row,
+                                  Value lane) {
+  Value rowSpan = sweep.spans[sweep.spans.size() - 2],
+        laneSpan = sweep.spans.back();
+  auto ask = [&](Value memref, ValueRange positions, Value block, Value atRow,
+                 Value atLane) {
+    Place at = place;
+    at.push_back({rowSpan, {atRow, false, {}}});
+    at.push_back({laneSpan, {atLane, false, {}}});
+    emit.prefetch(evaluator.address(memref, positions, coordsOf(block, at)),
+                  kSecondLevel);
+  };
+  frame.use(next);
+  for (int64_t i = 0; i < kLanes; ++i) {
+    for (tile::LoadOp load : loads)
+      ask(load.getSource(), load.getPositions(), load.getResult(), row,
+          emit.add(lane, i));
+    for (Operation *op : sweep.stores)
+      if (auto store = dyn_cast<tile::StoreOp>(op))
+        ask(store.getDest(), store.getPositions(), store.getBlock(),
+            emit.add(row, i), lane);
+  }
+  frame.use(here);
+}
