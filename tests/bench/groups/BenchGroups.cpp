@@ -4,23 +4,32 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/cpu/testing/Memory.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <sys/utsname.h>
 
 using namespace attune;
 using namespace attune::target::cpu;
 using namespace attune::target::cpu::testing;
+using llvm::formatv;
 
 namespace {
 
 struct Case {
   const char *name;
   GroupSpec spec;
+  std::vector<std::pair<const char *, int64_t>> symbols = {};
+  /// Reads single elements from all over its first input: a copy is no measure.
+  bool scatters = false;
 };
 
 /// Activations of BERT-base at 2048 tokens, and what else transformers do.
+/// Packages have symbols where these have B and S.
 std::vector<Case> cases() {
   const char *x = "2048, 768";
   return {
@@ -52,6 +61,13 @@ std::vector<Case> cases() {
         "%r1 = nn.elementwise add %0, %1 : (@0, @1) -> $1\n"
         "%r0 = nn.norm layer %r1 axis 1 epsilon 1.0e-5 scale %2 : "
         "@2 bias %3 : @3 : $1 -> $0"}},
+      {"layer_norm_any",
+       {"row",
+        {{"B, S, 384"}, {"384"}, {"384"}},
+        {{"B, S, 384"}},
+        "%r0 = nn.norm layer %0 axis 2 epsilon 1.0e-5 scale %1 : "
+        "@1 bias %2 : @2 : @0 -> $0"},
+       {{"B", 32}, {"S", 128}}},
       {"rms_norm",
        {"row",
         {{x}, {"768"}},
@@ -68,6 +84,12 @@ std::vector<Case> cases() {
         {{"48, 197, 197"}},
         {{"48, 197, 197"}},
         "%r0 = nn.softmax %0 axis 2 : (@0) -> $0"}},
+      {"softmax_any",
+       {"row",
+        {{"B, 12, S, S"}},
+        {{"B, 12, S, S"}},
+        "%r0 = nn.softmax %0 axis 3 : (@0) -> $0"},
+       {{"B", 16}, {"S", 128}}},
       {"softmax_axis_0",
        {"row",
         {{"512, 4096"}},
@@ -92,7 +114,9 @@ std::vector<Case> cases() {
        {"map",
         {{"100000"}, {"1000000", "i64", 1, 0, 99999}},
         {{"1000000"}},
-        "%r0 = nn.gather %0[%1] axis 0 : (@0, @1) -> $0"}},
+        "%r0 = nn.gather %0[%1] axis 0 : (@0, @1) -> $0"},
+       {},
+       /*scatters=*/true},
       {"split_heads",
        {"map",
         {{"16, 128, 12, 64"}},
@@ -157,85 +181,243 @@ __attribute__((target("avx2"))) void copyWide(const float *from, float *to,
   copyLoop(from, to, count);
 }
 
-/// Seconds to copy; the counts are multiples of 32.
-double copySeconds(std::vector<float> &from, std::vector<float> &to) {
-  double start = threadSeconds();
-  if (__builtin_cpu_supports("avx2"))
-    copyWide(from.data(), to.data(), from.size());
-  else
-    copyLoop(from.data(), to.data(), from.size());
-  return threadSeconds() - start;
-}
+/// What a kernel is held against.
+class Limit {
+public:
+  virtual ~Limit() = default;
+  virtual double seconds() = 0;
+};
+
+/// Moves so many bytes, half in and half out.
+class CopyLoop : public Limit {
+public:
+  explicit CopyLoop(int64_t bytes)
+      : count(size_t(bytes) / 8 / 32 * 32), from(allocate(int64_t(count) * 4)),
+        to(allocate(int64_t(count) * 4)) {
+    std::fill_n(floats(from), count, 1.0f);
+    std::fill_n(floats(to), count, 0.0f);
+  }
+  double seconds() override {
+    double start = threadSeconds();
+    if (__builtin_cpu_supports("avx2"))
+      copyWide(floats(from), floats(to), count);
+    else
+      copyLoop(floats(from), floats(to), count);
+    return threadSeconds() - start;
+  }
+
+private:
+  static float *floats(const std::shared_ptr<char> &memory) {
+    return reinterpret_cast<float *>(memory.get());
+  }
+  size_t count;
+  std::shared_ptr<char> from, to;
+};
+
+/// Reads the elements that a gather reads, one by one, with no look at whether
+/// an index is good.
+class GatherLoop : public Limit {
+public:
+  GatherLoop(const nn::Array &data, const nn::Array &indices)
+      : count(indices.size()), from(allocate(data.size() * 4)),
+        numbers(allocate(count * 8)), to(allocate(count * 4)) {
+    std::fill_n(reinterpret_cast<float *>(from.get()), data.size(), 1.0f);
+    std::copy_n(indices.ints().data(), count,
+                reinterpret_cast<int64_t *>(numbers.get()));
+    std::memset(to.get(), 0, size_t(count) * 4);
+  }
+  double seconds() override {
+    auto *source = reinterpret_cast<const float *>(from.get());
+    auto *index = reinterpret_cast<const int64_t *>(numbers.get());
+    auto *target = reinterpret_cast<float *>(to.get());
+    double start = threadSeconds();
+    for (int64_t i = 0; i < count; ++i)
+      target[i] = source[index[i]];
+    asm volatile("" ::"r"(target) : "memory");
+    return threadSeconds() - start;
+  }
+
+private:
+  int64_t count;
+  std::shared_ptr<char> from, numbers, to;
+};
 
 /// A fixture outside of a test, for its way of drawing inputs.
 struct Inputs : GroupTest {
   void TestBody() override {}
   using GroupTest::drawArray;
+  using GroupTest::symbols;
 };
 
-void time(const Case &item, CodeVersion version, double seconds) {
-  auto groups = CompiledGroups::compile(textOf(item.spec), version);
-  if (!groups)
-    return;
-  Inputs draw;
-  std::vector<nn::Array> inputs;
-  for (const TensorSpec &input : item.spec.inputs)
-    inputs.push_back(draw.drawArray(groups->context(), input));
-  int64_t bytes = 0;
-  auto call = groups->prepareOnly(inputs, bytes);
-  if (failed(call))
-    return;
-  size_t floats = size_t(bytes) / 8 / 32 * 32;
-  std::vector<float> from(floats, 1.0f), to(floats);
-  call->runAll();
-  std::vector<double> shares;
-  double start = threadSeconds(), before = copySeconds(from, to), rate = 0;
-  while (threadSeconds() - start < seconds || shares.size() < 3) {
+struct Options {
+  std::optional<CodeVersion> version;
+  std::string only, json, keep, pages; ///< of either size if empty
+  double seconds = 0.3;
+};
+
+struct Shares {
+  std::vector<double> values; ///< ascending
+  double seconds = NAN;       ///< of the kernel, the last time
+
+  double percentile(double p) const {
+    return values.empty() ? NAN : values[size_t(p * (values.size() - 1))];
+  }
+};
+
+Shares measure(const CompiledKernels::Call &call, Limit &limit,
+               double seconds) {
+  Shares shares;
+  call.runAll();
+  double start = threadSeconds(), before = limit.seconds();
+  while (threadSeconds() - start < seconds || shares.values.size() < 3) {
     double begin = threadSeconds();
-    call->runAll();
+    call.runAll();
     double kernel = threadSeconds() - begin;
-    double after = copySeconds(from, to);
+    double after = limit.seconds();
     if (std::abs(after / before - 1) < 0.1) {
-      shares.push_back((before + after) / 2 / kernel);
-      rate = double(bytes) / kernel / 1e9;
+      shares.values.push_back((before + after) / 2 / kernel);
+      shares.seconds = kernel;
     }
     before = after;
     if (threadSeconds() - start > 20 * seconds)
       break;
   }
-  std::sort(shares.begin(), shares.end());
-  auto percentile = [&](double p) {
-    return shares.empty() ? NAN : 100 * shares[size_t(p * (shares.size() - 1))];
-  };
-  printf("%-10s %-16s %6.1f %%  (%.1f-%.1f, %zu samples, %.1f GB/s)\n",
-         codeVersionName(version).str().c_str(), item.name, percentile(0.5),
-         percentile(0.1), percentile(0.9), shares.size(), rate);
+  std::sort(shares.values.begin(), shares.values.end());
+  return shares;
+}
+
+/// Prints and records.
+llvm::json::Object report(const Case &item, CodeVersion version,
+                          const char *limit, int64_t bytes,
+                          const Shares &shares) {
+  std::string name = codeVersionName(version).str();
+  double rate = double(bytes) / shares.seconds / 1e9;
+  const char *pages = hugePages ? "2M" : "4K";
+  printf("%-10s %-16s %s %6.1f %% of a %s  (%.1f-%.1f, %zu samples, %.1f "
+         "GB/s)\n",
+         name.c_str(), item.name, pages, 100 * shares.percentile(0.5), limit,
+         100 * shares.percentile(0.1), 100 * shares.percentile(0.9),
+         shares.values.size(), rate);
   fflush(stdout);
+  return llvm::json::Object{{"group", item.name},
+                            {"version", name},
+                            {"pages", pages},
+                            {"limit", limit},
+                            {"share", shares.percentile(0.5)},
+                            {"p10", shares.percentile(0.1)},
+                            {"p90", shares.percentile(0.9)},
+                            {"samples", int64_t(shares.values.size())},
+                            {"bytes", bytes},
+                            {"gb_per_second", rate}};
+}
+
+void time(const Case &item, CodeVersion version, const Options &options,
+          llvm::json::Array &results) {
+  auto groups = CompiledGroups::compile(textOf(item.spec), version);
+  if (!groups)
+    return;
+  if (!options.keep.empty()) {
+    std::error_code error;
+    std::string name = codeVersionName(version).str();
+    llvm::raw_fd_ostream file(
+        formatv("{0}/{1}.{2}.o", options.keep, item.name, name).str(), error);
+    file.write(groups->object().data(), groups->object().size());
+  }
+  // Code of another machine can be kept and read, not run.
+  if (!llvm::is_contained(runnableVersions(), version))
+    return;
+  Inputs draw;
+  for (auto [symbol, value] : item.symbols)
+    draw.symbols[symbol] = value;
+  std::vector<nn::Array> inputs;
+  for (const TensorSpec &input : item.spec.inputs)
+    inputs.push_back(draw.drawArray(groups->context(), input));
+  for (bool huge : {false, true}) {
+    if (!options.pages.empty() && huge != (options.pages == "2M"))
+      continue;
+    hugePages = huge;
+    int64_t bytes = 0;
+    auto call = groups->prepareOnly(inputs, bytes);
+    if (failed(call))
+      return;
+    auto against = [&](const char *name, Limit &limit) {
+      results.push_back(report(item, version, name, bytes,
+                               measure(*call, limit, options.seconds)));
+    };
+    CopyLoop copy(bytes);
+    against("copy", copy);
+    if (!item.scatters)
+      continue;
+    GatherLoop gather(inputs[0], inputs[1]);
+    against("gather", gather);
+  }
+}
+
+/// The first value of `key` in /proc/cpuinfo.
+std::string cpuFact(llvm::StringRef key) {
+  auto info = llvm::MemoryBuffer::getFileAsStream("/proc/cpuinfo");
+  if (!info)
+    return "unknown";
+  llvm::StringRef rest =
+      (*info)->getBuffer().split(("\n" + key + "\t").str()).second;
+  return rest.split(':').second.split('\n').first.trim().str();
+}
+
+llvm::json::Object machine() {
+  utsname system{};
+  uname(&system);
+  return llvm::json::Object{
+      {"cpu", cpuFact("model name")},
+      {"family", cpuFact("cpu family")},
+      {"model", cpuFact("model")},
+      {"system", std::string(system.sysname) + " " + system.release},
+      {"avx512", bool(__builtin_cpu_supports("avx512f"))}};
+}
+
+bool parse(int argc, char **argv, Options &options) {
+  for (int i = 1; i < argc; i += 2) {
+    std::string key = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    if (key == "--version" && codeVersionFromName(value))
+      options.version = codeVersionFromName(value);
+    else if (key == "--only")
+      options.only = value;
+    else if (key == "--seconds")
+      options.seconds = atof(value.c_str());
+    else if (key == "--json")
+      options.json = value;
+    else if (key == "--pages" && (value == "2M" || value == "4K"))
+      options.pages = value;
+    else if (key == "--keep")
+      options.keep = value;
+    else
+      return fprintf(stderr, "unknown option %s %s\n", key.c_str(),
+                     value.c_str()),
+             false;
+  }
+  return true;
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  std::optional<CodeVersion> version;
-  std::string only;
-  double seconds = 0.3;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    std::string option = argv[i], value = argv[i + 1];
-    if (option == "--version")
-      version = codeVersionFromName(value);
-    else if (option == "--only")
-      only = value;
-    else if (option == "--seconds")
-      seconds = atof(value.c_str());
-    else
-      return fprintf(stderr, "unknown option %s\n", argv[i]), 2;
+  Options options;
+  if (!parse(argc, argv, options))
+    return 2;
+  llvm::json::Array results;
+  CodeVersion version = options.version.value_or(runnableVersions().back());
+  for (const Case &item : cases())
+    if (std::string(item.name).find(options.only) != std::string::npos)
+      time(item, version, options, results);
+  if (options.json.empty())
+    return 0;
+  std::error_code error;
+  llvm::raw_fd_ostream file(options.json, error);
+  if (error) {
+    fprintf(stderr, "%s: %s\n", options.json.c_str(), error.message().c_str());
+    return 1;
   }
-  for (CodeVersion one : runnableVersions()) {
-    if (one != version.value_or(runnableVersions().back()))
-      continue;
-    for (const Case &item : cases())
-      if (std::string(item.name).find(only) != std::string::npos)
-        time(item, one, seconds);
-  }
+  llvm::json::Object record{
+      {"machine", machine()}, {"threads", 1}, {"results", std::move(results)}};
+  file << formatv("{0:2}\n", llvm::json::Value(std::move(record)));
   return 0;
 }

@@ -2,6 +2,7 @@
 #include "compiler/target/cpu/testing/CompiledGroups.h"
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
+#include "compiler/target/cpu/testing/Memory.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cmath>
@@ -17,21 +18,19 @@ static constexpr char kGuardByte = 0x5a;
 
 /// The bytes of a tensor between guards.
 struct CompiledGroups::Buffer {
-  std::shared_ptr<std::vector<char>> bytes;
+  std::shared_ptr<char> bytes;
   int64_t size = 0;
 
+  static int64_t lengthFor(int64_t size) { return size + 2 * kGuard; }
   static Buffer make(int64_t size) {
-    auto bytes =
-        std::make_shared<std::vector<char>>(size + 2 * kGuard + 64, kGuardByte);
-    return {bytes, size};
+    Buffer buffer{allocate(lengthFor(size)), size};
+    std::memset(buffer.bytes.get(), kGuardByte, lengthFor(size));
+    return buffer;
   }
-  char *data() const {
-    auto address = reinterpret_cast<uintptr_t>(bytes->data()) + kGuard;
-    return reinterpret_cast<char *>((address + 63) / 64 * 64);
-  }
+  char *data() const { return bytes.get() + kGuard; }
   bool isIntact() const {
     auto isGuard = [](char byte) { return byte == kGuardByte; };
-    char *begin = bytes->data(), *end = begin + bytes->size();
+    char *begin = bytes.get(), *end = begin + lengthFor(size);
     return std::all_of(begin, data(), isGuard) &&
            std::all_of(data() + size, end, isGuard);
   }
