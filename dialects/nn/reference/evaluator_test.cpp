@@ -74,7 +74,8 @@ TEST_F(EvaluatorTest, SoftmaxRowsSumToOneAndIgnoreAShift) {
 }
 
 TEST_F(EvaluatorTest, SoftmaxOfNothingIsZeroAndOfNanIsNan) {
-  const char *text = R"(func.func @main(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
+  const char *text =
+      R"(func.func @main(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
     %a = nn.softmax %x axis 1 : (tensor<3x2xf32>) -> tensor<3x2xf32>
     return %a : tensor<3x2xf32> })";
   Array x = filled({3, 2});
