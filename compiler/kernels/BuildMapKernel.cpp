@@ -81,6 +81,11 @@ void MapBuilder::chooseAxes(GroupBody &body) {
   for (unsigned axis = 0; axis < rank; ++axis)
     if (isUnit(body, body.writes().front(), axis))
       lanes = axis;
+  // Nothing is done in an empty space, and its strides of 0 are no repetition.
+  if (llvm::any_of(body.space.extents, [](nn::DimAttr extent) {
+        return extent.getConstant() == 0;
+      }))
+    return;
   // A gather whose indices vary inside a block takes a block of one axis.
   for (unsigned axis = 0; axis < rank; ++axis)
     if (axis != lanes && body.gathersAlong(axis))

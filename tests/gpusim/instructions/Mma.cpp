@@ -1,10 +1,10 @@
 //===- Mma.cpp - mma.sync -------------------------------------------------===//
 //
 // The matrix product of a warp, for the shapes and types of sm_80. Fragments
-// are laid out as the manual's tables say; the sum follows what was measured on
-// an A100 (Fasi et al. 2021): exact products, added in blocks with everything
-// below one bit under the largest term cut off, each block rounded to zero. It
-// is so never more exact than the hardware.
+// are laid out as the manual's tables say; the sum follows, unconfirmed by a
+// GPU here, what is reported of an A100 (Fasi et al. 2021): exact products,
+// added in blocks with everything below one bit under the largest term cut off,
+// each block rounded to zero. It is so never more exact than the hardware.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/instructions/Opcodes.h"
