@@ -5,10 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "compiler/target/common/BlockEvaluator.h"
 #include "compiler/target/cpu/AttentionLowering.h"
-#include "compiler/target/cpu/BlockEvaluator.h"
 
 namespace attune::target::cpu {
+
+using common::BlockEvaluator;
+using common::Coord;
 
 /// Emits one kernel.
 class AttentionEmitter {

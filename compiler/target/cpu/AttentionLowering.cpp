@@ -350,7 +350,7 @@ LogicalResult AttentionEmitter::run() {
 
 LogicalResult attune::target::cpu::lowerAttention(tile::KernelOp kernel,
                                                   Emitter &emit) {
-  FailureOr<Attention> parts = Attention::match(kernel);
+  FailureOr<Attention> parts = matchAttention(kernel);
   if (failed(parts))
     return failure();
   KernelFrame frame(kernel, emit);

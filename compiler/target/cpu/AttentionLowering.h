@@ -1,35 +1,15 @@
 //===- AttentionLowering.h - flash attention kernels ------------*- C++ -*-===//
 #pragma once
+#include "compiler/target/common/Attention.h"
 #include "compiler/target/cpu/Scratch.h"
 
 namespace attune::target::cpu {
 
-/// The parts of a kernel of family attention (form:
-/// dialects/tile/test/attention.mlir): one tile.for over the keys around one
-/// softmax step between two dots.
-struct Attention {
-  // Handles, whose methods are not const.
-  mutable tile::ForOp loop;
-  mutable tile::SoftmaxStepOp step;
-  mutable tile::SoftmaxFinishOp finish; ///< may be null
-  mutable tile::DotOp scores, values;   ///< Q K^T and P V
-  mutable tile::LoadOp keyLoad, valueLoad;
-  mutable tile::BandOp band;
-  llvm::SmallVector<tile::StoreOp> stores;
-  unsigned maxIndex, sumIndex, outIndex; ///< among what the loop carries
-  mlir::Value rows;                      ///< the span of the queries
-  mlir::Value keyDepth, valueColumns;    ///< the spans of a head of K and of V
-  /// Set if the scores are the dot times this positive number, and a band.
-  std::optional<double> scale;
+using common::Attention;
 
-  /// Finds the parts; reports what does not fit the form.
-  static llvm::FailureOr<Attention> match(tile::KernelOp kernel);
-
-  int64_t blockRows() const;
-  int64_t depth() const;   ///< head size of Q and K
-  int64_t columns() const; ///< head size of V
-  int64_t blockKeys() const;
-};
+/// The parts of a kernel that the CPU has code for: of f32, with keys in whole
+/// panels. Reports what does not fit.
+llvm::FailureOr<Attention> matchAttention(tile::KernelOp kernel);
 
 /// Scratch sections, in floats. D and DV are rounded up to 16.
 struct AttentionScratch {

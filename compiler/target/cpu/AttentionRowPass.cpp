@@ -6,8 +6,8 @@
 // way to the maximum.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/MathLowering.h"
 #include "compiler/target/cpu/AttentionEmitter.h"
-#include "compiler/target/cpu/MathLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -119,7 +119,7 @@ Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
         Value exponent = parts.scale && *parts.scale != 1.0
                              ? emit.fma(score, emit.splat(*parts.scale), offset)
                              : emit.addf(score, offset);
-        Value weight = emitSoftmaxExp2(emit, exponent);
+        Value weight = common::emitSoftmaxExp2(emit, exponent);
         emit.store(weight, pointer);
         return emit.addf(carried, weight);
       });
@@ -142,7 +142,7 @@ void AttentionEmitter::emitRowPass(Value tileRow, Value index, Value begin,
   // A row that has seen nothing yet has -inf; the difference must not be NaN.
   Value guarded = emit.maxf(maximum, emit.real(kLeast));
   Value drop = arith::SubFOp::create(emit, before, guarded);
-  Value factor = emitSoftmaxExp2(emit, emit.splat(drop));
+  Value factor = common::emitSoftmaxExp2(emit, emit.splat(drop));
   emit.store(
       vector::ExtractOp::create(emit, factor, ArrayRef<int64_t>{0}).getResult(),
       emit.at(alpha, index, f32));

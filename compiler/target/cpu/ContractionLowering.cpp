@@ -16,13 +16,15 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/ContractionLowering.h"
-#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/common/BlockEvaluator.h"
 #include "compiler/target/cpu/MicroKernel.h"
 #include "compiler/target/cpu/Pack.h"
 
 using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
+using target::common::BlockEvaluator;
+using target::common::Coord;
 
 namespace {
 
@@ -84,7 +86,7 @@ private:
 /// width leaves panels over and another does not.
 SmallVector<RegisterTile> ContractionEmitter::tiles() const {
   SmallVector<RegisterTile> tiles(emit.machine.tiles);
-  int64_t panels = parts.blockPanels();
+  int64_t panels = blockPanels(parts);
   if (tiles.front().panels == 1 || panels % tiles.front().panels == 0)
     return tiles;
   int64_t width = panels % 4 == 0 ? 4 : panels % 2 == 0 ? 2 : 1;
@@ -219,7 +221,7 @@ void ContractionEmitter::fetchNext(MicroKernel &kernel,
   Value isMine = emit.less(part, emit.integer(kParts));
   Value offset = emit.mul(part, emit.mul(depth, MicroKernel::kNextPerStep));
   for (auto [index, here] : llvm::enumerate(kernel.panels)) {
-    Value column = emit.add(panel, index + parts.blockPanels());
+    Value column = emit.add(panel, index + blockPanels(parts));
     Value next = emit.at(rhs, emit.mul(column, panelStride), f32);
     if (isLast)
       next = arith::SelectOp::create(
@@ -232,7 +234,7 @@ void ContractionEmitter::fetchNext(MicroKernel &kernel,
 /// Between blocks of k the sums rest in scratch, not in the result: that may be
 /// strided, of several operands, or share its buffer with an operand.
 Value ContractionEmitter::partialSum(Value row, Value panel) {
-  int64_t width = parts.blockPanels() * kPanelWidth;
+  int64_t width = blockPanels(parts) * kPanelWidth;
   Value offset = emit.add(emit.mul(row, width), emit.mul(panel, kPanelWidth));
   return emit.at(scratch.layout.pointer(frame, *scratch.sums), offset,
                  emit.getF32Type());
@@ -437,7 +439,7 @@ LogicalResult ContractionEmitter::run() {
 
 LogicalResult attune::target::cpu::lowerContraction(tile::KernelOp kernel,
                                                     Emitter &emit) {
-  FailureOr<Contraction> parts = Contraction::match(kernel);
+  FailureOr<Contraction> parts = matchContraction(kernel);
   if (failed(parts))
     return failure();
   KernelFrame frame(kernel, emit);

@@ -1,30 +1,18 @@
 //===- ContractionLowering.h - GEMM kernels ---------------------*- C++ -*-===//
 #pragma once
+#include "compiler/target/common/Contraction.h"
 #include "compiler/target/cpu/Scratch.h"
 
 namespace attune::target::cpu {
 
-/// The parts of a kernel of family contraction (form:
-/// dialects/tile/test/linear.mlir): one tile.for over k that carries one block
-/// and adds one tile.dot to it, then element-wise ops, then stores.
-struct Contraction {
-  // Handles, whose methods are not const.
-  mutable tile::ForOp loop;
-  mutable tile::DotOp dot;
-  mutable tile::LoadOp lhs, rhs;
-  llvm::SmallVector<tile::StoreOp> stores;
-  mlir::Value rows, columns; ///< the spans of the two block dimensions
+using common::Contraction;
 
-  /// Finds the parts; reports what does not fit the form.
-  static llvm::FailureOr<Contraction> match(tile::KernelOp kernel);
+/// The parts of a kernel that the CPU has code for: of f32, with columns in
+/// whole panels. Reports what does not fit.
+llvm::FailureOr<Contraction> matchContraction(tile::KernelOp kernel);
 
-  /// The memref dimension that `load` reads along the given dot dimension.
-  unsigned depthDim(tile::LoadOp load) const;
-  int64_t blockRows() const;
-  int64_t blockPanels() const;
-  /// More than one k block may be needed.
-  bool splitsDepth() const;
-};
+/// Panels of a block of columns.
+int64_t blockPanels(const Contraction &parts);
 
 /// Scratch sections of a contraction.
 struct ContractionScratch {

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/ElementTypes.h"
-#include "compiler/target/cpu/MathLowering.h"
+#include "compiler/target/common/MathLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -28,7 +28,8 @@ static LogicalResult checkOp(Operation *op) {
                            << " is not supported on the CPU; cast to f32 first";
   bool isFunction =
       isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-  if (isFunction && !hasInstruction(op) && isa<FloatType>(to) && !to.isF32())
+  if (isFunction && !common::hasInstruction(op) && isa<FloatType>(to) &&
+      !to.isF32())
     return op->emitError() << "'" << op->getName().stripDialect() << "' of "
                            << to << " is not supported on the CPU";
   return success();

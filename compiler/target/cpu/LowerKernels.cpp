@@ -7,10 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/common/MathLowering.h"
 #include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/ElementTypes.h"
-#include "compiler/target/cpu/MathLowering.h"
 #include "compiler/target/cpu/SweepLowering.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -29,13 +29,13 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
     return failure();
   switch (kernel.getFamily()) {
   case tile::Family::contraction: {
-    FailureOr<Contraction> parts = Contraction::match(kernel);
+    FailureOr<Contraction> parts = matchContraction(kernel);
     if (failed(parts))
       return failure();
     return ContractionScratch(kernel, *parts).layout.total();
   }
   case tile::Family::attention: {
-    FailureOr<Attention> parts = Attention::match(kernel);
+    FailureOr<Attention> parts = matchAttention(kernel);
     if (failed(parts))
       return failure();
     return AttentionScratch(kernel, *parts).layout.total();
@@ -133,13 +133,13 @@ struct LowerMath : VersionedPass<LowerMath> {
     if (!target)
       return;
     RewritePatternSet patterns(&getContext());
-    populateMathLowering(patterns, *target);
+    common::populateMathLowering(patterns, target->fma);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     WalkResult left = getOperation().walk([](Operation *op) {
       bool isMath =
           isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-      if (!isMath || hasInstruction(op))
+      if (!isMath || common::hasInstruction(op))
         return WalkResult::advance();
       op->emitOpError("on ")
           << op->getResult(0).getType() << " has no lowering on the CPU";

@@ -4,10 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/common/BlockEvaluator.h"
 #include "compiler/target/cpu/SweepLowering.h"
 
 namespace attune::target::cpu {
+
+using common::BlockEvaluator;
+using common::Coord;
 
 class SweepEmitter {
 public:

@@ -38,30 +38,6 @@ bool isBlock(Value value) { return isa<RankedTensorType>(value.getType()); }
 
 } // namespace
 
-SmallVector<Value> attune::target::cpu::sinksOf(const Sweep &sweep) {
-  SmallVector<Value> blocks;
-  for (const Reduction &reduction : sweep.reduces)
-    blocks.push_back(reduction.block);
-  for (Operation *op : sweep.stores)
-    if (auto store = dyn_cast<tile::StoreOp>(op))
-      blocks.push_back(store.getBlock());
-  return blocks;
-}
-
-SmallVector<Value> attune::target::cpu::partsOf(ArrayRef<Value> blocks) {
-  SmallVector<Value> work(blocks);
-  llvm::SetVector<Value> parts;
-  while (!work.empty()) {
-    Value block = work.pop_back_val();
-    Operation *op = block.getDefiningOp();
-    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
-        !parts.insert(block))
-      continue;
-    llvm::append_range(work, op->getOperands());
-  }
-  return parts.takeVector();
-}
-
 int64_t Keeper::costOf(Operation *op) {
   if (auto load = dyn_cast<tile::LoadOp>(op)) {
     // A walk across rows, whose lines may not last until the next pass.
@@ -236,4 +212,13 @@ void Keeper::run() {
 void attune::target::cpu::keepExpensiveBlocks(tile::KernelOp kernel,
                                               SweepPlan &plan) {
   Keeper(kernel, plan).run();
+}
+
+FailureOr<SweepPlan> SweepPlan::make(tile::KernelOp kernel) {
+  FailureOr<common::SweepPlan> passes = common::SweepPlan::make(kernel);
+  if (failed(passes))
+    return failure();
+  SweepPlan plan(kernel, std::move(*passes));
+  keepExpensiveBlocks(kernel, plan);
+  return plan;
 }

@@ -1,64 +1,30 @@
 //===- SweepLowering.h - row and map kernels --------------------*- C++ -*-===//
 //
-// Enters: a kernel of family row or map: one work item is straight-line code
-// over blocks. A block has one dimension for each of its spans; the last one is
-// the lanes, along which vectors run. Leaves: loops over those dimensions, a
-// few times over: `sweeps`.
+// Enters: a kernel of family row or map. Leaves: loops over the dimensions of
+// its blocks, a few times over: the sweeps of its plan. Vectors run along the
+// last dimension.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "compiler/target/common/SweepPlan.h"
 #include "compiler/target/cpu/Scratch.h"
-#include "llvm/ADT/DenseMap.h"
-#include <vector>
 
 namespace attune::target::cpu {
 
-/// The spans of a block's dimensions. Null where a dimension lies along none (a
-/// scalar repeated over a static extent).
-using Spans = llvm::SmallVector<mlir::Value, 4>;
+using common::Reduction;
+using common::Spans;
+using common::Sweep;
 
-/// tile.reduce ops one upon another that reduce several dimensions of one
-/// block.
-struct Reduction {
-  tile::ReduceOp last;
-  mlir::Value block; ///< what the first of them reduces
-};
-
-/// One pass over blocks: the reductions that can be done in it and, in the last
-/// pass over its spans, the stores.
-struct Sweep {
-  Spans spans;    ///< of the loops, outermost first; without SweepPlan::lanes
-  unsigned level; ///< how many reductions stand before it, one upon another
-  llvm::SmallVector<Reduction> reduces;
-  llvm::SmallVector<mlir::Operation *> stores; ///< tile.store, memref.store
-  /// Blocks that a later sweep wants again and that cost more to compute than
-  /// to keep.
-  llvm::SmallVector<mlir::Value> kept;
-  /// Blocks that an earlier sweep kept for this one.
-  llvm::SmallVector<mlir::Value> reread;
-};
-
-struct SweepPlan {
-  std::vector<Sweep> sweeps; ///< in order of execution
-  /// The span that results of reductions still have. All sweeps are done for
-  /// some of its positions, then for the next. Null: reductions leave scalars,
-  /// and lanes run along the last span of each sweep.
-  mlir::Value lanes;
+/// A plan, and the scratch of what it keeps from one sweep to the next.
+struct SweepPlan : common::SweepPlan {
   ScratchLayout layout;
   llvm::DenseMap<mlir::Value, unsigned> sections; ///< scratch of kept blocks
-  /// The spans of every block.
-  llvm::DenseMap<mlir::Value, Spans> spans;
 
-  explicit SweepPlan(tile::KernelOp kernel) : layout(kernel) {}
-  /// Orders the reductions and stores; reports what does not fit the form.
+  SweepPlan(tile::KernelOp kernel, common::SweepPlan plan)
+      : common::SweepPlan(std::move(plan)), layout(kernel) {}
+  /// Reports what does not fit the form.
   static llvm::FailureOr<SweepPlan> make(tile::KernelOp kernel);
 };
-
-/// The blocks that a sweep reduces or stores.
-llvm::SmallVector<mlir::Value> sinksOf(const Sweep &sweep);
-/// All blocks that `blocks` are made of, themselves included, down to
-/// reductions.
-llvm::SmallVector<mlir::Value> partsOf(llvm::ArrayRef<mlir::Value> blocks);
 
 /// Lowers the kernel into a function at the emitter's insertion point.
 llvm::LogicalResult lowerSweeps(tile::KernelOp kernel, Emitter &emit);

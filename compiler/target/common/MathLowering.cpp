@@ -6,11 +6,11 @@
 // one is a minimax fit of 2^f with the constant term held at 1.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/MathLowering.h"
-#include "compiler/target/cpu/MathExpansions.h"
+#include "compiler/target/common/MathLowering.h"
+#include "compiler/target/common/MathExpansions.h"
 
 using namespace mlir;
-using namespace attune::target::cpu;
+using namespace attune::target::common;
 using Predicate = FloatMath::Predicate;
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -40,7 +40,7 @@ static Value expReduced(FloatMath &m, Value r) {
   return m.add(m.fma(m.mul(r, r), p, r), m.real(1.0));
 }
 
-Value attune::target::cpu::expandExp(FloatMath &m, Value x) {
+Value attune::target::common::expandExp(FloatMath &m, Value x) {
   Value clamped = m.clamp(x, -110.0, 90.0);
   Value n = m.round(m.mul(clamped, m.real(kLog2E)));
   Value r = m.fma(n, m.real(-kLn2High), clamped);
@@ -48,7 +48,7 @@ Value attune::target::cpu::expandExp(FloatMath &m, Value x) {
   return scale(m, expReduced(m, r), m.toInteger(n));
 }
 
-Value attune::target::cpu::expandExp2(FloatMath &m, Value x) {
+Value attune::target::common::expandExp2(FloatMath &m, Value x) {
   Value clamped = m.clamp(x, -160.0, 130.0);
   Value n = m.round(clamped);
   Value f = m.sub(clamped, n);
@@ -58,7 +58,7 @@ Value attune::target::cpu::expandExp2(FloatMath &m, Value x) {
   return scale(m, y, m.toInteger(n));
 }
 
-Value attune::target::cpu::expandExpM1(FloatMath &m, Value x) {
+Value attune::target::common::expandExpM1(FloatMath &m, Value x) {
   // Near 0: x + x^2 p(x), which keeps the digits that e^x - 1 loses.
   Value p = m.polynomial(x, {1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720,
                              1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
@@ -79,7 +79,7 @@ static Value exp2InRange(FloatMath &m, Value x, ArrayRef<double> polynomial) {
   return m.fromBits(m.addBits(m.toBits(y), m.shiftLeft(m.toBits(shifted), 23)));
 }
 
-Value attune::target::cpu::expandNegativeExp2(FloatMath &m, Value x) {
+Value attune::target::common::expandNegativeExp2(FloatMath &m, Value x) {
   // Hidden below -127. NaN stays.
   Value low = m.real(-127.0);
   x = m.select(m.compare(Predicate::OGT, low, x), low, x);
@@ -88,8 +88,8 @@ Value attune::target::cpu::expandNegativeExp2(FloatMath &m, Value x) {
                       0.00967151264293, 0.00132647271507});
 }
 
-Value attune::target::cpu::emitSoftmaxExp2(Emitter &emit, Value x) {
-  FloatMath m(emit, x.getType(), emit.machine.fma);
+Value attune::target::common::emitSoftmaxExp2(Emitter &emit, Value x) {
+  FloatMath m(emit, x.getType(), emit.hasFma);
   // Below -127 everything is hidden.
   x = emit.maxf(x, m.real(-127.0));
   return exp2InRange(
@@ -146,7 +146,7 @@ static Value logOf(FloatMath &m, Value x,
                   result);
 }
 
-Value attune::target::cpu::expandLog(FloatMath &m, Value x) {
+Value attune::target::common::expandLog(FloatMath &m, Value x) {
   return logOf(m, x, [&](const Split &s) {
     Value tail = m.fma(s.e, m.real(kLn2Low), logTail(m, s.t));
     return m.fma(s.e, m.real(kLn2High), m.add(s.t, tail));
@@ -168,16 +168,16 @@ static Value scaledLog(FloatMath &m, Value x, double octaveHigh,
   });
 }
 
-Value attune::target::cpu::expandLog2(FloatMath &m, Value x) {
+Value attune::target::common::expandLog2(FloatMath &m, Value x) {
   return scaledLog(m, x, 1.0, 0.0, 1.4426950216293335, 1.9259629911266175e-8);
 }
 
-Value attune::target::cpu::expandLog10(FloatMath &m, Value x) {
+Value attune::target::common::expandLog10(FloatMath &m, Value x) {
   return scaledLog(m, x, 0x1.344p-2, 4.6050389812e-06, 0.43429449200630188,
                    -1.0103050118726031e-8);
 }
 
-Value attune::target::cpu::expandLog1P(FloatMath &m, Value x) {
+Value attune::target::common::expandLog1P(FloatMath &m, Value x) {
   // Below 1/64 the series x - x^2/2 + ... is exact to the last place; above,
   // u = 1 + x rounds and log(u) * x / (u - 1) undoes what the rounding did.
   Value square = m.mul(x, x);
@@ -215,7 +215,7 @@ static Value exp2Double(FloatMath &d, Value t) {
   return d.mul(p, d.powerOfTwo(d.toInteger(n)));
 }
 
-Value attune::target::cpu::expandPow(FloatMath &m, Value x, Value y) {
+Value attune::target::common::expandPow(FloatMath &m, Value x, Value y) {
   FloatMath d(m.b, m.as(m.b.getF64Type()), m.hasFma);
   auto widen = [&](Value v) -> Value {
     return arith::ExtFOp::create(m.b, d.type, v);
@@ -251,7 +251,7 @@ Value attune::target::cpu::expandPow(FloatMath &m, Value x, Value y) {
   return m.select(isOne, one, power);
 }
 
-Value attune::target::cpu::expandRemainder(FloatMath &m, Value x, Value y) {
+Value attune::target::common::expandRemainder(FloatMath &m, Value x, Value y) {
   // In double the quotient of two floats is exact enough to be off by one at
   // most.
   FloatMath d(m.b, m.as(m.b.getF64Type()), m.hasFma);

@@ -4,13 +4,13 @@
 // in the evaluator (dialects/nn/reference).
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/MathLowering.h"
+#include "compiler/target/common/MathLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
-using namespace attune::target::cpu;
+using namespace attune::target::common;
 
 namespace {
 
@@ -74,6 +74,6 @@ ExpandIntegerPower::matchAndRewrite(math::IPowIOp op,
   return success();
 }
 
-void attune::target::cpu::populateIntegerPower(RewritePatternSet &patterns) {
+void attune::target::common::populateIntegerPower(RewritePatternSet &patterns) {
   patterns.add<ExpandIntegerPower>(patterns.getContext());
 }

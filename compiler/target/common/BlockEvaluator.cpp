@@ -1,11 +1,11 @@
 //===- BlockEvaluator.cpp -------------------------------------------------===//
-#include "compiler/target/cpu/BlockEvaluator.h"
+#include "compiler/target/common/BlockEvaluator.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace attune;
-using namespace attune::target::cpu;
+using namespace attune::target::common;
 
 //===----------------------------------------------------------------------===//
 // Memory of places
@@ -57,8 +57,7 @@ static bool hasLanes(ArrayRef<Coord> at) {
 Value BlockEvaluator::compute(Value block, ArrayRef<Coord> at) {
   Operation *op = block.getDefiningOp();
   if (!op) {
-    emitError(block.getLoc(),
-              "a carried block is used where the CPU cannot place it");
+    emitError(block.getLoc(), "a carried block is used where it has no place");
     return {};
   }
   if (auto constantOp = dyn_cast<arith::ConstantOp>(op))

@@ -19,15 +19,14 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/Emitter.h"
+#include "compiler/target/common/Emitter.h"
 #include "mlir/IR/PatternMatch.h"
 
-namespace attune::target::cpu {
+namespace attune::target::common {
 
 /// Patterns for every math op with an expansion. What is left of the dialect
 /// has an instruction; `hasInstruction` says which.
-void populateMathLowering(mlir::RewritePatternSet &patterns,
-                          const Machine &machine);
+void populateMathLowering(mlir::RewritePatternSet &patterns, bool hasFma);
 /// Of integers; part of the above.
 void populateIntegerPower(mlir::RewritePatternSet &patterns);
 bool hasInstruction(mlir::Operation *mathOp);
@@ -36,4 +35,4 @@ bool hasInstruction(mlir::Operation *mathOp);
 /// what a softmax needs, in 10 instructions. x is a vector of f32.
 mlir::Value emitSoftmaxExp2(Emitter &emit, mlir::Value x);
 
-} // namespace attune::target::cpu
+} // namespace attune::target::common

@@ -5,14 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/CodeVersion.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/TypeUtilities.h"
 
-namespace attune::target::cpu {
+namespace attune::target::common {
 
 class FloatMath {
 public:
@@ -124,4 +123,4 @@ private:
   }
 };
 
-} // namespace attune::target::cpu
+} // namespace attune::target::common

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/FloatMath.h"
+#include "compiler/target/common/FloatMath.h"
 
-namespace attune::target::cpu {
+namespace attune::target::common {
 
 mlir::Value expandExp(FloatMath &m, mlir::Value x);
 mlir::Value expandExp2(FloatMath &m, mlir::Value x);
@@ -29,4 +29,4 @@ mlir::Value expandRsqrt(FloatMath &m, mlir::Value x);
 mlir::Value expandFma(FloatMath &m, mlir::Value x, mlir::Value y,
                       mlir::Value z);
 
-} // namespace attune::target::cpu
+} // namespace attune::target::common

@@ -2,7 +2,7 @@
 //
 // Evaluates an expression over blocks at one place: asked for the block that a
 // tile.store writes, it walks the defining ops backwards and emits them on
-// vectors of 16 lanes. So an epilogue runs on a register tile, the fragment
+// vectors. So an epilogue runs on a register tile, the fragment
 // between the two dots of attention runs inside the row pass, and a map kernel
 // needs nothing else: no block is ever materialised.
 //
@@ -11,12 +11,12 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/KernelFrame.h"
+#include "compiler/target/common/KernelFrame.h"
 
-namespace attune::target::cpu {
+namespace attune::target::common {
 
 /// The position along one dimension of a block, counted from the start of its
-/// span: a single element, or 16 lanes from `index` on. `mask` says which lanes
+/// span: a single element, or lanes from `index` on. `mask` says which lanes
 /// are valid; null: all.
 struct Coord {
   mlir::Value index;
@@ -95,4 +95,4 @@ private:
   llvm::SmallVector<std::map<Key, mlir::Value>> memory;
 };
 
-} // namespace attune::target::cpu
+} // namespace attune::target::common

@@ -6,13 +6,12 @@
 // may share its buffer with an input that earlier passes read again.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/SweepKeep.h"
-#include "compiler/target/cpu/SweepLowering.h"
+#include "compiler/target/common/SweepPlan.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace attune;
-using namespace attune::target::cpu;
+using namespace attune::target::common;
 
 namespace {
 
@@ -168,7 +167,7 @@ LogicalResult Planner::addReduction(tile::ReduceOp last) {
   if (!known || left.size() > 1)
     return last.emitOpError(
                "expected to reduce a block along spans to a scalar "
-               "or to lanes on the CPU, found ")
+               "or to lanes, found ")
            << first.getBlock().getType();
   Value lanes = left.empty() ? Value() : left.front();
   if (lanes && (spans.back() != lanes || (plan.lanes && plan.lanes != lanes)))
@@ -221,13 +220,36 @@ LogicalResult Planner::run() {
     if (failed(added))
       return failure();
   }
-  keepExpensiveBlocks(kernel, plan);
   return success();
 }
 
 FailureOr<SweepPlan> SweepPlan::make(tile::KernelOp kernel) {
-  SweepPlan plan(kernel);
+  SweepPlan plan;
   if (failed(Planner(kernel, plan).run()))
     return failure();
   return plan;
+}
+
+SmallVector<Value> attune::target::common::sinksOf(const Sweep &sweep) {
+  SmallVector<Value> blocks;
+  for (const Reduction &reduction : sweep.reduces)
+    blocks.push_back(reduction.block);
+  for (Operation *op : sweep.stores)
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      blocks.push_back(store.getBlock());
+  return blocks;
+}
+
+SmallVector<Value> attune::target::common::partsOf(ArrayRef<Value> blocks) {
+  SmallVector<Value> work(blocks);
+  llvm::SetVector<Value> parts;
+  while (!work.empty()) {
+    Value block = work.pop_back_val();
+    Operation *op = block.getDefiningOp();
+    if (!op || !isBlock(block) || isa<tile::ReduceOp>(op) ||
+        !parts.insert(block))
+      continue;
+    llvm::append_range(work, op->getOperands());
+  }
+  return parts.takeVector();
 }

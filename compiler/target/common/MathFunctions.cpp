@@ -5,14 +5,14 @@
 // in double, then Cephes' polynomials on [-pi/4, pi/4].
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/MathExpansions.h"
-#include "compiler/target/cpu/MathLowering.h"
+#include "compiler/target/common/MathExpansions.h"
+#include "compiler/target/common/MathLowering.h"
 
 using namespace mlir;
-using namespace attune::target::cpu;
+using namespace attune::target::common;
 using Predicate = FloatMath::Predicate;
 
-Value attune::target::cpu::expandErf(FloatMath &m, Value x) {
+Value attune::target::common::expandErf(FloatMath &m, Value x) {
   Value clamped = m.clamp(x, -4.0, 4.0);
   Value square = m.mul(clamped, clamped);
   Value numerator =
@@ -27,7 +27,7 @@ Value attune::target::cpu::expandErf(FloatMath &m, Value x) {
   return m.div(m.mul(clamped, numerator), denominator);
 }
 
-Value attune::target::cpu::expandTanh(FloatMath &m, Value x) {
+Value attune::target::common::expandTanh(FloatMath &m, Value x) {
   Value magnitude = m.abs(x), square = m.mul(x, x);
   Value p = m.polynomial(square, {-3.33332819422e-1, 1.33314422036e-1,
                                   -5.37397155531e-2, 2.06390887954e-2,
@@ -71,24 +71,25 @@ static Value sinusoid(FloatMath &m, Value x, int64_t quadrantShift) {
   return m.select(isSet(2), m.neg(result), result);
 }
 
-Value attune::target::cpu::expandSin(FloatMath &m, Value x) {
+Value attune::target::common::expandSin(FloatMath &m, Value x) {
   return sinusoid(m, x, 0);
 }
 
-Value attune::target::cpu::expandCos(FloatMath &m, Value x) {
+Value attune::target::common::expandCos(FloatMath &m, Value x) {
   return sinusoid(m, x, 1);
 }
 
-Value attune::target::cpu::expandRound(FloatMath &m, Value x) {
+Value attune::target::common::expandRound(FloatMath &m, Value x) {
   // Half away from zero; the largest float below 1/2 keeps 0.49999997 at 0.
   return m.trunc(m.add(x, m.copySign(m.real(0.49999997), x)));
 }
 
-Value attune::target::cpu::expandRsqrt(FloatMath &m, Value x) {
+Value attune::target::common::expandRsqrt(FloatMath &m, Value x) {
   return m.div(m.real(1.0), math::SqrtOp::create(m.b, x));
 }
 
-Value attune::target::cpu::expandFma(FloatMath &m, Value x, Value y, Value z) {
+Value attune::target::common::expandFma(FloatMath &m, Value x, Value y,
+                                        Value z) {
   return m.fma(x, y, z);
 }
 
@@ -131,8 +132,8 @@ struct ExpandMath : OpRewritePattern<Op> {
 };
 } // namespace
 
-void attune::target::cpu::populateMathLowering(RewritePatternSet &patterns,
-                                               const Machine &machine) {
+void attune::target::common::populateMathLowering(RewritePatternSet &patterns,
+                                                  bool hasFma) {
   patterns.add<
       ExpandMath<math::ExpOp, expandExp>, ExpandMath<math::Exp2Op, expandExp2>,
       ExpandMath<math::ExpM1Op, expandExpM1>,
@@ -145,11 +146,11 @@ void attune::target::cpu::populateMathLowering(RewritePatternSet &patterns,
       ExpandMath<math::SinOp, expandSin>, ExpandMath<math::CosOp, expandCos>,
       ExpandMath<math::RoundOp, expandRound>,
       ExpandMath<math::RsqrtOp, expandRsqrt>,
-      ExpandMath<math::FmaOp, expandFma>>(patterns.getContext(), machine.fma);
+      ExpandMath<math::FmaOp, expandFma>>(patterns.getContext(), hasFma);
   populateIntegerPower(patterns);
 }
 
-bool attune::target::cpu::hasInstruction(Operation *op) {
+bool attune::target::common::hasInstruction(Operation *op) {
   return isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp,
              math::FloorOp, math::RoundEvenOp, math::SqrtOp, math::TruncOp,
              math::CountTrailingZerosOp, math::CountLeadingZerosOp,
