@@ -211,7 +211,7 @@ Value Emitter::at(Value pointer, Value offset, Type element) {
     return at(pointer, *known, element);
   if (element.isInteger(1))
     element = getI8Type();
-  return LLVM::GEPOp::create(*this, pointerType(), element, pointer,
+  return LLVM::GEPOp::create(*this, pointer.getType(), element, pointer,
                              ValueRange(offset));
 }
 
@@ -220,7 +220,7 @@ Value Emitter::at(Value pointer, int64_t offset, Type element) {
     return pointer;
   // In bytes, so that a constant beyond 32 bits of elements stays exact.
   Value bytes = integer(offset * byteSize(element));
-  return LLVM::GEPOp::create(*this, pointerType(), getI8Type(), pointer,
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer,
                              ValueRange(bytes));
 }
 
@@ -241,7 +241,7 @@ Value Emitter::loadVector(Value pointer, Type element) {
 Value Emitter::pointers(Value pointer, Type element, Value stride) {
   Value offsets =
       arith::MulIOp::create(*this, laneNumbers(getI64Type()), splat(stride));
-  Type type = VectorType::get({lanes}, pointerType());
+  Type type = VectorType::get({lanes}, pointer.getType());
   return LLVM::GEPOp::create(*this, type, element, pointer,
                              ValueRange(offsets));
 }
@@ -308,7 +308,7 @@ Value Emitter::gatherVector(Value pointer, Type element, Value offsets,
   }
   Type type = vector(element);
   Value pointers =
-      LLVM::GEPOp::create(*this, VectorType::get({lanes}, pointerType()),
+      LLVM::GEPOp::create(*this, VectorType::get({lanes}, pointer.getType()),
                           element, pointer, ValueRange(offsets));
   if (!mask)
     mask = arith::ConstantOp::create(

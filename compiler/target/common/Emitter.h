@@ -25,6 +25,7 @@ public:
   Emitter(mlir::Location loc, mlir::OpBuilder &builder, int64_t lanes,
           bool hasFma)
       : ImplicitLocOpBuilder(loc, builder), lanes(lanes), hasFma(hasFma) {}
+  virtual ~Emitter() = default;
 
   const int64_t lanes;
   const bool hasFma;
@@ -50,7 +51,8 @@ public:
 
   // Types.
   mlir::VectorType vector(mlir::Type element);
-  mlir::Type pointerType();
+  /// Of what operands point to.
+  virtual mlir::Type pointerType();
 
   // Floats and vectors.
   Value real(double value);  ///< f32

@@ -28,7 +28,7 @@ static LogicalResult checkOp(Operation *op) {
                            << " is not supported on the CPU; cast to f32 first";
   bool isFunction =
       isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-  if (isFunction && !common::hasInstruction(op) && isa<FloatType>(to) &&
+  if (isFunction && !target::common::hasInstruction(op) && isa<FloatType>(to) &&
       !to.isF32())
     return op->emitError() << "'" << op->getName().stripDialect() << "' of "
                            << to << " is not supported on the CPU";

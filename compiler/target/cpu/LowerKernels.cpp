@@ -133,13 +133,13 @@ struct LowerMath : VersionedPass<LowerMath> {
     if (!target)
       return;
     RewritePatternSet patterns(&getContext());
-    common::populateMathLowering(patterns, target->fma);
+    target::common::populateMathLowering(patterns, target->fma);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     WalkResult left = getOperation().walk([](Operation *op) {
       bool isMath =
           isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-      if (!isMath || common::hasInstruction(op))
+      if (!isMath || target::common::hasInstruction(op))
         return WalkResult::advance();
       op->emitOpError("on ")
           << op->getResult(0).getType() << " has no lowering on the CPU";

@@ -11,7 +11,9 @@
 
 namespace attune::target::cpu {
 
+using common::partsOf;
 using common::Reduction;
+using common::sinksOf;
 using common::Spans;
 using common::Sweep;
 

@@ -29,18 +29,6 @@ std::vector<CodeVersion> testing::runnableVersions() {
   return versions;
 }
 
-Argument::Argument(void *data, std::vector<int64_t> sizes,
-                   std::vector<int64_t> strides)
-    : data(data), sizes(std::move(sizes)), strides(std::move(strides)) {
-  if (!this->strides.empty())
-    return;
-  int64_t stride = 1;
-  for (size_t dim = this->sizes.size(); dim-- > 0;) {
-    this->strides.insert(this->strides.begin(), stride);
-    stride *= this->sizes[dim];
-  }
-}
-
 //===----------------------------------------------------------------------===//
 // Compiling
 //===----------------------------------------------------------------------===//
@@ -104,32 +92,6 @@ CompiledKernels::~CompiledKernels() {
 static constexpr size_t kGuard = 256;
 static constexpr char kGuardByte = 0x5a;
 
-/// The value of an index in the kernel's outermost block: a constant, a
-/// dimension, a scalar argument.
-static int64_t evaluate(Value value, const std::vector<Argument> &arguments) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return arguments[argument.getArgNumber()].value;
-  if (auto dim = value.getDefiningOp<memref::DimOp>())
-    return arguments[cast<BlockArgument>(dim.getSource()).getArgNumber()]
-        .sizes[*dim.getConstantIndex()];
-  APInt constant;
-  if (matchPattern(value, m_ConstantInt(&constant)))
-    return constant.getSExtValue();
-  llvm::report_fatal_error("test kernels have plain extents");
-}
-
-int64_t CompiledKernels::gridSize(tile::KernelOp kernel,
-                                  const std::vector<Argument> &arguments) {
-  int64_t items = 1;
-  tile::ParallelOp grid = kernel.getParallel();
-  for (auto [extent, step] : llvm::zip(grid.getExtents(), grid.getSteps())) {
-    int64_t size = evaluate(extent, arguments);
-    items *=
-        step == tile::ParallelOp::kUnblocked ? size : (size + step - 1) / step;
-  }
-  return items;
-}
-
 CompiledKernels::Call
 CompiledKernels::prepare(const std::string &name,
                          const std::vector<Argument> &arguments,
@@ -138,47 +100,27 @@ CompiledKernels::prepare(const std::string &name,
   auto kernel = module->lookupSymbol<tile::KernelOp>(name);
   call.function =
       reinterpret_cast<Call::Function>(dlsym(library, name.c_str()));
-  call.items = gridSize(kernel, arguments);
-  using Slot = tile::KernelOp::Slot;
-  SmallVector<Attribute> values;
-  Builder builder(context.get());
-  auto addValue = [&](int64_t value) {
-    call.slots.push_back(value);
-    values.push_back(builder.getIndexAttr(value));
-  };
-  for (Slot slot : kernel.getSlots()) {
-    const Argument &argument = arguments[slot.argument];
-    switch (slot.kind) {
-    case Slot::Pointer:
-      call.slots.push_back(reinterpret_cast<int64_t>(argument.data));
-      break;
-    case Slot::Size:
-      addValue(argument.sizes[slot.dim]);
-      break;
-    case Slot::Stride:
-      addValue(argument.strides[slot.dim]);
-      break;
-    case Slot::Scalar:
-      addValue(argument.value);
-      break;
-    case Slot::ScratchBytes: {
-      SmallVector<Attribute> result;
-      (void)kernel.getScratch().constantFold(values, result);
-      call.scratchBytes = cast<IntegerAttr>(result.front()).getInt();
-      call.slots.push_back(call.scratchBytes);
-      break;
-    }
-    case Slot::ScratchBase: {
-      // NaN everywhere, so that reading what was not written shows.
-      call.scratch.assign(call.scratchBytes * workers + 2 * kGuard, kGuardByte);
-      auto address = reinterpret_cast<uintptr_t>(call.scratch.data());
-      char *base = reinterpret_cast<char *>((address + 63) / 64 * 64);
-      std::fill_n(reinterpret_cast<float *>(base),
-                  call.scratchBytes * workers / 4, NAN);
-      call.slots.push_back(reinterpret_cast<int64_t>(base));
-      break;
-    }
-    }
+  call.items = target::common::testing::gridSize(kernel, arguments);
+  call.slots = target::common::testing::slotsOf(
+      kernel, arguments, [&](unsigned argument) {
+        return reinterpret_cast<int64_t>(arguments[argument].data);
+      });
+  if (AffineMap scratch = kernel.getScratch()) {
+    Builder builder(context.get());
+    SmallVector<Attribute> values, result;
+    for (auto [slot, value] : llvm::zip(kernel.getSlots(), call.slots))
+      if (slot.kind != tile::KernelOp::Slot::Pointer)
+        values.push_back(builder.getIndexAttr(value));
+    (void)scratch.constantFold(values, result);
+    call.scratchBytes = cast<IntegerAttr>(result.front()).getInt();
+    // NaN everywhere, so that reading what was not written shows.
+    call.scratch.assign(call.scratchBytes * workers + 2 * kGuard, kGuardByte);
+    auto address = reinterpret_cast<uintptr_t>(call.scratch.data());
+    char *base = reinterpret_cast<char *>((address + 63) / 64 * 64);
+    std::fill_n(reinterpret_cast<float *>(base),
+                call.scratchBytes * workers / 4, NAN);
+    call.slots.push_back(call.scratchBytes);
+    call.slots.push_back(reinterpret_cast<int64_t>(base));
   }
   return call;
 }

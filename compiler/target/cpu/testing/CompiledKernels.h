@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "compiler/target/common/testing/KernelArguments.h"
 #include "compiler/target/cpu/CodeVersion.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -20,17 +21,7 @@ namespace attune::target::cpu::testing {
 /// The code versions that this machine can run.
 std::vector<CodeVersion> runnableVersions();
 
-/// An argument: a buffer with its run-time sizes and strides (in elements), or
-/// a scalar.
-struct Argument {
-  Argument(void *data, std::vector<int64_t> sizes,
-           std::vector<int64_t> strides = {});
-  Argument(int64_t value) : value(value) {}
-
-  void *data = nullptr;
-  std::vector<int64_t> sizes, strides; ///< strides default to row-major
-  int64_t value = 0;
-};
+using common::testing::Argument;
 
 class CompiledKernels {
 public:
@@ -64,8 +55,6 @@ public:
 
 private:
   CompiledKernels() = default;
-  int64_t gridSize(tile::KernelOp kernel,
-                   const std::vector<Argument> &arguments);
 
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

@@ -1,0 +1,26 @@
+//===- LowerKernels.h - tile kernels into the LLVM and NVVM dialects ------===//
+//
+// Enters: a module of tile.kernel ops. Leaves: the same module with one
+// llvm.func of kind nvvm.kernel for each, which carries what a launch must know
+// (kThreadsAttr, kSharedAttr of KernelFrame.h).
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "compiler/target/cuda/Machine.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace attune::target::cuda {
+
+/// tile -> scf, vector and NVVM.
+std::unique_ptr<mlir::Pass> createLowerKernelsPass(const Machine &machine);
+/// math ops that have no instruction -> arithmetic.
+std::unique_ptr<mlir::Pass> createLowerMathPass();
+
+/// All the way to the LLVM dialect.
+void buildLoweringPipeline(mlir::OpPassManager &passes, const Machine &machine);
+
+/// For attune-opt: lower-kernels-cuda, lower-math-cuda, cuda-to-llvm.
+void registerPasses();
+
+} // namespace attune::target::cuda

@@ -1,0 +1,30 @@
+//===- Machine.h - the compute capabilities code is made for ----*- C++ -*-===//
+//
+// PTX is always made for the least capability, and the driver translates it for
+// any later one; cubins are made where ptxas is installed. What differs between
+// capabilities is stated here, in one table.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+
+namespace attune::target::cuda {
+
+inline constexpr int64_t kWarp = 32;
+
+/// What lowering needs to know of a capability. Immutable, shared by threads.
+struct Machine {
+  llvm::StringLiteral name; ///< as ptxas has it: "sm_80"
+  int64_t capability;       ///< 10 * major + minor
+  llvm::StringLiteral ptx;  ///< feature of the PTX version
+  int64_t sharedBytes;      ///< of a block at most, with the driver's leave
+  int64_t registers;        ///< of a multiprocessor
+
+  static llvm::ArrayRef<Machine> all();
+  /// Null if there is no code for `name`.
+  static const Machine *find(llvm::StringRef name);
+};
+
+} // namespace attune::target::cuda
