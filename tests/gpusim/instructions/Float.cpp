@@ -155,11 +155,32 @@ void decodeFma(Decoding &d) {
   readOperands(d, d.takeType(), 3);
 }
 
-/// .approx and .full promise 2 ulp; what is computed here is the nearest value.
+/// .approx and .full: two bits less than f32, as in Transcendental.cpp. The
+/// former multiplies with a reciprocal, which is zero for a large divisor.
+template <bool ftz, bool full>
+struct CoarseDiv {
+  float operator()(float a, float b) const {
+    constexpr Format kNarrow = {21, 8};
+    double x = in<ftz>(a), y = in<ftz>(b);
+    if (!full && std::fabs(y) > 0x1p126 && std::isfinite(y))
+      y = std::copysign(INFINITY, y);
+    return out<ftz, false>(f32FromBits(encode(x / y, kNarrow) << 2));
+  }
+};
+
 void decodeDiv(Decoding &d) {
-  d.takeOneOf({"rn", "approx", "full"});
+  int form = d.takeOneOf({"rn", "approx", "full"});
   bool ftz = d.take("ftz");
-  d.inst.execute = chooseNearest<DivOp>(ftz, false);
+  if (form == 1)
+    d.inst.execute = ftz ? binary<float, float, CoarseDiv<true, false>>
+                         : binary<float, float, CoarseDiv<false, false>>;
+  else if (form == 2)
+    d.inst.execute = ftz ? binary<float, float, CoarseDiv<true, true>>
+                         : binary<float, float, CoarseDiv<false, true>>;
+  else
+    d.inst.execute = chooseNearest<DivOp>(ftz, false);
+  if (form < 0)
+    d.fail("expected .rn, .approx or .full");
   readOperands(d, d.takeType(), 2);
 }
 

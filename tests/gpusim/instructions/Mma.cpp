@@ -1,14 +1,12 @@
 //===- Mma.cpp - mma.sync -------------------------------------------------===//
 //
 // The matrix product of a warp, for the shapes and types of sm_80. Fragments
-// are laid out as the manual's tables say; the sum follows, unconfirmed by a
-// GPU here, what is reported of an A100 (Fasi et al. 2021): exact products,
-// added in blocks with everything below one bit under the largest term cut off,
-// each block rounded to zero. It is so never more exact than the hardware.
+// are laid out as the manual's tables say; how floats are added is
+// TensorCore's.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/instructions/Opcodes.h"
-#include "tests/gpusim/machine/Launch.h"
+#include "tests/gpusim/instructions/TensorCore.h"
 #include "tests/gpusim/machine/Numbers.h"
 #include <algorithm>
 #include <cmath>
@@ -72,14 +70,9 @@ At placeOfC(unsigned lane, unsigned i) {
 }
 
 /// Where the elements of a fragment go, [element][lane], as offsets into the
-/// arrays of Operands.
+/// matrices of a Tile.
 struct Layout {
   std::array<uint16_t, 16 * kWarpSize> a, b, c;
-};
-
-/// The arrays of doubles that a product is computed on.
-struct Operands {
-  double a[16][32], b[32][8], d[16][8];
 };
 
 Layout makeLayout(const Shape &shape) {
@@ -173,83 +166,36 @@ unsigned registersC(const Shape &shape) {
   return shape.m * shape.n / 32 / (shape.d == Type::F16 ? 2 : 1);
 }
 
-void load(const Warp &warp, const Inst &inst, Operands &operands) {
+void load(const Warp &warp, const Inst &inst, Tile &tile) {
   const Shape &shape = kShapes[inst.kind];
   const Layout &layout = layoutOf(inst.kind);
   const Row *rows = warp.program->rows.data() + inst.list;
   unsigned each = shape.perRegister;
   unsigned countA = shape.m * shape.k / 32, countB = shape.n * shape.k / 32;
-  decodeFragment(warp, rows, shape.a, countA, each, layout.a.data(),
-                 operands.a[0]);
+  decodeFragment(warp, rows, shape.a, countA, each, layout.a.data(), tile.a[0]);
   decodeFragment(warp, rows + countA / each, shape.b, countB, each,
-                 layout.b.data(), operands.b[0]);
+                 layout.b.data(), tile.b[0]);
   decodeFragment(warp, rows + firstC(shape), shape.d, shape.m * shape.n / 32,
-                 shape.d == Type::F16 ? 2 : 1, layout.c.data(), operands.d[0]);
+                 shape.d == Type::F16 ? 2 : 1, layout.c.data(), tile.d[0]);
 }
 
-/// To float, towards zero.
-double towardsZero(double value) {
-  constexpr uint64_t kDropped = (uint64_t(1) << 29) - 1;
-  if (std::fabs(value) >= 0x1p-126)
-    return std::bit_cast<double>(std::bit_cast<uint64_t>(value) & ~kDropped);
-  return roundToF32(value, Rounding::Zero);
-}
-
-/// d += a row of a times a block of b, for 8 columns, each one addition of the
-/// tensor core: terms are cut at 2^(e - 24), where e is the exponent of the
-/// largest, so that each has at most 25 bits, and added as integers.
-void addBlock(const double *a, const double (*b)[8], unsigned count,
-              double *d) {
-  double terms[9][8], largest[8], plain[8];
-  for (unsigned n = 0; n < 8; ++n) {
-    terms[count][n] = plain[n] = d[n];
-    largest[n] = std::fabs(d[n]);
-  }
-  for (unsigned k = 0; k < count; ++k)
-    for (unsigned n = 0; n < 8; ++n) {
-      double term = a[k] * b[k][n], size = std::fabs(term);
-      terms[k][n] = term;
-      plain[n] += term;
-      largest[n] = largest[n] > size ? largest[n] : size;
-    }
-  double scale[8], back[8];
-  bool special = false;
-  for (unsigned n = 0; n < 8; ++n) {
-    // Zero counts as the least float; its terms are zero anyway.
-    double size = std::max(largest[n], 0x1p-300);
-    auto exponent = std::bit_cast<uint64_t>(size) & uint64_t(0x7ff) << 52;
-    constexpr uint64_t kTwo24 = uint64_t(24) << 52;
-    scale[n] =
-        std::bit_cast<double>((uint64_t(2046) << 52) + kTwo24 - exponent);
-    back[n] = std::bit_cast<double>(exponent - kTwo24);
-    special |= !std::isfinite(plain[n]);
-  }
-  if (special) {
-    std::copy_n(plain, 8, d);
-    return;
-  }
-  int32_t sums[8] = {};
-  for (unsigned k = 0; k <= count; ++k)
-    for (unsigned n = 0; n < 8; ++n)
-      sums[n] += int32_t(terms[k][n] * scale[n]);
-  for (unsigned n = 0; n < 8; ++n)
-    d[n] = towardsZero(sums[n] * back[n]);
-}
-
-void multiplyFloat(const Shape &shape, Operands &operands) {
-  unsigned block = std::min<unsigned>(shape.a == Type::TF32 ? 4 : 8, shape.k);
-  for (unsigned row = 0; row < shape.m; ++row)
-    for (unsigned k = 0; k < shape.k; k += block)
-      addBlock(operands.a[row] + k, operands.b + k, block, operands.d[row]);
+void multiplyFloat(const Shape &shape, TensorCore generation, Tile &tile) {
+  Products products;
+  products.rows = shape.m;
+  products.k = shape.k;
+  products.leastExponent = shape.a == Type::F16 ? -14 : -126;
+  products.half = shape.d == Type::F16;
+  products.splits = shape.k == (shape.a == Type::TF32 ? 8 : 16);
+  addProducts(products, generation, tile);
 }
 
 /// f64 is fused multiply and add in the order of k; integers are exact.
-void multiplyExact(const Shape &shape, Operands &operands) {
+void multiplyExact(const Shape &shape, Tile &tile) {
   for (unsigned row = 0; row < shape.m; ++row)
     for (unsigned column = 0; column < shape.n; ++column)
       for (unsigned k = 0; k < shape.k; ++k)
-        operands.d[row][column] = std::fma(
-            operands.a[row][k], operands.b[k][column], operands.d[row][column]);
+        tile.d[row][column] =
+            std::fma(tile.a[row][k], tile.b[k][column], tile.d[row][column]);
 }
 
 uint64_t encodeResult(const Inst &inst, Type type, double value) {
@@ -267,9 +213,10 @@ uint64_t encodeResult(const Inst &inst, Type type, double value) {
   }
 }
 
-void store(Warp &warp, const Inst &inst, const Operands &operands) {
+void store(Warp &warp, const Inst &inst, const Tile &tile) {
   const Shape &shape = kShapes[inst.kind];
   const uint16_t *places = layoutOf(inst.kind).c.data();
+  const double *values = tile.d[0];
   const Row *rows =
       warp.program->rows.data() + inst.list + firstC(shape) + registersC(shape);
   bool half = shape.d == Type::F16;
@@ -278,7 +225,7 @@ void store(Warp &warp, const Inst &inst, const Operands &operands) {
     std::byte *row =
         warp.registers.data() + rows[half ? i / 2 : i] + (half ? i % 2 * 2 : 0);
     for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-      uint64_t bits = encodeResult(inst, shape.d, operands.d[0][places[lane]]);
+      uint64_t bits = encodeResult(inst, shape.d, values[places[lane]]);
       std::memcpy(row + lane * width, &bits, bytes);
     }
   }
@@ -288,13 +235,14 @@ void store(Warp &warp, const Inst &inst, const Operands &operands) {
 void executeMma(Warp &warp, const Inst &inst, Mask mask) {
   if (!warp.requireAll(inst, mask))
     return;
-  Operands operands;
-  load(warp, inst, operands);
-  if (kShapes[inst.kind].d == Type::F64 || kShapes[inst.kind].d == Type::S32)
-    multiplyExact(kShapes[inst.kind], operands);
+  Tile tile;
+  load(warp, inst, tile);
+  const Shape &shape = kShapes[inst.kind];
+  if (shape.d == Type::F64 || shape.d == Type::S32)
+    multiplyExact(shape, tile);
   else
-    multiplyFloat(kShapes[inst.kind], operands);
-  store(warp, inst, operands);
+    multiplyFloat(shape, warp.launch->options.tensorCore, tile);
+  store(warp, inst, tile);
 }
 
 int findShape(std::string_view name, const Type (&types)[4]) {

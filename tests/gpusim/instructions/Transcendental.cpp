@@ -1,8 +1,9 @@
 //===- Transcendental.cpp - functions of one f32 or half value ------------===//
 //
-// ex2, lg2, rcp, sqrt, rsqrt, sin, cos, tanh. The hardware's approximations
-// have errors that the manual bounds; here the double result is rounded to
-// fewer bits, so that code that would need the last bits fails.
+// ex2, lg2, rcp, sqrt, rsqrt, sin, cos, tanh. An approximation is the exact
+// value on a coarser grid, chosen so that its error is at least that of an H200
+// and as close to it as whole bits allow: code that would need the last bits
+// fails here too. README.md has the errors.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/instructions/Lanewise.h"
@@ -28,17 +29,38 @@ struct Sqrt {
 struct Rsqrt {
   static double f(double x) { return 1 / std::sqrt(x); }
 };
-struct Sin {
-  static double f(double x) { return std::sin(x); }
-};
-struct Cos {
-  static double f(double x) { return std::cos(x); }
-};
 struct Tanh {
   static double f(double x) { return std::tanh(x); }
 };
 
-/// Approximations: one bit less than f32 has, tanh.approx 11 bits in all.
+double toMultiple(double x, double grid) {
+  return std::fabs(x) < 0x1p51 * grid ? std::nearbyint(x / grid) * grid : x;
+}
+
+/// With absolute errors around 1, where the result is small.
+struct CoarseLog2 {
+  static double f(double x) {
+    double value = std::log2(x);
+    return std::fabs(value) < 1 ? toMultiple(value, 0x1p-21) : value;
+  }
+};
+
+/// The hardware counts in turns of 2 pi, in fixed point up to one turn.
+double coarseAngle(double x) {
+  constexpr double kTurn = 6.283185307179586;
+  constexpr Format kNarrow = {21, 8};
+  double turns =
+      f32FromBits(encode(toMultiple(x / kTurn, 0x1p-22), kNarrow) << 2);
+  return turns * kTurn;
+}
+struct Sin {
+  static double f(double x) { return std::sin(coarseAngle(x)); }
+};
+struct Cos {
+  static double f(double x) { return std::cos(coarseAngle(x)); }
+};
+
+/// The result has `bitsLess` bits fewer than f32.
 template <class F, bool ftz, int bitsLess>
 struct Approximate {
   float operator()(float x) const {
@@ -58,7 +80,7 @@ struct Correct {
   }
 };
 
-template <class F, int bitsLess = 1>
+template <class F, int bitsLess>
 void decodeApproximate(Decoding &d) {
   bool ftz = d.take("ftz");
   if (!d.take("approx"))
@@ -72,7 +94,7 @@ void decodeApproximate(Decoding &d) {
 template <class F>
 void decodeEither(Decoding &d) {
   if (!d.take("rn"))
-    return decodeApproximate<F>(d);
+    return decodeApproximate<F, 1>(d);
   bool ftz = d.take("ftz");
   d.inst.execute = ftz ? unary<float, float, Correct<F, true>>
                        : unary<float, float, Correct<F, false>>;
@@ -115,14 +137,14 @@ constexpr unsigned kF32Class = bit(TypeClass::F32);
 constexpr unsigned kHalfClass = bit(TypeClass::Half);
 
 constexpr Opcode kOpcodes[] = {
-    {"ex2", kF32Class, decodeApproximate<Exp2>},
-    {"lg2", kF32Class, decodeApproximate<Log2>},
+    {"ex2", kF32Class, decodeApproximate<Exp2, 2>},
+    {"lg2", kF32Class, decodeApproximate<CoarseLog2, 2>},
     {"rcp", kF32Class, decodeEither<Rcp>},
     {"sqrt", kF32Class, decodeEither<Sqrt>},
-    {"rsqrt", kF32Class, decodeApproximate<Rsqrt>},
-    {"sin", kF32Class, decodeApproximate<Sin, 4>},
-    {"cos", kF32Class, decodeApproximate<Cos, 4>},
-    {"tanh", kF32Class, decodeApproximate<Tanh, 13>},
+    {"rsqrt", kF32Class, decodeApproximate<Rsqrt, 2>},
+    {"sin", kF32Class, decodeApproximate<Sin, 1>},
+    {"cos", kF32Class, decodeApproximate<Cos, 1>},
+    {"tanh", kF32Class, decodeApproximate<Tanh, 8>},
     {"ex2", kHalfClass, decodeHalf<Exp2>},
     {"tanh", kHalfClass, decodeHalf<Tanh>},
 };

@@ -21,8 +21,12 @@ struct InstCount {
   uint64_t requests = 0, sectors = 0, sectorsNeeded = 0;
 };
 
+/// Whose tensor cores mma.sync adds like. Hopper's is confirmed by hardware.
+enum class TensorCore : uint8_t { Hopper, Ampere };
+
 struct LaunchOptions {
   uint64_t seed = 0;
+  TensorCore tensorCore = TensorCore::Hopper;
   /// Reads of device memory that nobody wrote are errors.
   bool checkUninitialisedGlobal = true;
   /// CTAs that run side by side.

@@ -60,7 +60,7 @@ std::vector<uint64_t> runLanewise(const Lanewise &setup,
   unsigned in = bytesOfRegister(setup.inType),
            out = bytesOfRegister(setup.outType);
   std::string text = ".reg .b64 %p<4>; .reg .b32 %lane;\n.reg ." +
-                     setup.inType + " %in<8>; .reg ." + setup.outType +
+                     setup.inType + " %in<16>; .reg ." + setup.outType +
                      " %out;\n" + setup.registers +
                      "\nmov.u32 %lane, %tid.x;\n";
   Device device;
