@@ -46,7 +46,9 @@ gpusim::Report SimulatedKernels::run(const std::string &name,
   auto launch = llvm::find_if(
       code.kernels, [&](const PtxKernel &k) { return k.name == name; });
   if (!loaded || !kernel || launch == code.kernels.end()) {
-    report.error = gpusim::Error{.message = "cannot be loaded: " + error};
+    gpusim::Error fault;
+    fault.message = "cannot be loaded: " + error;
+    report.error = fault;
     return report;
   }
   std::vector<uint64_t> addresses(arguments.size());
