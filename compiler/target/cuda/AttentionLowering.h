@@ -1,5 +1,4 @@
-//===- AttentionLowering.h ------------------------------------------*- C++
-//-*-===//
+//===- AttentionLowering.h - flash attention kernels ------------*- C++ -*-===//
 #pragma once
 #include "compiler/target/cuda/KernelFrame.h"
 

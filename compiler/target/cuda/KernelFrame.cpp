@@ -7,7 +7,8 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
-LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
+LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
+                                 bool reversed) {
   using Slot = tile::KernelOp::Slot;
   SmallVector<Slot> slots = kernel.getSlots();
   SmallVector<Type> types;
@@ -42,7 +43,15 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
   });
   if (failed(bindGrid()))
     return failure();
-  return bindItem(emit.blockIndex());
+  Value item = emit.blockIndex();
+  return bindItem(reversed ? reverseLastAxis(item) : item);
+}
+
+Value KernelFrame::reverseLastAxis(Value item) {
+  Value count = axisBlocks(axisCount() - 1);
+  Value before = emit.div(item, count), block = emit.rem(item, count);
+  Value opposite = emit.sub(emit.sub(count, emit.integer(1)), block);
+  return emit.add(emit.mul(before, count), opposite);
 }
 
 void KernelFrame::finish() {

@@ -29,13 +29,17 @@ public:
   /// Makes the function for blocks of so many threads, of which
   /// `residentBlocks` are to fit a multiprocessor (0: as they may), and binds
   /// the work item of this block. Emission continues inside; `finish` ends it.
-  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0);
+  /// With `reversed` the last axis of the grid is gone through from its end.
+  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0,
+                            bool reversed = false);
   void finish();
 
   Emitter &emit; ///< the same as the base's, with what only a GPU has
   SharedMemory shared;
 
 private:
+  mlir::Value reverseLastAxis(mlir::Value item);
+
   mlir::LLVM::LLVMFuncOp function;
 };
 

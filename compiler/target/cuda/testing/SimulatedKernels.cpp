@@ -75,8 +75,8 @@ gpusim::Report SimulatedKernels::run(const std::string &name,
   auto items = uint32_t(target::common::testing::gridSize(kernel, arguments));
   if (items)
     report = device.launch(*loaded, name,
-                           {.grid = {items},
-                            .block = {uint32_t(launch->threads)},
+                           {.grid = gpusim::shape(items),
+                            .block = gpusim::shape(uint32_t(launch->threads)),
                             .dynamicShared = uint64_t(launch->sharedBytes)},
                            slots);
   for (unsigned i = 0; i < arguments.size(); ++i)

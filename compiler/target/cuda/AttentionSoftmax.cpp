@@ -1,0 +1,189 @@
+//===- AttentionSoftmax.cpp - between and after the dots of attention -----===//
+//
+// Everything happens on the fragments that the dots leave in registers. A row
+// is spread over the four lanes of a group, which alone exchange maxima in the
+// loop; sums are combined once, at the end.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cuda/AttentionEmitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numbers>
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cuda;
+using target::common::BlockEvaluator;
+
+static constexpr int64_t kGroup = 4; ///< lanes that share a row
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Whether some score of the block of keys from `key` on is hidden from some
+/// row: an i1.
+Value AttentionEmitter::hidesSome(Value key) {
+  Span rows = frame.span(parts.rows);
+  Value last = emit.add(key, shape.keys - 1);
+  Value hides = emit.less(
+      emit.sub(frame.scalar(parts.loop.getTo()), emit.integer(1)), last);
+  auto also = [&](Value condition) {
+    hides = arith::OrIOp::create(emit, hides, condition);
+  };
+  if (parts.band.getUpper())
+    also(emit.less(emit.add(rows.start, frame.scalar(parts.band.getUpper())),
+                   last));
+  if (parts.band.getLower()) {
+    Value lastRow = emit.add(rows.start, rows.count);
+    also(emit.less(key, emit.add(emit.sub(lastRow, emit.integer(1)),
+                                 frame.scalar(parts.band.getLower()))));
+  }
+  return hides;
+}
+
+/// What the softmax takes, from the dots. Where the scores are the dot times a
+/// constant, that is left to the exponent.
+AttentionEmitter::Scores AttentionEmitter::evaluateScores(const Scores &dots,
+                                                          bool masked) {
+  if (parts.scale && !masked)
+    return dots;
+  Value from = parts.scale ? parts.band.getScores() : parts.scores.getResult();
+  Value to = parts.scale ? parts.band.getResult() : parts.step.getScores();
+  Scores scores = dots;
+  evaluator.ignoreBands = !masked;
+  BlockEvaluator::Scope scope(evaluator);
+  // What is loaded beside the scores must not be read beyond its end.
+  SmallVector<Coord> columns = keyAt;
+  Value count = frame.span(parts.loop.getSpan()).count;
+  if (masked && !parts.scale)
+    for (Coord &column : columns)
+      column.mask = emit.lanesBelow(emit.sub(count, column.index));
+  for (int64_t tile = 0; tile < shape.tiles; ++tile)
+    for (int64_t half = 0; half < 2; ++half) {
+      const Coord &row = validRowAt[tile][half];
+      for (int64_t eight = 0; eight < shape.keys / 8; ++eight) {
+        Values &sums = scores[tile][eight];
+        const Coord &column = columns[eight];
+        evaluator.seed(from, {row, column},
+                       vector::FromElementsOp::create(
+                           emit, emit.vector(emit.getF32Type()),
+                           ValueRange(ArrayRef(sums).slice(2 * half, 2))));
+        Value pair = evaluator.get(to, {row, column});
+        if (!pair) {
+          result = failure();
+          return scores;
+        }
+        for (int64_t i = 0; i < 2; ++i)
+          sums[2 * half + i] = vector::ExtractOp::create(emit, pair, i);
+      }
+    }
+  evaluator.ignoreBands = false;
+  return scores;
+}
+
+/// Scores become weights; maxima, sums and results move to the new maximum.
+void AttentionEmitter::softmaxStep(State &state, Scores &scores) {
+  auto greater = [&](Value a, Value b) -> Value {
+    return arith::MaxNumFOp::create(emit, a, b);
+  };
+  for (int64_t tile = 0; tile < shape.tiles; ++tile) {
+    Rows &rows = state[tile];
+    for (int64_t half = 0; half < 2; ++half) {
+      Value max = rows.max[half];
+      for (Values &sums : scores[tile])
+        for (int64_t i = 0; i < 2; ++i)
+          max = greater(max, sums[2 * half + i]);
+      max = emit.combineLanes(max, kGroup, greater);
+      // A row that has seen nothing: -inf - -inf would be NaN.
+      Value none = arith::CmpFOp::create(emit, arith::CmpFPredicate::OEQ, max,
+                                         emit.real(-kInfinity));
+      Value base = arith::SelectOp::create(emit, none, emit.real(0), max);
+      Value factor = emit.real(parts.scale.value_or(1));
+      Value minusBase = emit.mulf(arith::NegFOp::create(emit, base), factor);
+      auto power = [&](Value score) {
+        return emit.exp2Approx(parts.scale ? emit.fma(score, factor, minusBase)
+                                           : emit.addf(score, minusBase));
+      };
+      Value alpha = power(rows.max[half]);
+      Value sum = emit.mulf(rows.sum[half], alpha);
+      for (Values &sums : scores[tile])
+        for (int64_t i = 0; i < 2; ++i) {
+          Value &score = sums[2 * half + i];
+          score = power(score);
+          sum = emit.addf(sum, score);
+        }
+      rows.max[half] = max;
+      rows.sum[half] = sum;
+      for (Values &out : rows.out)
+        for (int64_t i = 0; i < 2; ++i)
+          out[2 * half + i] = emit.mulf(out[2 * half + i], alpha);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// After the loop
+//===----------------------------------------------------------------------===//
+
+void AttentionEmitter::finish(const State &state) {
+  for (int64_t tile = 0; tile < shape.tiles; ++tile)
+    for (int64_t half = 0; half < 2; ++half) {
+      // All lanes take part in the exchange, also those of idle rows.
+      Rows rows = state[tile];
+      rows.sum[half] =
+          emit.combineLanes(rows.sum[half], kGroup,
+                            [&](Value a, Value b) { return emit.addf(a, b); });
+      emit.ifThen(
+          emit.less(rowAt[tile][half].index, frame.span(parts.rows).count),
+          [&] { storeRow(rows, tile, half); });
+    }
+}
+
+void AttentionEmitter::storeRow(const Rows &rows, int64_t tile, int64_t half) {
+  BlockEvaluator::Scope scope(evaluator);
+  const Coord &row = rowAt[tile][half];
+  Value sum = rows.sum[half];
+  Value max = emit.mulf(rows.max[half], emit.real(parts.scale.value_or(1)));
+  evaluator.seed(parts.loop.getResult(parts.maxIndex), row, max);
+  evaluator.seed(parts.loop.getResult(parts.sumIndex), row, sum);
+  if (parts.finish) {
+    Value empty = arith::CmpFOp::create(emit, arith::CmpFPredicate::OEQ, sum,
+                                        emit.real(0));
+    Value inverse = arith::DivFOp::create(emit, emit.real(1), sum);
+    inverse = arith::SelectOp::create(emit, empty, emit.real(0), inverse);
+    Value lse = emit.addf(max, math::Log2Op::create(emit, sum));
+    lse = emit.mulf(lse, emit.real(std::numbers::ln2));
+    lse = arith::SelectOp::create(emit, empty, emit.real(kInfinity), lse);
+    evaluator.seed(parts.finish.getInverse(), row, inverse);
+    evaluator.seed(parts.finish.getLse(), row, lse);
+  }
+  for (int64_t eight = 0; eight < shape.columns / 8; ++eight)
+    evaluator.seed(
+        parts.loop.getResult(parts.outIndex), {row, valueAt[eight]},
+        vector::FromElementsOp::create(
+            emit, emit.vector(emit.getF32Type()),
+            ValueRange(ArrayRef(rows.out[eight]).slice(2 * half, 2))));
+  auto store = [&](tile::StoreOp op, ArrayRef<Coord> at) {
+    if (failed(evaluator.store(op, at)))
+      result = failure();
+  };
+  for (tile::StoreOp op : parts.stores) {
+    SmallVector<Value> spans = llvm::to_vector(
+        llvm::make_filter_range(op.getPositions(), [](Value position) {
+          return isa<tile::SpanType>(position.getType());
+        }));
+    if (spans.size() == 1) {
+      // One value for a row: one lane of the group has it.
+      emit.ifThen(emit.equal(fragments->sumColumn(), emit.integer(0)), [&] {
+        BlockEvaluator::Scope inner(evaluator);
+        store(op, row);
+      });
+      continue;
+    }
+    for (int64_t eight = 0; eight < shape.columns / 8; ++eight) {
+      SmallVector<Coord> at;
+      for (Value span : spans)
+        at.push_back(span == parts.rows ? row : valueAt[eight]);
+      store(op, at);
+    }
+  }
+}

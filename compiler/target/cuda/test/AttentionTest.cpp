@@ -1,0 +1,91 @@
+//===- AttentionTest.cpp - flash attention against double precision -------===//
+//
+// The kernels of target/cpu/test/AttentionTest.cpp, of every element type, as
+// PTX on the GPU emulator. Shapes are drawn from a printed seed
+// (ATTUNE_TEST_SEED repeats one), on and off every block size.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/AttentionCase.h"
+#include "compiler/target/cuda/testing/SimulatedKernels.h"
+#include <gtest/gtest.h>
+
+using namespace attune::target::common::testing;
+using attune::target::cuda::testing::SimulatedKernels;
+
+namespace {
+
+/// Of results between -5 and 5: weights and result are rounded to the type.
+double tolerance(const std::string &element) {
+  return element == "f32" ? 1e-5 : element == "f16" ? 2e-3 : 1.6e-2;
+}
+
+class CudaAttention : public ::testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    const char *given = getenv("ATTUNE_TEST_SEED");
+    unsigned seed = given ? atoi(given) : std::random_device()();
+    printf("ATTUNE_TEST_SEED=%u\n", seed);
+    random.seed(seed);
+  }
+  int64_t draw(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  }
+  void check(AttentionCase c) {
+    c.element = GetParam();
+    SCOPED_TRACE(c.description());
+    auto kernels = SimulatedKernels::compile(attentionText(c));
+    ASSERT_TRUE(kernels);
+    AttentionData data(c, random);
+    auto report = kernels->run("f", data.arguments(), random());
+    ASSERT_TRUE(report.ok()) << report.text();
+    auto [result, lse] = data.errors();
+    EXPECT_LE(result, tolerance(c.element));
+    EXPECT_LE(lse, 2e-5);
+    EXPECT_EQ(report.sum("ldmatrix").conflicts, 0u);
+  }
+  std::mt19937 random;
+};
+
+TEST_P(CudaAttention, Plain) {
+  check({1, 2, 1, 197, 197, 64, 64, AttentionMask::None, false, false, false, 0,
+         128, 64});
+  check({1, 1, 1, 1, 1, 1, 1, AttentionMask::None, false, false, false, 0, 64,
+         32});
+}
+
+TEST_P(CudaAttention, Bands) {
+  for (AttentionMask mask : {AttentionMask::Causal, AttentionMask::BottomRight,
+                             AttentionMask::Window}) {
+    check({1, 1, 1, 100, 100, 64, 64, mask, false, false, false, 0, 64, 32});
+    // More queries than keys and the reverse: rows that see nothing are zero.
+    check({1, 1, 1, 90, 50, 16, 16, mask, false, false, false, 0, 32, 48});
+    check({1, 1, 1, 20, 130, 16, 16, mask, false, false, false, 0, 16, 16});
+  }
+}
+
+TEST_P(CudaAttention, DataMasks) {
+  check({2, 2, 1, 40, 70, 32, 32, AttentionMask::None, true, false, false, 0,
+         64, 64});
+  check({3, 1, 2, 40, 70, 32, 32, AttentionMask::None, false, true, false, 0,
+         64, 32});
+  check({3, 2, 1, 40, 70, 32, 32, AttentionMask::Causal, true, true, true, 0,
+         48, 32});
+}
+
+TEST_P(CudaAttention, AnyHeadSizes) {
+  check({1, 1, 1, 70, 65, 128, 128, AttentionMask::Causal, false, false, false,
+         0, 128, 32});
+  check({1, 1, 1, 33, 65, 256, 256, AttentionMask::None, false, false, false, 0,
+         64, 32});
+  for (int trial = 0; trial < 4; ++trial)
+    check({draw(1, 2), draw(1, 2), draw(1, 3), draw(1, 80), draw(1, 150),
+           draw(1, 130), draw(1, 130), AttentionMask(draw(0, 3)),
+           draw(0, 1) == 1, draw(0, 1) == 1, draw(0, 1) == 1,
+           draw(0, 2) ? 0.0 : 20.0, 16 * draw(1, 8), 16 * draw(1, 4)});
+}
+
+INSTANTIATE_TEST_SUITE_P(Elements, CudaAttention,
+                         ::testing::Values("f16", "bf16", "f32"),
+                         [](const auto &info) { return info.param; });
+
+} // namespace
