@@ -70,7 +70,7 @@ public:
   Value maxLanes(Value vector);
   Value laneNumbers(mlir::Type element); ///< 0, 1, ...
   /// Lanes below `count` (any integer; also below 0 and above `lanes`).
-  Value lanesBelow(Value count);
+  virtual Value lanesBelow(Value count);
 
   // Memory. Offsets and strides are in elements.
   Value at(Value pointer, Value offset, mlir::Type element);

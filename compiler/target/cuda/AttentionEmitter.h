@@ -63,21 +63,27 @@ private:
   void boundKeys();
   KeyedOperand locate(tile::LoadOp load, Value other, int64_t otherSize,
                       bool keysAreDepth);
-  void fill(const KeyedOperand &operand, Value key);
-  llvm::LogicalResult fillQueries(const SharedTile &tile);
-  void fillFromExpression(const SharedTile &tile);
+  void fill(const KeyedOperand &operand, Value key, bool plain);
+  llvm::LogicalResult fillQueries();
+  void fillFromExpression();
 
   // The loop over keys.
-  void emitLoop(const SharedTile &queries, const KeyedOperand &keys,
-                const KeyedOperand &values);
-  Scores emitScores(const SharedTile &queries, const KeyedOperand &keys);
-  void addValues(State &state, const Scores &weights,
-                 const KeyedOperand &values);
+  Value endOfPlainKeys();
+  /// Blocks from `from` to `to`, the first of whose keys have been asked for.
+  /// `plain`: none of them hides a score or is cut off, nor the next one.
+  State emitLoop(State state, Value from, Value to, bool plain);
+  Scores emitScores();
+  void addValues(State &state, const Scores &weights);
+
+  State startState();
+  void waitForTiles();
 
   // Between the dots.
   Value hidesSome(Value key);
   Scores evaluateScores(const Scores &dots, bool masked);
+  Scores maskWhereNeeded(Value key, const Scores &dots);
   void softmaxStep(State &state, Scores &scores);
+  void rescale(State &state, ValueRange alphas, Value moved);
   // After the loop.
   void finish(const State &state);
   void storeRow(const Rows &rows, int64_t tile, int64_t half);
@@ -93,6 +99,8 @@ private:
   const mlir::Type element;
   const AttentionShape shape;
   std::optional<Fragments> fragments;
+  std::optional<SharedTile> queries;
+  std::optional<KeyedOperand> keys, values;
   Value warpRow; ///< first row of this warp in the block
   /// Where C fragments lie: rows by tile and half, in the block of queries; the
   /// pairs of columns that start a lane's part of every eight, in a block of

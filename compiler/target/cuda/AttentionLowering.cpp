@@ -98,7 +98,8 @@ KeyedOperand AttentionEmitter::locate(tile::LoadOp load, Value other,
 }
 
 /// The block of keys from `key` on, asynchronously.
-void AttentionEmitter::fill(const KeyedOperand &operand, Value key) {
+void AttentionEmitter::fill(const KeyedOperand &operand, Value key,
+                            bool plain) {
   Value offset = emit.mul(emit.sub(key, firstKey), operand.keyStride);
   Value pointer = emit.at(operand.pointer, offset, element);
   Value keys = emit.sub(endKey, key);
@@ -107,14 +108,17 @@ void AttentionEmitter::fill(const KeyedOperand &operand, Value key) {
                                      operand.otherStride, keys, operand.others}
                         : GlobalTile{pointer, operand.otherStride,
                                      operand.keyStride, operand.others, keys};
-  operand.tile.fill(from, operand.aligned, shape.threads());
+  if (plain)
+    operand.tile.fillWhole(from, shape.threads());
+  else
+    operand.tile.fill(from, operand.aligned, shape.threads());
   emit.commitCopies();
 }
 
-LogicalResult AttentionEmitter::fillQueries(const SharedTile &tile) {
+LogicalResult AttentionEmitter::fillQueries() {
   auto load = parts.scores.getLhs().getDefiningOp<tile::LoadOp>();
   if (!load) {
-    fillFromExpression(tile);
+    fillFromExpression();
     return result;
   }
   Value depthSpan;
@@ -127,13 +131,13 @@ LogicalResult AttentionEmitter::fillQueries(const SharedTile &tile) {
       frame.pointerTo(load.getSource(), load.getPositions(), Value()),
       frame.strideAlong(load, parts.rows), frame.strideAlong(load, depthSpan),
       frame.span(parts.rows).count, frame.span(depthSpan).count};
-  tile.fill(from, isAligned(emit, from, element), shape.threads());
+  queries->fill(from, isAligned(emit, from, element), shape.threads());
   return success();
 }
 
 /// Queries that are computed (rotated, scaled): two elements at a time.
-void AttentionEmitter::fillFromExpression(const SharedTile &tile) {
-  int64_t pairs = tile.columns / 2;
+void AttentionEmitter::fillFromExpression() {
+  int64_t pairs = queries->columns / 2;
   emit.forLoop(
       emit.threadIndex(), emit.integer(shape.rows * pairs), shape.threads(),
       [&](Value number) {
@@ -159,7 +163,7 @@ void AttentionEmitter::fillFromExpression(const SharedTile &tile) {
                   arith::SelectOp::create(emit, mask, query, zero).getResult()};
             },
             [&] { return Values{zero}; })[0];
-        emit.store(value, tile.elementAt(row, column));
+        emit.store(value, queries->elementAt(row, column));
       });
 }
 
@@ -219,20 +223,18 @@ AttentionEmitter::Values AttentionEmitter::carriedOf(const State &state) {
   return values;
 }
 
-AttentionEmitter::Scores
-AttentionEmitter::emitScores(const SharedTile &queries,
-                             const KeyedOperand &keys) {
+AttentionEmitter::Scores AttentionEmitter::emitScores() {
   Value zero = emit.real(0);
   Scores sums(shape.tiles,
               SmallVector<Values>(shape.keys / 8, Values(4, zero)));
   for (int64_t k = 0; k < shape.depth; k += fragments->depth()) {
     SmallVector<Values> lhs;
     for (int64_t tile = 0; tile < shape.tiles; ++tile)
-      lhs.push_back(fragments->loadLhs(queries, DepthAlong::Columns,
+      lhs.push_back(fragments->loadLhs(*queries, DepthAlong::Columns,
                                        emit.add(warpRow, tile * kTile),
                                        emit.integer(k)));
     for (int64_t eight = 0; eight < shape.keys / 8; eight += 2) {
-      Values rhs = fragments->loadRhs(keys.tile, keys.along,
+      Values rhs = fragments->loadRhs(keys->tile, keys->along,
                                       emit.integer(eight * 8), emit.integer(k));
       for (int64_t tile = 0; tile < shape.tiles; ++tile)
         for (int64_t i = 0; i < 2; ++i) {
@@ -245,8 +247,7 @@ AttentionEmitter::emitScores(const SharedTile &queries,
   return sums;
 }
 
-void AttentionEmitter::addValues(State &state, const Scores &weights,
-                                 const KeyedOperand &values) {
+void AttentionEmitter::addValues(State &state, const Scores &weights) {
   int64_t step = fragments->sumsPerLhs();
   for (int64_t eight = 0; eight < shape.keys / 8; eight += step) {
     SmallVector<Values> lhs;
@@ -257,7 +258,7 @@ void AttentionEmitter::addValues(State &state, const Scores &weights,
       lhs.push_back(fragments->fromSums(sums));
     }
     for (int64_t column = 0; column < shape.columns / 8; column += 2) {
-      Values rhs = fragments->loadRhs(values.tile, values.along,
+      Values rhs = fragments->loadRhs(values->tile, values->along,
                                       emit.integer(column * 8),
                                       emit.integer(eight * 8), /*paired=*/true);
       for (int64_t tile = 0; tile < shape.tiles; ++tile)
@@ -270,66 +271,70 @@ void AttentionEmitter::addValues(State &state, const Scores &weights,
   }
 }
 
-void AttentionEmitter::emitLoop(const SharedTile &queries,
-                                const KeyedOperand &keys,
-                                const KeyedOperand &values) {
-  auto landed = [&] {
-    emit.waitForCopies(0);
-    emit.barrier();
+/// Up to here blocks are plain. Where keys are hidden from both sides, or
+/// copied element by element, none is.
+Value AttentionEmitter::endOfPlainKeys() {
+  int64_t each = keys->tile.chunkElements();
+  if (parts.band.getLower() || parts.depth() % each || parts.columns() % each)
+    return firstKey;
+  Value end = frame.scalar(parts.loop.getTo());
+  if (parts.band.getUpper())
+    end = emit.min(end, emit.add(emit.add(frame.span(parts.rows).start,
+                                          frame.scalar(parts.band.getUpper())),
+                                 1));
+  Value blocks = emit.div(emit.max(emit.sub(end, firstKey), emit.integer(0)),
+                          emit.integer(shape.keys));
+  // One less, for a block asks for the keys of the next.
+  blocks = emit.max(emit.sub(blocks, emit.integer(1)), emit.integer(0));
+  Value aligned = arith::AndIOp::create(emit, keys->aligned, values->aligned);
+  blocks = arith::SelectOp::create(emit, aligned, blocks, emit.integer(0));
+  return emit.add(firstKey, emit.mul(blocks, shape.keys));
+}
+
+AttentionEmitter::State AttentionEmitter::emitLoop(State start, Value from,
+                                                   Value to, bool plain) {
+  auto body = [&](Value key, State state) {
+    Value count = emit.min(emit.sub(frame.scalar(parts.loop.getTo()), key),
+                           emit.integer(shape.keys));
+    frame.bind(parts.loop.getSpan(), Span{key, count});
+    if (failed(frame.translateScalars(*parts.loop.getBody()))) {
+      result = failure();
+      return state;
+    }
+    fill(*values, key, plain);
+    Scores scores = emitScores();
+    waitForTiles();
+    Value next = emit.add(key, shape.keys);
+    if (plain)
+      fill(*keys, next, plain);
+    else
+      emit.ifThen(emit.less(next, to), [&] { fill(*keys, next, plain); });
+    scores = plain ? evaluateScores(scores, /*masked=*/false)
+                   : maskWhereNeeded(key, scores);
+    softmaxStep(state, scores);
+    addValues(state, scores);
+    waitForTiles();
+    return state;
   };
-  State start(shape.tiles);
+  Values left = emit.forLoop(from, to, shape.keys, carriedOf(start),
+                             [&](Value key, ValueRange carried) {
+                               common::BlockEvaluator::Scope scope(evaluator);
+                               return carriedOf(body(key, stateOf(carried)));
+                             });
+  return stateOf(left);
+}
+
+AttentionEmitter::State AttentionEmitter::startState() {
   Value zero = emit.real(0),
         none = emit.real(-std::numeric_limits<double>::infinity());
-  for (Rows &rows : start) {
-    for (int64_t half = 0; half < 2; ++half) {
-      rows.max[half] = none;
-      rows.sum[half] = zero;
-    }
-    rows.out.assign(shape.columns / 8, Values(4, zero));
-  }
-  fill(keys, firstKey);
-  landed();
-  Values left = emit.forLoop(
-      firstKey, endKey, shape.keys, carriedOf(start),
-      [&](Value key, ValueRange carried) {
-        common::BlockEvaluator::Scope scope(evaluator);
-        Value count = emit.min(emit.sub(frame.scalar(parts.loop.getTo()), key),
-                               emit.integer(shape.keys));
-        frame.bind(parts.loop.getSpan(), Span{key, count});
-        if (failed(frame.translateScalars(*parts.loop.getBody()))) {
-          result = failure();
-          return Values(carried);
-        }
-        State state = stateOf(carried);
-        fill(values, key);
-        Scores scores = emitScores(queries, keys);
-        landed();
-        Value next = emit.add(key, shape.keys);
-        emit.ifThen(emit.less(next, endKey), [&] { fill(keys, next); });
-        Values flat;
-        SmallVector<Type> types(shape.tiles * (shape.keys / 8) * 4,
-                                emit.getF32Type());
-        auto flatten = [&](bool masked) {
-          Values all;
-          for (auto &tile : evaluateScores(scores, masked))
-            for (Values &sums : tile)
-              all.append(sums);
-          return all;
-        };
-        flat = emit.ifElse(
-            hidesSome(key), types, [&] { return flatten(true); },
-            [&] { return flatten(false); });
-        auto value = flat.begin();
-        for (auto &tile : scores)
-          for (Values &sums : tile)
-            for (Value &sum : sums)
-              sum = *value++;
-        softmaxStep(state, scores);
-        addValues(state, scores, values);
-        landed();
-        return carriedOf(state);
-      });
-  finish(stateOf(left));
+  Rows rows{{none, none}, {zero, zero}, {}};
+  rows.out.assign(shape.columns / 8, Values(4, zero));
+  return State(shape.tiles, rows);
+}
+
+void AttentionEmitter::waitForTiles() {
+  emit.waitForCopies(0);
+  emit.barrier();
 }
 
 LogicalResult AttentionEmitter::run() {
@@ -340,14 +345,18 @@ LogicalResult AttentionEmitter::run() {
   fragments.emplace(emit, element);
   placeFragments();
   boundKeys();
-  SharedTile queries(emit, frame.shared, element, shape.rows, shape.depth);
-  KeyedOperand keys = locate(parts.keyLoad, parts.keyDepth, shape.depth,
-                             /*keysAreDepth=*/false);
-  KeyedOperand values = locate(parts.valueLoad, parts.valueColumns,
-                               shape.columns, /*keysAreDepth=*/true);
-  if (failed(fillQueries(queries)))
+  queries.emplace(emit, frame.shared, element, shape.rows, shape.depth);
+  keys.emplace(locate(parts.keyLoad, parts.keyDepth, shape.depth,
+                      /*keysAreDepth=*/false));
+  values.emplace(locate(parts.valueLoad, parts.valueColumns, shape.columns,
+                        /*keysAreDepth=*/true));
+  if (failed(fillQueries()))
     return failure();
-  emitLoop(queries, keys, values);
+  fill(*keys, firstKey, /*plain=*/false);
+  waitForTiles();
+  Value plainEnd = endOfPlainKeys();
+  State state = emitLoop(startState(), firstKey, plainEnd, /*plain=*/true);
+  finish(emitLoop(state, plainEnd, endKey, /*plain=*/false));
   frame.finish();
   return result;
 }

@@ -80,8 +80,34 @@ AttentionEmitter::Scores AttentionEmitter::evaluateScores(const Scores &dots,
   return scores;
 }
 
+/// With masks only if the block of keys from `key` on needs them.
+AttentionEmitter::Scores AttentionEmitter::maskWhereNeeded(Value key,
+                                                           const Scores &dots) {
+  auto flat = [&](bool masked) {
+    Values all;
+    for (const auto &tile : evaluateScores(dots, masked))
+      for (const Values &sums : tile)
+        all.append(sums);
+    return all;
+  };
+  SmallVector<Type> types(shape.tiles * (shape.keys / 8) * 4,
+                          emit.getF32Type());
+  Values values = emit.ifElse(
+      hidesSome(key), types, [&] { return flat(true); },
+      [&] { return flat(false); });
+  Scores scores = dots;
+  auto next = values.begin();
+  for (auto &tile : scores)
+    for (Values &sums : tile)
+      for (Value &sum : sums)
+        sum = *next++;
+  return scores;
+}
+
 /// Scores become weights; maxima, sums and results move to the new maximum.
 void AttentionEmitter::softmaxStep(State &state, Scores &scores) {
+  Values alphas;
+  Value moved;
   auto greater = [&](Value a, Value b) -> Value {
     return arith::MaxNumFOp::create(emit, a, b);
   };
@@ -104,6 +130,11 @@ void AttentionEmitter::softmaxStep(State &state, Scores &scores) {
                                            : emit.addf(score, minusBase));
       };
       Value alpha = power(rows.max[half]);
+      Value higher = arith::CmpFOp::create(emit, arith::CmpFPredicate::OLT,
+                                           rows.max[half], max);
+      moved = moved ? arith::OrIOp::create(emit, moved, higher).getResult()
+                    : higher;
+      alphas.push_back(alpha);
       Value sum = emit.mulf(rows.sum[half], alpha);
       for (Values &sums : scores[tile])
         for (int64_t i = 0; i < 2; ++i) {
@@ -113,11 +144,33 @@ void AttentionEmitter::softmaxStep(State &state, Scores &scores) {
         }
       rows.max[half] = max;
       rows.sum[half] = sum;
-      for (Values &out : rows.out)
-        for (int64_t i = 0; i < 2; ++i)
-          out[2 * half + i] = emit.mulf(out[2 * half + i], alpha);
     }
   }
+  rescale(state, alphas, emit.anyLane(moved));
+}
+
+/// Results times alpha, which is exactly 1 where no maximum has moved: after a
+/// few blocks of keys that is most often so, and a warp goes past it.
+void AttentionEmitter::rescale(State &state, ValueRange alphas, Value moved) {
+  Values results;
+  for (Rows &rows : state)
+    for (Values &out : rows.out)
+      results.append(out);
+  auto scaled = [&] {
+    Values products;
+    for (auto [number, result] : llvm::enumerate(results)) {
+      size_t tile = number / (4 * state.front().out.size());
+      products.push_back(emit.mulf(result, alphas[2 * tile + number % 4 / 2]));
+    }
+    return products;
+  };
+  SmallVector<Type> types(results.size(), emit.getF32Type());
+  Values products = emit.ifElse(moved, types, scaled, [&] { return results; });
+  auto next = products.begin();
+  for (Rows &rows : state)
+    for (Values &out : rows.out)
+      for (Value &sum : out)
+        sum = *next++;
 }
 
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace attune::target::cuda;
@@ -18,6 +19,18 @@ Type Emitter::sharedPointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
 }
 
+Value Emitter::lanesBelow(Value count) {
+  Value narrow = arith::TruncIOp::create(*this, getI32Type(), count);
+  Values below;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    Value number =
+        arith::ConstantOp::create(*this, getI32IntegerAttr(int32_t(lane)));
+    below.push_back(arith::CmpIOp::create(*this, arith::CmpIPredicate::slt,
+                                          number, narrow));
+  }
+  return vector::FromElementsOp::create(*this, vector(getI1Type()), below);
+}
+
 //===----------------------------------------------------------------------===//
 // Threads
 //===----------------------------------------------------------------------===//
@@ -28,6 +41,16 @@ Value Emitter::wide(Value i32) {
 
 Value Emitter::threadIndex() {
   return wide(NVVM::ThreadIdXOp::create(*this, getI32Type()));
+}
+
+Value Emitter::threadIndexAnew() {
+  auto read = LLVM::InlineAsmOp::create(
+      *this, getI32Type(), ValueRange(), "mov.u32 $0, %tid.x;", "=r",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),
+      ArrayAttr());
+  return wide(read.getRes());
 }
 
 Value Emitter::laneIndex() { return rem(threadIndex(), integer(kWarp)); }
@@ -158,6 +181,13 @@ Value Emitter::combineLanes(Value value, int64_t width,
   for (int64_t mask = 1; mask < width; mask *= 2)
     value = combine(value, shuffleXor(value, mask));
   return value;
+}
+
+Value Emitter::anyLane(Value condition) {
+  Value all =
+      LLVM::ConstantOp::create(*this, getI32Type(), getI32IntegerAttr(-1));
+  return NVVM::VoteSyncOp::create(*this, getI1Type(), all, condition,
+                                  NVVM::VoteSyncKind::any);
 }
 
 //===----------------------------------------------------------------------===//

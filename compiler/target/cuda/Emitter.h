@@ -27,10 +27,16 @@ public:
   mlir::Type pointerType() override; ///< to global memory
   mlir::Type sharedPointerType();
 
+  /// Lane by lane, for there are no vectors in hardware. |count| < 2^31.
+  Value lanesBelow(Value count) override;
+
   // Threads. All are i64.
   Value threadIndex(); ///< in its block
-  Value laneIndex();   ///< in its warp
-  Value warpIndex();   ///< in its block
+  /// The same, but nothing made of it is kept in registers across a loop: for
+  /// paths that are seldom taken beside ones that need all registers.
+  Value threadIndexAnew();
+  Value laneIndex(); ///< in its warp
+  Value warpIndex(); ///< in its block
   Value blockIndex();
   void barrier(); ///< of the block
 
@@ -62,6 +68,8 @@ public:
   /// Combines over groups of `width` neighbouring lanes; all get the result.
   Value combineLanes(Value value, int64_t width,
                      llvm::function_ref<Value(Value, Value)> combine);
+
+  Value anyLane(Value condition); ///< of an i1: whether it holds in some lane
 
   // Approximations in hardware, subnormals as zero.
   Value exp2Approx(Value x); ///< 2 ulp

@@ -95,6 +95,8 @@ struct LowerMath : PassWrapper<LowerMath, OperationPass<ModuleOp>> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     target::common::populateMathLowering(patterns, /*hasFma=*/true);
+    // Not all of arith-expand, which would take max and min apart.
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     WalkResult left = getOperation().walk([](Operation *op) {
@@ -127,7 +129,6 @@ void attune::target::cuda::buildLoweringPipeline(OpPassManager &passes,
   passes.addPass(createLowerKernelsPass(machine));
   passes.addPass(createCSEPass());
   passes.addPass(createLowerMathPass());
-  passes.addPass(arith::createArithExpandOpsPass());
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createConvertVectorToLLVMPass());
   passes.addPass(createConvertMathToLLVMPass());

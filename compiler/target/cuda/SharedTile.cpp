@@ -47,51 +47,83 @@ Value SharedTile::elementAt(Value row, Value column) const {
 
 void SharedTile::fill(const GlobalTile &from, Value aligned,
                       int64_t threads) const {
-  std::optional<int64_t> known = Emitter::constant(aligned);
-  if (known)
-    return *known ? copyChunks(from, threads) : copyElements(from, threads);
-  emit.ifElse(
-      aligned, TypeRange(),
-      [&] {
-        copyChunks(from, threads);
-        return Emitter::Values();
-      },
-      [&] {
-        copyElements(from, threads);
-        return Emitter::Values();
-      });
+  auto chunks = [&] {
+    // In the midst of an operand nothing needs to be asked of single chunks.
+    Value whole = arith::AndIOp::create(
+        emit, emit.less(emit.integer(rows - 1), from.rows),
+        emit.less(emit.integer(columns - 1), from.columns));
+    choose(
+        whole, [&] { copyChunks(from, threads, true); },
+        [&] { copyChunks(from, threads, false); });
+  };
+  choose(aligned, chunks, [&] { copyElements(from, threads); });
 }
 
-/// Chunk number `thread`, `thread + threads` and so on, unrolled: so each
-/// thread stays in one column of chunks if a row's chunks divide the threads.
-void SharedTile::copyChunks(const GlobalTile &from, int64_t threads) const {
+void SharedTile::choose(Value condition, function_ref<void()> then,
+                        function_ref<void()> otherwise) const {
+  if (std::optional<int64_t> known = Emitter::constant(condition))
+    return *known ? then() : otherwise();
+  auto nothing = [](function_ref<void()> body) {
+    return [body] {
+      body();
+      return Emitter::Values();
+    };
+  };
+  emit.ifElse(condition, TypeRange(), nothing(then), nothing(otherwise));
+}
+
+/// Chunk number `thread`, `thread + threads` and so on, unrolled. Where a row's
+/// chunks divide the threads, a thread stays in one column of chunks and its
+/// addresses differ by multiples of the row stride.
+void SharedTile::copyChunks(const GlobalTile &from, int64_t threads,
+                            bool whole) const {
   int64_t perRow = chunksPerRow(), total = rows * perRow;
-  Value thread = emit.threadIndex();
+  Value thread = whole ? emit.threadIndex() : emit.threadIndexAnew();
+  Value row = emit.div(thread, emit.integer(perRow)),
+        chunk = emit.rem(thread, emit.integer(perRow));
+  Value start =
+      emit.add(emit.mul(row, from.rowStride), emit.mul(chunk, chunkElements()));
   for (int64_t first = 0; first < total; first += threads) {
     auto copy = [&] {
-      Value number = emit.add(thread, first);
-      Value row = emit.div(number, emit.integer(perRow));
-      Value chunk = emit.rem(number, emit.integer(perRow));
-      Value column = emit.mul(chunk, chunkElements());
-      // Nothing is read beyond the operand, not even through a pointer.
-      Value hasRow = emit.less(row, from.rows);
-      Value left = emit.max(emit.sub(from.columns, column), emit.integer(0));
-      Value valid = emit.mul(emit.min(left, emit.integer(chunkElements())),
-                             elementBytes());
-      valid = arith::SelectOp::create(emit, hasRow, valid, emit.integer(0));
-      Value hasBytes = emit.less(emit.integer(0), valid);
-      Value offset = emit.add(emit.mul(row, from.rowStride), column);
-      offset = arith::SelectOp::create(emit, hasBytes, offset, emit.integer(0));
-      valid = arith::TruncIOp::create(emit, emit.getI32Type(), valid);
-      emit.copyAsync(chunkAt(row, chunk),
-                     emit.at(from.pointer, offset, element), kChunkBytes,
-                     valid);
+      Value offset = start;
+      if (threads % perRow == 0) {
+        Value skipped = emit.integer(first / perRow);
+        offset = emit.add(start, emit.mul(skipped, from.rowStride));
+        row = emit.add(emit.div(thread, emit.integer(perRow)), skipped);
+      } else if (first) {
+        Value number = emit.add(thread, first);
+        row = emit.div(number, emit.integer(perRow));
+        chunk = emit.rem(number, emit.integer(perRow));
+        offset = emit.add(emit.mul(row, from.rowStride),
+                          emit.mul(chunk, chunkElements()));
+      }
+      copyChunk(from, row, chunk, offset, whole);
     };
     if (first + threads <= total)
       copy();
     else
       emit.ifThen(emit.less(thread, emit.integer(total - first)), copy);
   }
+}
+
+void SharedTile::copyChunk(const GlobalTile &from, Value row, Value chunk,
+                           Value offset, bool whole) const {
+  Value to = chunkAt(row, chunk);
+  if (whole)
+    return emit.copyAsync(to, emit.at(from.pointer, offset, element),
+                          kChunkBytes);
+  // Nothing is read beyond the operand, not even through a pointer.
+  Value column = emit.mul(chunk, chunkElements());
+  Value left = emit.max(emit.sub(from.columns, column), emit.integer(0));
+  Value valid =
+      emit.mul(emit.min(left, emit.integer(chunkElements())), elementBytes());
+  valid = arith::SelectOp::create(emit, emit.less(row, from.rows), valid,
+                                  emit.integer(0));
+  Value hasBytes = emit.less(emit.integer(0), valid);
+  offset = arith::SelectOp::create(emit, hasBytes, offset, emit.integer(0));
+  valid = arith::TruncIOp::create(emit, emit.getI32Type(), valid);
+  emit.copyAsync(to, emit.at(from.pointer, offset, element), kChunkBytes,
+                 valid);
 }
 
 void SharedTile::copyElements(const GlobalTile &from, int64_t threads) const {
@@ -101,7 +133,7 @@ void SharedTile::copyElements(const GlobalTile &from, int64_t threads) const {
   int64_t inner = alongRows ? rows : columns;
   Value zero = arith::ConstantOp::create(emit, emit.getZeroAttr(element));
   emit.forLoop(
-      emit.threadIndex(), emit.integer(rows * columns), threads,
+      emit.threadIndexAnew(), emit.integer(rows * columns), threads,
       [&](Value number) {
         Value major = emit.div(number, emit.integer(inner)),
               minor = emit.rem(number, emit.integer(inner));

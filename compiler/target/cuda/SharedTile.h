@@ -48,10 +48,18 @@ public:
   /// see `isAligned`) by asynchronous copies, which the caller commits and
   /// waits for, else by ordinary stores, which the caller's barrier covers.
   void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads) const;
+  /// The same for a tile that is known to be aligned and nowhere beyond `from`.
+  void fillWhole(const GlobalTile &from, int64_t threads) const {
+    copyChunks(from, threads, /*whole=*/true);
+  }
 
 private:
-  void copyChunks(const GlobalTile &from, int64_t threads) const;
+  void copyChunks(const GlobalTile &from, int64_t threads, bool whole) const;
+  void copyChunk(const GlobalTile &from, mlir::Value row, mlir::Value chunk,
+                 mlir::Value offset, bool whole) const;
   void copyElements(const GlobalTile &from, int64_t threads) const;
+  void choose(mlir::Value condition, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise) const;
 
   Emitter &emit;
   int64_t pitch;          ///< chunks from one row to the next

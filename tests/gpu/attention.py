@@ -1,0 +1,101 @@
+"""Times and checks attention beside PyTorch's kernels, in one process.
+
+Arithmetic: 4 * batch * heads * length^2 * size, half of it when causal. 16k positions and
+heads * size = 2048 in all, the setting of the FlashAttention papers.
+"""
+
+import pathlib
+import re
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention as sdpa
+
+from kernels import Kernel, median_ms, relative_error
+
+TYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
+RIVALS = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION,
+          "efficient": SDPBackend.EFFICIENT_ATTENTION}
+TOLERANCE = {"f16": 2e-3, "bf16": 1.6e-2, "f32": 2e-5}
+
+
+def rival(backend, q, k, v, causal):
+    """A call of one of PyTorch's kernels; None where it does not serve these operands."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+
+    def call():
+        with sdpa_kernel(backend):
+            return sdpa(q, k, v, is_causal=causal)
+
+    try:
+        call()
+    except RuntimeError:
+        return None
+    return call
+
+
+def reference(q, k, v, causal):
+    """Double precision, by hand."""
+    q, k, v = (x.double().transpose(1, 2) for x in (q, k, v))
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    if causal:
+        scores = scores + torch.full_like(scores[0, 0], -torch.inf).triu(1)
+    return (scores.softmax(-1) @ v).transpose(1, 2), scores.logsumexp(-1)
+
+
+def operands(batch, length, heads, size, dtype):
+    return [torch.randn(batch, length, heads, size, device="cuda", dtype=dtype) for _ in range(3)]
+
+
+def launch(kernel, q, k, v, causal):
+    # The text has one head: the others come as batch, [batch * heads, length, 1, size].
+    batch, length, heads, size = q.shape
+    flat = [x.transpose(1, 2).reshape(batch * heads, length, 1, size) for x in (q, k, v)]
+    out = torch.full_like(flat[0], torch.nan)
+    lse = torch.full((batch * heads, 1, length), torch.nan, device="cuda")
+    unused = torch.zeros(1, 1, 1, 1, device="cuda")
+    call = kernel.prepare(*flat, unused, unused[0, 0], unused[0, 0, 0], out, lse, 0, 0)
+    return call, out.view(batch, heads, length, size), lse.view(batch, heads, length)
+
+
+def check(kernel, size, element, causal):
+    worst = worst_lse = 0.0
+    for length in (1, 63, 197, 512, 1000):
+        q, k, v = operands(2, length, 3, size, TYPES[element])
+        call, out, lse = launch(kernel, q, k, v, causal)
+        call()
+        expected, expected_lse = reference(q, k, v, causal)
+        worst = max(worst, relative_error(out.transpose(1, 2), expected))
+        worst_lse = max(worst_lse, relative_error(lse, expected_lse))
+    return worst, worst_lse
+
+
+def measure(kernel, size, element, causal, length):
+    batch, heads = max(1, 16384 // length), max(1, 2048 // size)
+    q, k, v = operands(batch, length, heads, size, TYPES[element])
+    names, calls = ["attune"], [launch(kernel, q, k, v, causal)[0]]
+    for name, backend in RIVALS.items():
+        call = rival(backend, q, k, v, causal)
+        if call:
+            names.append(name)
+            calls.append(call)
+    flop = 4 * batch * heads * length**2 * size / (2 if causal else 1)
+    return {name: flop / ms / 1e9 for name, ms in zip(names, median_ms(calls))}
+
+
+def run(folder, lengths=(512, 2048, 16384)):
+    records = []
+    for path in sorted(pathlib.Path(folder).glob("attention_*.json")):
+        _, size, element, mask = re.fullmatch(
+            r"(attention)_(\d+)_(\w+?)(_causal)?", path.stem).groups()
+        kernel, causal = Kernel(folder, path.stem), mask is not None
+        error, lse = check(kernel, int(size), element, causal)
+        record = {"kernel": path.stem, "error": error, "lse_error": lse,
+                  "ok": error <= TOLERANCE[element], "tflops": {}}
+        for length in lengths:
+            record["tflops"][length] = measure(kernel, int(size), element, causal, length)
+        records.append(record)
+        print(path.stem, f"error {error:.1e} lse {lse:.1e}", "ok" if record["ok"] else "WRONG",
+              {n: {k: round(v) for k, v in t.items()} for n, t in record["tflops"].items()},
+              flush=True)
+    return records
