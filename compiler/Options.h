@@ -8,13 +8,29 @@
 
 namespace attune {
 
+/// What one code version of the package is made for.
+struct CodeTarget {
+  enum class Device { Cpu, Cuda } device = Device::Cpu;
+  target::cpu::CodeVersion cpu{}; ///< of a CPU
+  /// Of CUDA: the capabilities whose binaries go beside the PTX, "sm_90a".
+  std::vector<std::string> binaries;
+  /// Whether it is an error that they cannot be made.
+  bool binariesAreRequired = false;
+
+  /// As the kernels stage knows it: "x86-64-v3", "sm_80".
+  std::string name() const {
+    return device == Device::Cpu ? target::cpu::codeVersionName(cpu).str()
+                                 : "sm_80";
+  }
+};
+
 struct CompileOptions {
   /// "auto" (by cost), "fused" or "unfused".
   std::string attention = "auto";
   /// False makes each op a kernel of its own; what `diff` compares with.
   bool fuse = true;
   /// Code versions of the package, best first.
-  std::vector<target::cpu::CodeVersion> versions;
+  std::vector<CodeTarget> versions;
 };
 
 } // namespace attune

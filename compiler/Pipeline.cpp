@@ -43,9 +43,9 @@ void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   fusion::buildPipeline(passes, pipeline);
 }
 
-void addKernelsStage(OpPassManager &passes, target::cpu::CodeVersion version) {
+void addKernelsStage(OpPassManager &passes, const CodeTarget &target) {
   kernels::PipelineOptions pipeline;
-  pipeline.target = target::cpu::codeVersionName(version).str();
+  pipeline.target = target.name();
   kernels::buildPipeline(passes, pipeline);
 }
 

@@ -25,8 +25,7 @@ llvm::ArrayRef<Stage> stages();
 void addCleanupStage(mlir::OpPassManager &passes);
 void addDetectStage(mlir::OpPassManager &passes);
 void addFusionStage(mlir::OpPassManager &passes, const CompileOptions &options);
-void addKernelsStage(mlir::OpPassManager &passes,
-                     target::cpu::CodeVersion version);
+void addKernelsStage(mlir::OpPassManager &passes, const CodeTarget &target);
 void addMemoryStage(mlir::OpPassManager &passes);
 
 } // namespace attune

@@ -60,8 +60,12 @@ def PlanScratch : Pass<"plan-scratch", "::mlir::ModuleOp"> {
   let description = [{
     What a kernel keeps between its blocks (packed columns, partial sums, scores)
     is known to the target that carries it out. The bytes become part of the
-    kernel's schedule, as a map from its value slots, and of each launch.
+    kernel's schedule, as a map from its value slots, and of each launch. A kernel
+    that the target has no code for is an error here, with the name of its node.
   }];
+  let options = [
+    Option<"target", "target", "std::string", "\"x86-64-v3\"", "code version">
+  ];
 }
 
 def VerifyKernels : Pass<"verify-kernels", "::mlir::ModuleOp"> {

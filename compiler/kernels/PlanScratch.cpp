@@ -4,6 +4,7 @@
 
 #include "compiler/kernels/LaunchChecks.h"
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/cuda/LowerKernels.h"
 
 namespace attune::kernels {
 
@@ -14,11 +15,22 @@ using namespace mlir;
 
 namespace {
 struct PlanScratch : impl::PlanScratchBase<PlanScratch> {
+  using PlanScratchBase::PlanScratchBase;
+
+  // Bytes per worker; a GPU keeps everything in its shared memory.
+  FailureOr<AffineMap> scratchOf(tile::KernelOp kernel) {
+    if (!attune::target::cuda::Machine::find(target))
+      return attune::target::cpu::scratchBytes(kernel);
+    if (failed(attune::target::cuda::checkKernel(kernel)))
+      return failure();
+    return AffineMap();
+  }
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     bool ok = true; // every kernel that the target does not know is reported
     for (auto kernel : module.getOps<tile::KernelOp>()) {
-      FailureOr<AffineMap> bytes = target::cpu::scratchBytes(kernel);
+      FailureOr<AffineMap> bytes = scratchOf(kernel);
       ok &= succeeded(bytes);
       if (succeeded(bytes) && *bytes)
         kernel.setScratch(*bytes);

@@ -78,7 +78,8 @@ void addShared(CLI::App *command, Request &request,
   command
       ->add_option("--target", request.targets,
                    "what to make code for; repeatable: "
-                   "cpu[:native|x86-64-v2|x86-64-v3|x86-64-v4]")
+                   "cpu[:native|x86-64-v2|x86-64-v3|x86-64-v4], "
+                   "cuda[:sm_80,sm_90a] (PTX always, the binaries named)")
       ->default_str("cpu:native")
       ->allow_extra_args(false);
   command

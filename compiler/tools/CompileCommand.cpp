@@ -59,8 +59,8 @@ int runCompile(Driver &driver) {
   llvm::sys::fs::file_size(output, bytes);
   if (!request.quiet) {
     llvm::errs() << output << ": " << bytesText(bytes);
-    for (auto version : driver.options.versions)
-      llvm::errs() << ", " << target::cpu::codeVersionName(version);
+    for (const CodeTarget &target : driver.options.versions)
+      llvm::errs() << ", " << target.name();
     llvm::errs() << '\n';
   }
   return kSuccess;

@@ -2,11 +2,10 @@
 // for each version.
 #include "compiler/tools/Driver.h"
 
-#include "attune/format.h"
 #include "compiler/Pipeline.h"
-#include "compiler/target/cpu/EmitObject.h"
-#include "compiler/target/package/LinkObject.h"
+#include "compiler/target/cuda/Machine.h"
 #include "compiler/tools/Guard.h"
+#include "compiler/tools/MakeCode.h"
 #include "compiler/tools/Output.h"
 #include "compiler/tools/Registration.h"
 #include "dialects/nn/NodeName.h"
@@ -23,7 +22,6 @@ namespace attune::tools {
 
 using namespace mlir;
 using target::cpu::CodeVersion;
-using target::package::CodeSection;
 
 Driver::Driver(const Request &request) : request(request) {
   DialectRegistry registry;
@@ -78,16 +76,47 @@ static CodeVersion nativeVersion() {
                                               : CodeVersion::X86_64_V2;
 }
 
-static uint64_t featuresOf(CodeVersion version) {
-  switch (version) {
-  case CodeVersion::X86_64_V2:
-    return format::kX86V2;
-  case CodeVersion::X86_64_V3:
-    return format::kX86V3;
-  case CodeVersion::X86_64_V4:
-    return format::kX86V4;
+bool Driver::resolveTarget(StringRef text) {
+  auto [device, name] = text.split(':');
+  CodeTarget target;
+  if (device == "cpu") {
+    auto version = name.empty() || name == "native"
+                       ? std::optional(nativeVersion())
+                       : target::cpu::codeVersionFromName(name);
+    if (!version)
+      return fail(kUserError, "--target " + text +
+                                  ": expected native, x86-64-v2, x86-64-v3 or "
+                                  "x86-64-v4 after cpu:");
+    target.cpu = *version;
+  } else if (device == "cuda") {
+    target.device = CodeTarget::Device::Cuda;
+    target.binariesAreRequired = !name.empty();
+    SmallVector<StringRef> names;
+    if (name.empty())
+      for (const auto &machine : target::cuda::Machine::all())
+        names.push_back(machine.name);
+    else
+      name.split(names, ',');
+    for (StringRef capability : names) {
+      if (!target::cuda::Machine::find(capability))
+        return fail(kUserError,
+                    "--target " + text + ": '" + capability +
+                        "' is none of the capabilities that binaries are made "
+                        "for, sm_80 and sm_90a");
+      target.binaries.push_back(capability.str());
+    }
+  } else {
+    return fail(kUserError, "--target " + text +
+                                ": expected cpu, cpu:native, cpu:x86-64-v2, "
+                                "cpu:x86-64-v3, cpu:x86-64-v4, cuda or "
+                                "cuda:sm_80,sm_90a");
   }
-  llvm_unreachable("unknown code version");
+  auto isSame = [&](const CodeTarget &other) {
+    return other.name() == target.name();
+  };
+  if (llvm::none_of(options.versions, isSame))
+    options.versions.push_back(std::move(target));
+  return true;
 }
 
 bool Driver::resolveOptions() {
@@ -99,23 +128,13 @@ bool Driver::resolveOptions() {
   std::vector<std::string> targets = request.targets;
   if (targets.empty())
     targets = {"cpu:native"};
-  for (StringRef text : targets) {
-    auto [device, name] = text.split(':');
-    if (device != "cpu")
-      return fail(kUserError, "--target " + text +
-                                  ": expected cpu, cpu:native, cpu:x86-64-v2, "
-                                  "cpu:x86-64-v3 or cpu:x86-64-v4");
-    auto version = name.empty() || name == "native"
-                       ? std::optional(nativeVersion())
-                       : target::cpu::codeVersionFromName(name);
-    if (!version)
-      return fail(kUserError, "--target " + text +
-                                  ": expected native, x86-64-v2, x86-64-v3 or "
-                                  "x86-64-v4 after cpu:");
-    if (!llvm::is_contained(options.versions, *version))
-      options.versions.push_back(*version);
-  }
-  llvm::sort(options.versions, std::greater<>());
+  for (StringRef text : targets)
+    if (!resolveTarget(text))
+      return false;
+  // The best CPU first, GPUs behind them.
+  llvm::sort(options.versions, [](const CodeTarget &a, const CodeTarget &b) {
+    return a.device != b.device ? a.device < b.device : a.cpu > b.cpu;
+  });
   return true;
 }
 
@@ -208,25 +227,28 @@ bool Driver::runShared(ModuleOp module, StringRef last) {
   return true;
 }
 
-bool Driver::runTarget(ModuleOp module, CodeVersion version, StringRef last) {
+bool Driver::runTarget(ModuleOp module, const CodeTarget &target,
+                       StringRef last) {
   auto addKernels = [&](OpPassManager &passes) {
-    addKernelsStage(passes, version);
+    addKernelsStage(passes, target);
   };
   return runPasses("kernels", module, addKernels) &&
          (last == "kernels" || runPasses("memory", module, addMemoryStage));
 }
 
-std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
-                                               CodeVersion version) {
-  if (!runTarget(module, version))
+std::optional<target::package::CodeVersion>
+Driver::makeVersion(ModuleOp module, const CodeTarget &target) {
+  if (!runTarget(module, target))
     return std::nullopt;
   OwningOpRef<ModuleOp> before(module.clone());
-  std::optional<CodeSection> section;
-  if (survives([&] { section = makeCode(module, version); }) && section)
-    return section;
+  std::optional<target::package::CodeVersion> version;
+  if (survives([&] { version = makeCode(module, target); }) && version)
+    return version;
+  if (code != kSuccess) // has been said
+    return std::nullopt;
   std::string reproducer;
   llvm::raw_string_ostream os(reproducer);
-  os << "// the kernels of " << target::cpu::codeVersionName(version) << '\n';
+  os << "// the kernels of " << target.name() << '\n';
   printModule(*before, os);
   failBroken("target", reproducer);
   return std::nullopt;
@@ -234,23 +256,16 @@ std::optional<CodeSection> Driver::makeVersion(ModuleOp module,
 
 // Nothing where no code can be made, which is a bug: kernels are checked
 // before.
-std::optional<CodeSection> Driver::makeCode(ModuleOp module,
-                                            CodeVersion version) {
-  CodeSection section{target::cpu::codeVersionName(version).str(),
-                      featuresOf(version),
-                      module,
-                      {}};
-  SmallVector<char, 0> object;
-  if (failed(target::cpu::emitCpuObject(module, version, object)))
-    return std::nullopt;
+std::optional<target::package::CodeVersion>
+Driver::makeCode(ModuleOp module, const CodeTarget &target) {
   std::string error;
-  auto library = target::package::linkSharedObject(object, error);
-  if (failed(library)) {
-    printError("linking the kernels failed: " + error);
-    return std::nullopt;
-  }
-  section.library = std::move(*library);
-  return section;
+  std::optional<target::package::CodeVersion> version =
+      target.device == CodeTarget::Device::Cpu
+          ? makeCpuCode(module, target.cpu, error)
+          : makeCudaCode(module, target, error);
+  if (!version && !error.empty())
+    fail(kUserError, error);
+  return version;
 }
 
 std::string Driver::sibling(StringRef program) const {
@@ -263,17 +278,17 @@ std::string Driver::sibling(StringRef program) const {
 
 bool Driver::writePackage(ModuleOp module, const std::string &path,
                           bool executable) {
-  std::vector<CodeSection> sections;
+  std::vector<target::package::CodeVersion> versions;
   std::vector<OwningOpRef<ModuleOp>> clones;
   {
     Progress progress("compiling", request.quiet);
-    for (CodeVersion version : options.versions) {
+    for (const CodeTarget &target : options.versions) {
       clones.emplace_back(module.clone());
-      auto section = makeVersion(*clones.back(), version);
-      if (!section)
+      auto version = makeVersion(*clones.back(), target);
+      if (!version)
         return false;
-      sections.push_back(std::move(*section));
-      progress.update(double(sections.size()) /
+      versions.push_back(std::move(*version));
+      progress.update(double(versions.size()) /
                       double(options.versions.size()));
     }
   }
@@ -284,7 +299,7 @@ bool Driver::writePackage(ModuleOp module, const std::string &path,
   auto report = [&](uint64_t done, uint64_t all) {
     progress.update(double(done) / double(std::max<uint64_t>(all, 1)));
   };
-  return succeeded(target::package::writePackage(path, info, sections, program,
+  return succeeded(target::package::writePackage(path, info, versions, program,
                                                  report)) ||
          fail(kUserError, "");
 }

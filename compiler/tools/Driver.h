@@ -29,11 +29,11 @@ public:
   /// cleanup, detect and fusion, stopping after `last`.
   bool runShared(mlir::ModuleOp module, llvm::StringRef last = "fusion");
   /// kernels and memory for one version, stopping after `last`.
-  bool runTarget(mlir::ModuleOp module, target::cpu::CodeVersion version,
+  bool runTarget(mlir::ModuleOp module, const CodeTarget &target,
                  llvm::StringRef last = "memory");
-  /// runTarget, then code; the section refers to `module`.
-  std::optional<target::package::CodeSection>
-  makeVersion(mlir::ModuleOp module, target::cpu::CodeVersion version);
+  /// runTarget, then code; the version refers to `module`.
+  std::optional<target::package::CodeVersion>
+  makeVersion(mlir::ModuleOp module, const CodeTarget &target);
   /// The package of a module after fusion, at `path`.
   bool writePackage(mlir::ModuleOp module, const std::string &path,
                     bool executable = false);
@@ -50,11 +50,12 @@ public:
   const Request &request;
 
 private:
+  bool resolveTarget(llvm::StringRef text);
   bool fail(ExitCode newCode, const llvm::Twine &message);
   /// A bug of ours: writes the reproducer and says where it is.
   bool failBroken(llvm::StringRef stage, llvm::StringRef reproducer);
-  std::optional<target::package::CodeSection>
-  makeCode(mlir::ModuleOp module, target::cpu::CodeVersion version);
+  std::optional<target::package::CodeVersion>
+  makeCode(mlir::ModuleOp module, const CodeTarget &target);
   bool runPasses(llvm::StringRef stage, mlir::ModuleOp module,
                  llvm::function_ref<void(mlir::OpPassManager &)> add);
   bool dump(llvm::StringRef stage, mlir::ModuleOp module);

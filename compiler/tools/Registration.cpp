@@ -10,10 +10,13 @@
 #include "compiler/memory/Passes.h"
 #include "compiler/target/cpu/EmitObject.h"
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/cuda/EmitPtx.h"
+#include "compiler/target/cuda/LowerKernels.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
 #include "frontends/onnx/ONNX.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Transforms/Passes.h"
 
 void attune::registerAllDialects(mlir::DialectRegistry &registry) {
@@ -21,7 +24,8 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<mlir::func::FuncDialect, mlir::arith::ArithDialect,
                   mlir::math::MathDialect, mlir::tensor::TensorDialect,
                   mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
-                  mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
+                  mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect,
+                  mlir::NVVM::NVVMDialect>();
   // attune's own, in pipeline order: one line each.
   registry.insert<attune::onnx::ONNXDialect>();
   registry.insert<attune::nn::NNDialect>();
@@ -30,6 +34,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<attune::tile::TileDialect>();
   registry.insert<attune::plan::PlanDialect>();
   attune::target::cpu::registerTranslations(registry);
+  attune::target::cuda::registerTranslations(registry);
 }
 
 void attune::registerAllPasses() {
@@ -42,4 +47,5 @@ void attune::registerAllPasses() {
   attune::kernels::registerPasses();
   attune::memory::registerPasses();
   attune::target::cpu::registerPasses();
+  attune::target::cuda::registerPasses();
 }

@@ -106,15 +106,18 @@ static uint64_t weightBytesOf(const Plan &plan) {
 Error Model::readCodeVersions(uint64_t features) {
   for (size_t i = 0; i < file.sections().size(); ++i) {
     const Section &section = file.sections()[i];
-    if (section.kind != uint32_t(SectionKind::Code))
+    auto kind = SectionKind(section.kind);
+    bool isCuda = kind == SectionKind::Ptx || kind == SectionKind::Cubin;
+    if (kind != SectionKind::Code && !isCuda)
       continue;
     CodeVersion version;
+    version.isCuda = isCuda;
     version.name.assign(section.name.data(),
                         strnlen(section.name.data(), section.name.size()));
     version.section = i;
     version.features = section.features;
     version.codeBytes = section.bytes;
-    version.supported = (section.features & ~features) == 0;
+    version.supported = !isCuda && (section.features & ~features) == 0;
     // Its own plan, else the common one.
     std::optional<size_t> plan;
     for (size_t p = 0; p < plans.size(); ++p)
@@ -126,7 +129,7 @@ Error Model::readCodeVersions(uint64_t features) {
     version.weightBytes = weightBytesOf(plans[*plan]);
     versions.push_back(std::move(version));
   }
-  return versions.empty() ? bad("the package has no CPU code") : Error();
+  return versions.empty() ? bad("the package has no code") : Error();
 }
 
 /// The supported version that asks for most.
@@ -146,10 +149,17 @@ Error Model::choose(uint64_t features) {
   weightTotal = versions[0].weightBytes;
   if (inspectOnly)
     return {};
-  std::string needs;
+  std::string needs, devices;
   for (const CodeVersion &version : versions)
-    needs += cat(needs.empty() ? "" : "; ", version.name, " needs ",
-                 featureNames(version.features & ~features));
+    if (version.isCuda)
+      devices += cat(devices.empty() ? "" : ", ", version.name);
+    else
+      needs += cat(needs.empty() ? "" : "; ", version.name, " needs ",
+                   featureNames(version.features & ~features));
+  if (needs.empty())
+    return {ATTUNE_UNSUPPORTED_CPU,
+            cat("the package has code for CUDA devices only (", devices,
+                "); compile it with --target cpu as well to run it here")};
   return {ATTUNE_UNSUPPORTED_CPU,
           cat("no code version runs on this processor, which is at level ",
               featureLevel(features), ": ", needs, " in addition")};

@@ -12,9 +12,10 @@
 
 namespace attune::core {
 
-/// What the package offers for one ISA.
+/// What the package offers for one ISA, or one capability of CUDA devices.
 struct CodeVersion {
   std::string name;
+  bool isCuda = false;
   size_t section = 0;
   uint64_t features = 0;
   size_t plan = 0; ///< Index into Model's plans.

@@ -180,7 +180,7 @@ TEST_F(PackageFileTest, MissingParts) {
   options.code.clear();
   writePackage(path, options);
   EXPECT_EQ(loadError(path),
-            "ATTUNE_BAD_PACKAGE: " + path + ": the package has no CPU code");
+            "ATTUNE_BAD_PACKAGE: " + path + ": the package has no code");
   options = {};
   options.planVariant = 5;
   writePackage(path, options);

@@ -39,6 +39,10 @@ struct Buffer {
 
 struct Kernel {
   std::string symbol, family;
+  // Of a launch on a GPU; threads is 0 for code of a CPU.
+  uint32_t threads = 0;     ///< Of a block, in x.
+  uint32_t sharedBytes = 0; ///< Dynamic shared memory of a block.
+  uint32_t items = 1;       ///< Grid items that a block does.
 };
 
 enum class SlotKind : uint8_t { In, Out, InOut, Int, Scratch, ScratchStride };

@@ -263,10 +263,23 @@ static Node readNode(Reader &reader, const json &value,
   return Branch{};
 }
 
+// What a multiprocessor has at most, of any capability known so far.
+static constexpr int64_t kMostThreads = 1024, kMostShared = 256 << 10;
+
 static Kernel readKernel(Reader &reader, const json &value,
                          const std::string &place) {
-  return {reader.string(value, "symbol", place),
-          reader.string(value, "family", place, /*required=*/false)};
+  Kernel kernel{reader.string(value, "symbol", place),
+                reader.string(value, "family", place, /*required=*/false)};
+  auto launch = [&](const char *key, int64_t least, int64_t most) {
+    return uint32_t(reader.integer(reader.member(value, key, place),
+                                   place + "." + key, least, most));
+  };
+  if (!reader.member(value, "threads", place, /*required=*/false))
+    return kernel;
+  kernel.threads = launch("threads", 1, kMostThreads);
+  kernel.sharedBytes = launch("shared_bytes", 0, kMostShared);
+  kernel.items = launch("items", 1, std::numeric_limits<int32_t>::max());
+  return kernel;
 }
 
 Error parsePlan(std::span<const std::byte> bytes, Plan &plan) {

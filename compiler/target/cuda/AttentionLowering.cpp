@@ -376,21 +376,30 @@ static FailureOr<Type> elementOf(const Attention &parts) {
   return element;
 }
 
-LogicalResult attune::target::cuda::lowerAttention(tile::KernelOp kernel,
-                                                   OpBuilder &builder,
-                                                   const Machine &machine) {
+/// The parts of a kernel that there is code for.
+static FailureOr<Attention> matchAttention(tile::KernelOp kernel) {
   FailureOr<Attention> parts = Attention::match(kernel);
-  if (failed(parts))
-    return failure();
-  FailureOr<Type> element = elementOf(*parts);
-  if (failed(element))
+  if (failed(parts) || failed(elementOf(*parts)))
     return failure();
   if (parts->blockRows() % kTile || parts->blockKeys() % kTile)
     return parts->loop.emitOpError("expected blocks in multiples of ") << kTile;
+  return parts;
+}
+
+LogicalResult attune::target::cuda::checkAttention(tile::KernelOp kernel) {
+  return failure(failed(matchAttention(kernel)));
+}
+
+LogicalResult attune::target::cuda::lowerAttention(tile::KernelOp kernel,
+                                                   OpBuilder &builder,
+                                                   const Machine &machine) {
+  FailureOr<Attention> parts = matchAttention(kernel);
+  if (failed(parts))
+    return failure();
   // Lanes: the two neighbours in a C fragment.
   Emitter emit(kernel.getLoc(), builder, machine, /*lanes=*/2);
   KernelFrame frame(kernel, emit);
-  if (failed(AttentionEmitter(frame, *parts, *element).run()))
+  if (failed(AttentionEmitter(frame, *parts, *elementOf(*parts)).run()))
     return failure();
   if (frame.shared.bytes() > machine.sharedBytes)
     return kernel.emitOpError("needs ")

@@ -4,6 +4,9 @@
 
 namespace attune::target::cuda {
 
+/// An error if there is no code for the kernel.
+llvm::LogicalResult checkAttention(tile::KernelOp kernel);
+
 /// Lowers the kernel into a function at the builder's insertion point.
 llvm::LogicalResult lowerAttention(tile::KernelOp kernel,
                                    mlir::OpBuilder &builder,

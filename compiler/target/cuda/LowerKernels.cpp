@@ -33,6 +33,19 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, OpBuilder &builder,
   llvm_unreachable("every family has a lowering");
 }
 
+LogicalResult attune::target::cuda::checkKernel(tile::KernelOp kernel) {
+  switch (kernel.getFamily()) {
+  case tile::Family::contraction:
+    return checkContraction(kernel);
+  case tile::Family::attention:
+    return checkAttention(kernel);
+  case tile::Family::row:
+  case tile::Family::map:
+    return checkSweeps(kernel);
+  }
+  llvm_unreachable("every family has a lowering");
+}
+
 void attune::target::cuda::declareSharedMemory(ModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);

@@ -7,10 +7,15 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/target/cuda/Machine.h"
+#include "dialects/tile/Tile.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace attune::target::cuda {
+
+/// An error that names the node if there is no code for the kernel, so that a
+/// model is refused before code is made.
+llvm::LogicalResult checkKernel(tile::KernelOp kernel);
 
 /// tile -> scf, vector and NVVM.
 std::unique_ptr<mlir::Pass> createLowerKernelsPass(const Machine &machine);

@@ -7,3 +7,6 @@ LogicalResult attune::target::cuda::lowerSweeps(tile::KernelOp kernel,
                                                 const Machine &machine) {
   return kernel.emitOpError("has no code for CUDA yet");
 }
+LogicalResult attune::target::cuda::checkSweeps(tile::KernelOp kernel) {
+  return kernel.emitOpError("has no code for CUDA yet");
+}

@@ -41,8 +41,9 @@ SmallVector<StringRef> symbolNames(plan::ProgramOp program) {
 class PlanPrinter {
 public:
   PlanPrinter(plan::ProgramOp program,
-              const llvm::StringMap<WeightPlace> &weights, OStream &json)
-      : program(program), weights(weights), json(json),
+              const llvm::StringMap<WeightPlace> &weights,
+              const llvm::StringMap<GpuLaunch> &launches, OStream &json)
+      : program(program), weights(weights), launches(launches), json(json),
         exprs(symbolNames(program)) {}
 
   void print();
@@ -57,6 +58,7 @@ private:
 
   plan::ProgramOp program;
   const llvm::StringMap<WeightPlace> &weights;
+  const llvm::StringMap<GpuLaunch> &launches;
   OStream &json;
   ExprTable exprs;
   llvm::MapVector<Value, int64_t> buffers;
@@ -209,6 +211,12 @@ void PlanPrinter::print() {
         json.object([&] {
           json.attribute("symbol", symbol);
           json.attribute("family", kernel.second);
+          auto launch = launches.find(symbol);
+          if (launch == launches.end())
+            return;
+          json.attribute("threads", launch->second.threads);
+          json.attribute("shared_bytes", launch->second.sharedBytes);
+          json.attribute("items", launch->second.items);
         });
     });
     json.attributeArray("nodes", [&] {
@@ -222,11 +230,12 @@ void PlanPrinter::print() {
 } // namespace
 
 std::string planJson(plan::ProgramOp program,
-                     const llvm::StringMap<WeightPlace> &weights) {
+                     const llvm::StringMap<WeightPlace> &weights,
+                     const llvm::StringMap<GpuLaunch> &launches) {
   std::string text;
   llvm::raw_string_ostream os(text);
   OStream json(os);
-  PlanPrinter(program, weights, json).print();
+  PlanPrinter(program, weights, launches, json).print();
   return text;
 }
 

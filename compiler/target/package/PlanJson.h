@@ -13,8 +13,17 @@ struct WeightPlace {
   uint64_t offset;
 };
 
-/// The JSON text of `program`. Every weight that it names must be in `weights`.
+/// What a launch on a GPU must know of a kernel.
+struct GpuLaunch {
+  int64_t threads = 0;     ///< of a block
+  int64_t sharedBytes = 0; ///< dynamic shared memory of a block
+  int64_t items = 1;       ///< work items of a block
+};
+
+/// The JSON text of `program`. Every weight that it names must be in
+/// `weights`, and for a GPU every kernel in `launches`.
 std::string planJson(plan::ProgramOp program,
-                     const llvm::StringMap<WeightPlace> &weights);
+                     const llvm::StringMap<WeightPlace> &weights,
+                     const llvm::StringMap<GpuLaunch> &launches);
 
 } // namespace attune::target::package

@@ -1,5 +1,5 @@
-// Puts a package together: manifest, one section of weights, then a plan and a
-// code section for each version.
+// Puts a package together: manifest, one section of weights, then a plan and
+// the code sections of each version.
 #include "compiler/target/package/WritePackage.h"
 
 #include "compiler/target/package/PlanJson.h"
@@ -39,14 +39,14 @@ std::optional<ArrayRef<char>> storedBytes(nn::WeightOp weight) {
   return blob->getData().take_front(bytes);
 }
 
-plan::ProgramOp programOf(const CodeSection &version) {
+plan::ProgramOp programOf(const CodeVersion &version) {
   ModuleOp module = version.module;
   return *module.getOps<plan::ProgramOp>().begin();
 }
 
 class Writer {
 public:
-  Writer(ArrayRef<CodeSection> versions, const WeightProgress &progress)
+  Writer(ArrayRef<CodeVersion> versions, const WeightProgress &progress)
       : versions(versions), progress(progress), places(versions.size()) {}
 
   LogicalResult write(const std::string &path, const PackageInfo &info,
@@ -56,14 +56,14 @@ private:
   LogicalResult writeWeights();
   LogicalResult writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
                             WeightPlace &place);
-  bool writeVersion(uint32_t variant, const CodeSection &version,
+  bool writeVersion(uint32_t variant, const CodeVersion &version,
                     const llvm::StringMap<WeightPlace> &weights);
   LogicalResult failed(const std::string &message) {
     ModuleOp module = versions.front().module;
     return module.emitError() << message;
   }
 
-  ArrayRef<CodeSection> versions;
+  ArrayRef<CodeVersion> versions;
   const WeightProgress &progress;
   PackageWriter writer;
   std::vector<llvm::StringMap<WeightPlace>> places; // per version, by symbol
@@ -93,7 +93,7 @@ LogicalResult Writer::writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
 
 LogicalResult Writer::writeWeights() {
   uint64_t all = 0, done = 0;
-  for (const CodeSection &version : versions)
+  for (const CodeVersion &version : versions)
     version.module->walk(
         [&](plan::WeightOp weight) { all += weight.getBytes(); });
   for (auto [version, weights] : llvm::zip(versions, places)) {
@@ -113,16 +113,19 @@ LogicalResult Writer::writeWeights() {
   return success();
 }
 
-bool Writer::writeVersion(uint32_t variant, const CodeSection &version,
+bool Writer::writeVersion(uint32_t variant, const CodeVersion &version,
                           const llvm::StringMap<WeightPlace> &weights) {
   plan::ProgramOp program = programOf(version);
-  return writer.add({.kind = SectionKind::Plan, .variant = variant, .name = {}},
-                    planJson(program, weights)) &&
-         writer.add({.kind = SectionKind::Code,
-                     .variant = variant,
-                     .features = version.features,
-                     .name = version.name},
-                    bytesOf(version.library));
+  bool ok =
+      writer.add({.kind = SectionKind::Plan, .variant = variant, .name = {}},
+                 planJson(program, weights, version.launches));
+  for (const CodeBlob &code : version.code)
+    ok = ok && writer.add({.kind = code.kind,
+                           .variant = variant,
+                           .features = code.features,
+                           .name = code.name},
+                          bytesOf(code.bytes));
+  return ok;
 }
 
 LogicalResult Writer::write(const std::string &path, const PackageInfo &info,
@@ -147,7 +150,7 @@ LogicalResult Writer::write(const std::string &path, const PackageInfo &info,
 } // namespace
 
 LogicalResult writePackage(const std::string &path, const PackageInfo &info,
-                           ArrayRef<CodeSection> versions,
+                           ArrayRef<CodeVersion> versions,
                            const std::string &program,
                            const WeightProgress &progress) {
   return Writer(versions, progress).write(path, info, program);

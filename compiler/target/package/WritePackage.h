@@ -1,6 +1,8 @@
 // Writes the .attune file: weights, plans and code of every code version.
 #pragma once
 
+#include "attune/format.h"
+#include "compiler/target/package/PlanJson.h"
 #include "dialects/plan/Plan.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <functional>
@@ -9,12 +11,21 @@
 
 namespace attune::target::package {
 
-/// One code version of a model.
-struct CodeSection {
-  std::string name;      ///< "x86-64-v3"
-  uint64_t features = 0; ///< format::CpuFeature bits its code needs
+/// Code of one kind: an import-free shared object, PTX or a CUDA binary.
+struct CodeBlob {
+  format::SectionKind kind = format::SectionKind::Code;
+  uint64_t features = 0; ///< see format::Section
+  std::string name;      ///< "x86-64-v3", "sm_80"
+  std::vector<char> bytes;
+};
+
+/// One code version of a model: a plan, and the code of its kernels, for CUDA
+/// in several kinds.
+struct CodeVersion {
   mlir::ModuleOp module; ///< after memory: one plan.program and its nn.weights
-  std::vector<char> library; ///< an import-free shared object with the kernels
+  std::vector<CodeBlob> code;
+  /// What a launch on a GPU must know of a kernel, by symbol; for CUDA only.
+  llvm::StringMap<GpuLaunch> launches;
 };
 
 struct PackageInfo {
@@ -32,7 +43,7 @@ using WeightProgress = std::function<void(uint64_t done, uint64_t all)>;
 /// Errors are diagnostics at the module.
 mlir::LogicalResult writePackage(const std::string &path,
                                  const PackageInfo &info,
-                                 llvm::ArrayRef<CodeSection> versions,
+                                 llvm::ArrayRef<CodeVersion> versions,
                                  const std::string &program,
                                  const WeightProgress &progress = nullptr);
 

@@ -74,15 +74,16 @@ enum class SectionKind : uint32_t {
 /// One entry of the section table.
 struct Section {
   uint32_t kind = 0; ///< SectionKind
-  /// Code versions are numbered from 1. A Plan with the number of a Code
-  /// belongs to it; a Plan with 0 serves every Code without its own.
-  /// 0 for all other kinds.
+  /// Code versions are numbered from 1; the Ptx and the Cubins of one share its
+  /// number. A Plan with the number of a version belongs to it; a Plan with 0
+  /// serves every version without its own. 0 for all other kinds.
   uint32_t variant = 0;
-  uint64_t features = 0; ///< Code: required CpuFeature bits.
-  uint64_t offset = 0;   ///< From the start of the package, page aligned.
-  uint64_t bytes = 0;    ///< Payload; padding up to the next page is zero.
-  Checksum checksum;     ///< Of payload and padding.
-  /// Code: the name shown to people, "x86-64-v3". NUL padded.
+  /// Code: required CpuFeature bits. Ptx, Cubin: compute capability.
+  uint64_t features = 0;
+  uint64_t offset = 0; ///< From the start of the package, page aligned.
+  uint64_t bytes = 0;  ///< Payload; padding up to the next page is zero.
+  Checksum checksum;   ///< Of payload and padding.
+  /// Code, Ptx, Cubin: the name shown to people, "x86-64-v3". NUL padded.
   std::array<char, 16> name{};
 };
 static_assert(sizeof(Section) == 64);
