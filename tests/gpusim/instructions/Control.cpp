@@ -11,6 +11,22 @@ void executeBranch(Warp &warp, const Inst &inst, Mask mask) {
   warp.branch(inst.target, inst.join, mask);
 }
 
+/// Lanes that go where the first one goes leave; the others come here again.
+void executeIndexedBranch(Warp &warp, const Inst &inst, Mask mask) {
+  const auto &targets = warp.program->branchTables[inst.target];
+  auto indices = warp.read<uint32_t>(inst.a);
+  uint32_t chosen = indices[firstLane(mask)];
+  if (chosen >= targets.size())
+    return warp.fail(inst, firstLane(mask), ErrorKind::OutOfBounds,
+                     "index " + std::to_string(chosen) + " of a table of " +
+                         std::to_string(targets.size()) + " labels");
+  Mask taken = 0;
+  for (Mask left = mask; left; left &= left - 1)
+    if (indices[firstLane(left)] == chosen)
+      taken |= Mask(1) << firstLane(left);
+  warp.part(targets[chosen], warp.pc(), inst.join, taken);
+}
+
 void executeExit(Warp &warp, const Inst &inst, Mask mask) {
   for (const PendingCopy &copy : warp.copies)
     if (mask >> copy.lane & 1) {
@@ -42,6 +58,23 @@ void decodeBra(Decoding &d) {
   d.inst.execute = executeBranch;
 }
 
+/// brx.idx index, table
+void decodeBrx(Decoding &d) {
+  d.take("uni");
+  if (!d.take("idx") || !d.expectOperands(2, 2) || d.inst.guard != kNoRow)
+    return d.fail("expected .idx, two operands and no guard");
+  const Operand &table = d.source.operands[1];
+  if (table.kind != Operand::BranchTable)
+    return d.fail("expected the name of a .branchtargets");
+  d.inst.a = d.read(0, Type::U32);
+  d.inst.target = table.index;
+  d.inst.execute = executeIndexedBranch;
+}
+
+void decodeCall(Decoding &d) {
+  d.fail("functions are not supported: inline what the kernel calls");
+}
+
 void decodeRet(Decoding &d) {
   d.take("uni");
   d.inst.execute = executeExit;
@@ -64,6 +97,8 @@ void decodeNanosleep(Decoding &d) {
 
 constexpr Opcode kOpcodes[] = {
     {"bra", kAnyClass, decodeBra},
+    {"brx", kAnyClass, decodeBrx},
+    {"call", kAnyClass, decodeCall},
     {"ret", kAnyClass, decodeRet},
     {"exit", kAnyClass, decodeRet},
     {"trap", kAnyClass, decodeTrap},

@@ -158,6 +158,9 @@ uint64_t toFloat(double x, const Conversion &c) {
 
 uint64_t convert(uint64_t bits, const Conversion &c) {
   Value value = load(bits, c);
+  if (c.to == Type::F64 && !value.isFloat) // rounds to nearest, see decodeCvt
+    return std::bit_cast<uint64_t>(value.negative ? double(int64_t(value.bits))
+                                                  : double(value.bits));
   if (isFloat(c.to))
     return toFloat(value.isFloat ? value.number : toDouble(value), c);
   uint64_t out = value.isFloat ? floatToInteger(value.number, c)
@@ -253,6 +256,9 @@ void decodeCvt(Decoding &d) {
     return d.fail("the pair of types is not supported");
   if (isFloat(c.from) && !isFloat(c.to) && c.integral == Integral::No)
     return d.fail("a float becomes an integer by .rni, .rzi, .rmi or .rpi");
+  if (c.to == Type::F64 && bitsOf(c.from) == 64 && !isFloat(c.from) &&
+      c.rounding != Rounding::Nearest)
+    return d.fail("from 64-bit integers to .f64 only .rn is supported");
   if (!d.expectOperands(2, 2))
     return;
   unsigned from = d.widthOf(d.source.operands[1], c.from);

@@ -1,7 +1,7 @@
 //===- Integer.cpp - arithmetic on integers -------------------------------===//
 //
-// add, sub, mul, mad, div, rem, min, max, abs, neg, sad, dp4a. Arithmetic wraps
-// and is therefore done on unsigned values.
+// add, sub, with carry too, mul, mad, div, rem, min, max, abs, neg, sad, dp4a.
+// Arithmetic wraps and is therefore done on unsigned values.
 //
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/instructions/Lanewise.h"
@@ -225,8 +225,47 @@ void decodeBinary(Decoding &d) {
   readOperands(d, type, 2);
 }
 
-template <template <class> class F, class Saturated>
+/// flags: whether a carry, or a borrow, comes in, and whether one goes out.
+template <class T, bool subtract>
+void executeCarry(Warp &warp, const Inst &inst, Mask mask) {
+  auto a = warp.read<T>(inst.a), b = warp.read<T>(inst.b);
+  Mask in = inst.flags[0] ? warp.readPredicate(inst.c) : 0, out = 0;
+  Lanes<T> d;
+  for (unsigned i = 0; i < kWarpSize; ++i) {
+    T carry = in >> i & 1, first = subtract ? a[i] - b[i] : a[i] + b[i];
+    d[i] = subtract ? first - carry : first + carry;
+    bool wraps =
+        subtract ? a[i] < b[i] || first < carry : first < a[i] || d[i] < first;
+    out |= Mask(wraps) << i;
+  }
+  warp.write(inst.d, d, mask);
+  if (inst.flags[1])
+    warp.writePredicate(inst.c, out, mask);
+}
+
+/// add.cc, addc{.cc}, sub.cc, subc{.cc}
+template <bool subtract>
+void decodeCarry(Decoding &d, bool in, bool out) {
+  Type type = d.takeType();
+  d.inst.flags[0] = in;
+  d.inst.flags[1] = out;
+  if (bitsOf(type) < 32)
+    return d.fail("the type is not supported");
+  setExecute(d, bitsOf(type) == 32 ? executeCarry<uint32_t, subtract>
+                                   : executeCarry<uint64_t, subtract>);
+  readOperands(d, type, 2);
+  d.inst.c = d.builder.carryRow();
+}
+
+template <bool subtract>
+void decodeCarryIn(Decoding &d) {
+  decodeCarry<subtract>(d, true, d.take("cc"));
+}
+
+template <template <class> class F, class Saturated, bool subtract>
 void decodeAddSub(Decoding &d) {
+  if (d.take("cc"))
+    return decodeCarry<subtract>(d, false, true);
   bool saturated = d.take("sat");
   Type type = d.takeType();
   setExecute(d, chooseBinary<F>(type));
@@ -325,8 +364,10 @@ void decodeDp4a(Decoding &d) {
 constexpr unsigned kInteger = bit(TypeClass::Integer);
 
 constexpr Opcode kOpcodes[] = {
-    {"add", kInteger, decodeAddSub<Add, AddSaturated>},
-    {"sub", kInteger, decodeAddSub<Sub, SubSaturated>},
+    {"add", kInteger, decodeAddSub<Add, AddSaturated, false>},
+    {"sub", kInteger, decodeAddSub<Sub, SubSaturated, true>},
+    {"addc", kInteger, decodeCarryIn<false>},
+    {"subc", kInteger, decodeCarryIn<true>},
     {"mul", kInteger, decodeMul<false>},
     {"mad", kInteger, decodeMul<true>},
     {"div", kInteger, decodeBinary<Div>},

@@ -97,9 +97,6 @@ void addRegisters(Decoding &d, size_t operand, Type type, bool write) {
 void decodeAccess(Decoding &d, bool load) {
   bool hint = takeCacheModifiers(d);
   d.inst.space = d.takeSpace().value_or(Space::Generic);
-  // Module constants are ordinary allocations that cannot be written.
-  if (d.inst.space == Space::Const)
-    d.inst.space = Space::Global;
   takeVector(d);
   Type type = d.takeType();
   d.inst.bytes = uint8_t(bytesOf(type));
@@ -111,6 +108,9 @@ void decodeAccess(Decoding &d, bool load) {
   if (!d.expectOperands(2, hint ? 3 : 2))
     return;
   d.inst.a = d.address(load ? 1 : 0, d.inst.space);
+  // Module constants are ordinary allocations that cannot be written.
+  if (d.inst.space == Space::Const)
+    d.inst.space = Space::Global;
   addRegisters(d, load ? 0 : 1, type, load);
   d.inst.execute = load ? executeLoad : executeStore;
 }

@@ -34,7 +34,15 @@ public:
 
 private:
   static bool isBranch(const Inst &inst) {
-    return inst.execute == executeBranch;
+    return inst.execute == executeBranch || isIndexed(inst);
+  }
+  static bool isIndexed(const Inst &inst) {
+    return inst.execute == executeIndexedBranch;
+  }
+  /// Where a branch may go, other than to the next instruction.
+  std::vector<uint32_t> targetsOf(const Inst &inst) const {
+    return isIndexed(inst) ? program.branchTables[inst.target]
+                           : std::vector<uint32_t>{inst.target};
   }
   static bool isExit(const Inst &inst) { return inst.execute == executeExit; }
   static bool guarded(const Inst &inst) { return inst.guard != kNoRow; }
@@ -59,7 +67,8 @@ void PostDominators::split() {
     if (const Inst &inst = program.code[i]; isBranch(inst) || isExit(inst)) {
       leader[i + 1] = true;
       if (isBranch(inst))
-        leader[inst.target] = true;
+        for (uint32_t target : targetsOf(inst))
+          leader[target] = true;
     }
   for (uint32_t i = 0; i < size; ++i) {
     if (leader[i]) {
@@ -79,7 +88,8 @@ void PostDominators::connect() {
   for (uint32_t i = 0; i < blocks.size(); ++i) {
     const Inst &last = program.code[blocks[i].last];
     if (isBranch(last))
-      link(i, blockAt[last.target]);
+      for (uint32_t target : targetsOf(last))
+        link(i, blockAt[target]);
     bool falls = !(isBranch(last) || isExit(last)) || guarded(last);
     if (falls && i + 1 < blocks.size())
       link(i, i + 1);

@@ -11,6 +11,7 @@ namespace attune::gpusim {
 
 /// What an instruction does to the flow of control; null executors of others.
 void executeBranch(Warp &warp, const Inst &inst, Mask mask);
+void executeIndexedBranch(Warp &warp, const Inst &inst, Mask mask);
 void executeExit(Warp &warp, const Inst &inst, Mask mask);
 
 /// Sets Inst::join of every branch to its immediate post-dominator, as the

@@ -88,6 +88,8 @@ public:
   Row newRow(unsigned bytes);
   Row constantRow(uint64_t bits, unsigned bytes);
   Row specialRow(const std::string &name);
+  /// The carry that add.cc leaves for addc: a predicate without a name.
+  Row carryRow();
   /// Address of the variable that an operand names, in its own space; nothing
   /// where it names none.
   struct Located {
@@ -111,6 +113,7 @@ private:
   std::map<std::pair<uint64_t, unsigned>, Row> constants;
   std::unordered_map<std::string, Row> specials;
   uint64_t registerBytes = 0;
+  Row carry = kNoRow;
 };
 
 /// Bytes that one lane of a register takes in its row.

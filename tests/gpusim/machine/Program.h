@@ -76,8 +76,9 @@ struct Place {
 struct Program {
   std::string name;
   std::vector<Inst> code;
-  std::vector<std::string> opcodes; ///< of each Inst, in full
-  std::vector<Row> rows;            ///< operand lists
+  std::vector<std::string> opcodes;                ///< of each Inst, in full
+  std::vector<Row> rows;                           ///< operand lists
+  std::vector<std::vector<uint32_t>> branchTables; ///< targets
   std::vector<SpecialRow> specials;
   /// The register file before the first instruction: immediates in their
   /// rows, all else all ones, which is NaN in every float type.

@@ -39,6 +39,12 @@ Row ProgramBuilder::constantRow(uint64_t bits, unsigned bytes) {
   return row;
 }
 
+Row ProgramBuilder::carryRow() {
+  if (carry == kNoRow)
+    carry = newRow(0);
+  return carry;
+}
+
 namespace {
 struct SpecialName {
   std::string_view name;
@@ -166,6 +172,12 @@ std::optional<Program> ProgramBuilder::build(std::string &error) {
         newRow(reg.type == Type::Pred ? 0 : laneBytes(reg.type)));
   constexpr unsigned kMaxComplaints = 20;
   unsigned complaints = 0;
+  // A label may stand behind the last instruction, where a return is added.
+  for (const auto &table : function.branchTables) {
+    auto &targets = program.branchTables.emplace_back();
+    for (uint32_t label : table)
+      targets.push_back(function.labels[label]);
+  }
   for (const Instruction &instruction : function.instructions) {
     std::string complaint;
     if (decode(instruction, complaint) || ++complaints > kMaxComplaints)
@@ -182,9 +194,6 @@ std::optional<Program> ProgramBuilder::build(std::string &error) {
   end.line = function.instructions.empty() ? function.line
                                            : function.instructions.back().line;
   decode(end, error);
-  for (Inst &inst : program.code)
-    if (inst.target >= program.code.size())
-      inst.target = uint32_t(program.code.size() - 1);
   findJoins(program);
   return std::move(program);
 }

@@ -68,7 +68,7 @@ uint32_t Warp::newPath() {
   return uint32_t(paths.size() - 1);
 }
 
-void Warp::branch(uint32_t target, uint32_t join, Mask taken) {
+void Warp::part(uint32_t target, uint32_t other, uint32_t join, Mask taken) {
   uint32_t here = current;
   moved = true;
   if (taken == paths[here].lanes) {
@@ -78,7 +78,7 @@ void Warp::branch(uint32_t target, uint32_t join, Mask taken) {
   Path sides[2] = {paths[here], paths[here]};
   sides[0].pc = target;
   sides[0].lanes = taken;
-  sides[1].pc = paths[here].pc + 1;
+  sides[1].pc = other;
   sides[1].lanes = paths[here].lanes & ~taken;
   // Without a join of its own the two sides stay below the parent.
   bool ownJoin = join != kNever && join != paths[here].join;

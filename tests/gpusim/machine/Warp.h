@@ -99,7 +99,11 @@ struct Warp {
 
   /// The running path goes on at `target` with `taken`, the rest at the next
   /// instruction.
-  void branch(uint32_t target, uint32_t join, Mask taken);
+  void branch(uint32_t target, uint32_t join, Mask taken) {
+    part(target, pc() + 1, join, taken);
+  }
+  /// The running path goes on at `target` with `taken`, the rest at `other`.
+  void part(uint32_t target, uint32_t other, uint32_t join, Mask taken);
   /// Lanes return.
   void exit(Mask lanes);
   /// Stops the launch.

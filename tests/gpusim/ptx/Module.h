@@ -43,6 +43,7 @@ struct Operand {
     GlobalSymbol, ///< index of Module::variables
     FunctionName, ///< name
     Label,        ///< index of Function::labels
+    BranchTable,  ///< index of Function::branchTables
     Memory,       ///< [elements[0] + offset]
     Vector,       ///< {elements}
     Pair,         ///< elements[0] | elements[1]
@@ -79,6 +80,8 @@ struct Function {
   std::vector<Register> registers;
   std::vector<Instruction> instructions;
   std::vector<uint32_t> labels; ///< instruction that each label stands before
+  /// Labels of each .branchtargets, in which brx.idx chooses.
+  std::vector<std::vector<uint32_t>> branchTables;
   std::array<uint32_t, 3> requiredBlock{}; ///< .reqntid; zeros: any
   std::array<uint32_t, 3> maximumBlock{};  ///< .maxntid; zeros: any
 };

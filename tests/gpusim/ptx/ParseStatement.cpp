@@ -26,6 +26,17 @@ bool Parser::parseBlock(unsigned nesting) {
   return true;
 }
 
+void Parser::resolve(const Pending &use, uint32_t label) {
+  if (use.inTable) {
+    function->branchTables[use.instruction][use.operand] = label;
+    return;
+  }
+  Operand &operand =
+      function->instructions[use.instruction].operands[use.operand];
+  operand.kind = Operand::Label;
+  operand.index = label;
+}
+
 /// What the innermost scope does not know may be a label of the one around it.
 bool Parser::closeScope() {
   std::vector<Pending> open = std::move(pending.back());
@@ -34,10 +45,7 @@ bool Parser::closeScope() {
   for (Pending &use : open) {
     auto found = scopes.back().find(use.name);
     if (found != scopes.back().end() && found->second.kind == Operand::Label) {
-      Operand &operand =
-          function->instructions[use.instruction].operands[use.operand];
-      operand.kind = Operand::Label;
-      operand.index = found->second.index;
+      resolve(use, found->second.index);
     } else if (outermost) {
       error = "line " + std::to_string(use.line) + ": '" +
               std::string(use.name) + "' is not declared";
@@ -81,9 +89,29 @@ bool Parser::parseStatement(unsigned nesting) {
 }
 
 bool Parser::parseLabel(std::string_view name) {
+  if (!expect(':'))
+    return false;
+  if (token.isDotted("branchtargets"))
+    return parseBranchTable(name);
   auto index = uint32_t(function->labels.size());
   function->labels.push_back(uint32_t(function->instructions.size()));
-  return expect(':') && declare(name, {Operand::Label, index});
+  return declare(name, {Operand::Label, index});
+}
+
+/// name: .branchtargets L1, L2; already past the ':'. The labels mostly follow.
+bool Parser::parseBranchTable(std::string_view name) {
+  advance();
+  auto index = uint32_t(function->branchTables.size());
+  auto &table = function->branchTables.emplace_back();
+  do {
+    if (token.kind != Token::Identifier)
+      return fail("expected a label");
+    pending.back().push_back(
+        {token.text, token.line, index, uint32_t(table.size()), true});
+    table.push_back(0);
+    advance();
+  } while (accept(','));
+  return expect(';') && declare(name, {Operand::BranchTable, index});
 }
 
 /// @!%p1, already past the '@'.

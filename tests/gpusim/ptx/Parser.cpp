@@ -165,13 +165,13 @@ bool Parser::parseFunction(bool entry, bool external) {
   next.line = token.line;
   advance();
   scopes.emplace_back();
-  if (token.is('(') && !parseParameters(next.results, false))
+  if (token.is('(') && !parseParameters(next.results))
     return false;
   if (token.kind != Token::Identifier)
     return fail("expected the name of a function");
   next.name = token.text;
   advance();
-  if (token.is('(') && !parseParameters(next.parameters, true))
+  if (token.is('(') && !parseParameters(next.parameters))
     return false;
   if (!parseFunctionDirectives(next))
     return false;
@@ -194,7 +194,8 @@ bool Parser::parseFunction(bool entry, bool external) {
   return true;
 }
 
-bool Parser::parseParameters(std::vector<Variable> &list, bool named) {
+/// Also the results of a function, which nothing executes: a call is an error.
+bool Parser::parseParameters(std::vector<Variable> &list) {
   if (!expect('('))
     return false;
   while (!token.is(')')) {
@@ -205,8 +206,7 @@ bool Parser::parseParameters(std::vector<Variable> &list, bool named) {
       return false;
     names.push_back(variable.name);
     list.push_back(std::move(variable));
-    if (named &&
-        !declare(names.back(), {Operand::Parameter, uint32_t(list.size() - 1)}))
+    if (!declare(names.back(), {Operand::Parameter, uint32_t(list.size() - 1)}))
       return false;
   }
   advance();

@@ -43,7 +43,7 @@ private:
   // Parser.cpp: the module and its declarations.
   bool parseDirective();
   bool parseFunction(bool entry, bool external);
-  bool parseParameters(std::vector<Variable> &list, bool named);
+  bool parseParameters(std::vector<Variable> &list);
   bool parseParameter(Variable &variable);
   bool parseFunctionDirectives(Function &function);
   bool parseBlockSize(std::array<uint32_t, 3> &size);
@@ -61,6 +61,7 @@ private:
   bool parseBlock(unsigned depth);
   bool parseStatement(unsigned depth);
   bool parseLabel(std::string_view name);
+  bool parseBranchTable(std::string_view name);
   bool parseInstruction();
   bool parseGuard(Instruction &instruction);
   bool parseOperand(Operand &operand);
@@ -71,6 +72,8 @@ private:
   bool parseList(Operand &operand, Operand::Kind kind, char close);
   bool parseNumber(Operand &operand);
   bool closeScope();
+  struct Pending;
+  void resolve(const Pending &use, uint32_t label);
 
   // Tokens.
   void advance();
@@ -89,10 +92,12 @@ private:
   std::deque<std::string> names;
   unsigned depth = 0; ///< of nested operands
 
-  /// Uses of names not yet declared, which must become labels, per scope.
+  /// Uses of names not yet declared, which must become labels, per scope:
+  /// operands of instructions, or entries of branch tables.
   struct Pending {
     std::string_view name;
     uint32_t line = 0, instruction = 0, operand = 0;
+    bool inTable = false; ///< `instruction` is a table
   };
   std::vector<std::vector<Pending>> pending{1};
 };

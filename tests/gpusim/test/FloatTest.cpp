@@ -275,6 +275,94 @@ TEST(Convert, Pairs) {
             0x3e000000u);
 }
 
+/// Values of a narrow format in order, for positive bits.
+struct Narrow {
+  const char *type;
+  int fraction, exponent;
+};
+
+/// The bits that a rounding must give, by looking at both neighbours.
+uint32_t roundedTo(const Narrow &narrow, double x, const std::string &mode) {
+  uint32_t infinity = ((1u << narrow.exponent) - 1) << narrow.fraction;
+  uint32_t low = 0, high = infinity, sign = std::signbit(x) ? 1 : 0;
+  double magnitude = std::fabs(x);
+  auto value = [&](uint32_t bits) {
+    // The next value after the largest one is where infinity stands.
+    return bits == infinity ? std::ldexp(1.0, 1 << (narrow.exponent - 1))
+                            : valueOf(bits, narrow.fraction, narrow.exponent);
+  };
+  while (high - low > 1) // value(low) <= magnitude < value(high)
+    (value((low + high) / 2) <= magnitude ? low : high) = (low + high) / 2;
+  double below = magnitude - value(low), above = value(high) - magnitude;
+  bool up = mode == "rz"    ? magnitude >= value(infinity)
+            : mode == "rna" ? below >= above
+                            : below > above || (below == above && (low & 1));
+  if (mode == "rz" && std::isfinite(magnitude) && up)
+    up = false, low = infinity - 1;
+  return sign << (narrow.fraction + narrow.exponent) | (up ? high : low);
+}
+
+TEST(Convert, NarrowFormatsInEveryRounding) {
+  std::mt19937_64 random(testSeed());
+  const Narrow half = {"f16", 10, 5}, brain = {"bf16", 7, 8},
+               tensor = {"tf32", 10, 8};
+  const std::pair<Narrow, const char *> rows[] = {{half, "rn"},
+                                                  {half, "rz"},
+                                                  {brain, "rn"},
+                                                  {brain, "rz"},
+                                                  {tensor, "rna"}};
+  for (const auto &[narrow, mode] : rows)
+    for (int round = 0; round < 20; ++round) {
+      std::vector<V> x;
+      for (int i = 0; i < 32; ++i) {
+        // Some that lie halfway, or next to it.
+        uint32_t bits = uint32_t(random()) & 0xbfffffff;
+        int drop = 23 - narrow.fraction;
+        if (i % 2)
+          bits =
+              (bits & ~((1u << drop) - 1)) | ((1u << (drop - 1)) - 1 + i % 3);
+        // f16 has a smaller range, where most of it is subnormal or infinite.
+        if (narrow.exponent == 5)
+          bits = (bits & 0x807fffff) | uint32_t(100 + random() % 46) << 23;
+        x.push_back(bits);
+      }
+      bool wide = std::string(narrow.type) == "tf32";
+      std::string convert =
+          std::string("cvt.") + mode + "." + narrow.type + ".f32 ";
+      Lanewise setup;
+      setup.inputs = {x};
+      setup.outType = wide ? "b32" : "b16";
+      auto got = runLanewise(setup, convert + "%out, %in0;");
+      for (size_t i = 0; i < 32; ++i)
+        ASSERT_EQ(got[i] >> (wide ? 13 : 0), roundedTo(narrow, f(x[i]), mode))
+            << convert << f(x[i]);
+      if (wide)
+        continue;
+      // The packed form: the first operand is the upper half.
+      auto both = run("cvt." + std::string(mode) + "." + narrow.type +
+                          "x2.f32 %out, %in0, %in1;",
+                      {x, std::vector<V>(x.rbegin(), x.rend())});
+      for (size_t i = 0; i < 32; ++i)
+        ASSERT_EQ(both[i], got[i] << 16 | got[31 - i]);
+    }
+}
+
+TEST(Convert, NarrowFormatsToF32AreExact) {
+  Lanewise setup;
+  setup.inType = "b16";
+  std::mt19937_64 random(testSeed());
+  setup.inputs.resize(1);
+  for (int i = 0; i < 32; ++i)
+    setup.inputs[0].push_back(random() & 0xbbff);
+  auto half = runLanewise(setup, "cvt.f32.f16 %out, %in0;"),
+       brain = runLanewise(setup, "cvt.f32.bf16 %out, %in0;");
+  for (size_t i = 0; i < 32; ++i) {
+    auto bits = uint32_t(setup.inputs[0][i]);
+    EXPECT_EQ(f(half[i]), valueOf(bits, 10, 5));
+    EXPECT_EQ(f(brain[i]), valueOf(bits, 7, 8));
+  }
+}
+
 struct Conversion {
   const char *name;
   double in; ///< of the source type
@@ -330,8 +418,15 @@ TEST(Convert, WideIntegersRoundOnce) {
   while (setup.inputs[0].size() < 32)
     setup.inputs[0].push_back(random());
   auto got = runLanewise(setup, "cvt.rn.f32.u64 %out, %in0;");
-  for (size_t i = 0; i < 32; ++i)
-    EXPECT_EQ(got[i], bitsOfF32(float(setup.inputs[0][i])));
+  setup.outType = "b64";
+  auto asSigned = runLanewise(setup, "cvt.rn.f64.s64 %out, %in0;");
+  auto asUnsigned = runLanewise(setup, "cvt.rn.f64.u64 %out, %in0;");
+  for (size_t i = 0; i < 32; ++i) {
+    V value = setup.inputs[0][i];
+    EXPECT_EQ(got[i], bitsOfF32(float(value)));
+    EXPECT_EQ(asSigned[i], std::bit_cast<V>(double(int64_t(value))));
+    EXPECT_EQ(asUnsigned[i], std::bit_cast<V>(double(value)));
+  }
 }
 
 } // namespace

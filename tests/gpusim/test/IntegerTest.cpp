@@ -132,6 +132,18 @@ const Case kArithmetic[] = {
          c += V(int8_t(a >> i) * int32_t(uint8_t(b >> i)));
        return c;
      }},
+    {"add.cc.u32 %out, %in0, %in1; addc.u32 %out, %in2, 7;", 32, 32,
+     [](V a, V b, V c) { return c + 7 + ((a + b) >> 32); }},
+    {"add.cc.u64 %out, %in0, %in1; addc.cc.u64 %out, %in2, %in0; "
+     "addc.u64 %out, 0, 0;",
+     64, 64,
+     [](V a, V b, V c) {
+       using W = unsigned __int128;
+       return V((W(c) + a + V((W(a) + b) >> 64)) >> 64);
+     }},
+    {"sub.cc.u64 %out, %in0, %in1; subc.cc.u64 %out, %in2, %in0; "
+     "subc.u64 %out, 0, 0;",
+     64, 64, [](V a, V b, V c) { return 0 - V(c < a || (c == a && a < b)); }},
 };
 INSTANTIATE_TEST_SUITE_P(Arithmetic, Lanes32, testing::ValuesIn(kArithmetic));
 

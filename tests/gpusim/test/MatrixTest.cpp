@@ -64,6 +64,12 @@ const Shape kShapes[] = {
        return {i < 2 ? g(l) : g(l) + 8, t(l) * 2 + (i & 1)};
      },
      [](int l, int i) -> At { return {t(l) * 2 + i, g(l)}; }, smallFloat, half},
+    {"m16n8k8", "f32.bf16.bf16.f32", 16, 8, 8, 2,
+     [](int l, int i) -> At {
+       return {i < 2 ? g(l) : g(l) + 8, t(l) * 2 + (i & 1)};
+     },
+     [](int l, int i) -> At { return {t(l) * 2 + i, g(l)}; }, smallFloat,
+     brain},
     {"m16n8k8", "f32.tf32.tf32.f32", 16, 8, 8, 1,
      [](int l, int i) -> At {
        return {(i == 0 || i == 2) ? g(l) : g(l) + 8, i < 2 ? t(l) : t(l) + 4};
@@ -176,6 +182,81 @@ TEST(Mma, AccumulationIsTruncated) {
       "%out, %d0;";
   EXPECT_EQ(runLanewise(setup, body)[0],
             bitsOfF32(0x1p24f)); // 2^24 + 1 is no float
+}
+
+/// Two elements to a register of C and D: columns 2t and 2t+1 of row g, and
+/// then of row g + 8.
+TEST(Mma, HalfAccumulatorsLayout) {
+  std::mt19937 random((uint32_t(testSeed())));
+  const Shape &shape = kShapes[0];
+  std::vector<double> a(16 * 16), b(16 * 8), c(16 * 8);
+  for (auto *matrix : {&a, &b, &c})
+    for (double &x : *matrix)
+      x = int(random() % 9) - 4; // sums are exact in f16
+  auto inputs = fragment(shape, shape.a, 8, a, 16);
+  for (auto &reg : fragment(shape, shape.b, 4, b, 8))
+    inputs.push_back(reg);
+  for (auto &reg : fragment(shape, placeOfC, 4, c, 8))
+    inputs.push_back(reg);
+  for (int which = 0; which < 2; ++which) {
+    Lanewise setup;
+    setup.inputs = inputs;
+    setup.registers = ".reg .b32 %d<2>;";
+    auto got = runLanewise(
+        setup, "mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 {%d0, %d1}, "
+               "{%in0, %in1, %in2, %in3}, {%in4, %in5}, {%in6, %in7}; mov.b32 "
+               "%out, %d" +
+                   std::to_string(which) + ";");
+    for (int lane = 0; lane < 32; ++lane)
+      for (int part = 0; part < 2; ++part) {
+        At at = placeOfC(lane, 2 * which + part);
+        double want = c[size_t(at.row * 8 + at.column)];
+        for (int k = 0; k < 16; ++k)
+          want += a[size_t(at.row * 16 + k)] * b[size_t(k * 8 + at.column)];
+        EXPECT_EQ(f16ToFloat(uint16_t(got[size_t(lane)] >> (16 * part))), want);
+      }
+  }
+}
+
+/// NaN and infinities reach what they touch, and only that.
+TEST(Mma, SpecialValues) {
+  Lanewise setup;
+  std::vector<uint64_t> a(32, 0x3c003c00), b(32, 0x3c003c00);
+  a[4] = 0x3c007c00;  // row 1, column 0: infinity
+  a[8] = 0x3c007e00;  // row 2: NaN
+  a[12] = 0x3c007c00; // row 3: infinity, and its negative in C
+  setup.inputs = {a, b};
+  setup.registers = ".reg .b32 %d<4>, %c<4>, %z; .reg .pred %q;";
+  auto got = runLanewise(
+      setup, "mov.b32 %c0, 0; shr.u32 %c1, %lane, 2; setp.eq.u32 %q, %c1, 3; "
+             "selp.b32 %c0, 0xff800000, 0x3f800000, %q; mov.b32 %z, "
+             "0x3c003c00; mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+             "{%d0, %d1, %d2, %d3}, {%in0, %z}, {%in1}, {%c0, %c0, %c0, %c0}; "
+             "mov.b32 %out, %d1;");
+  for (size_t lane = 0; lane < 32; ++lane)
+    EXPECT_EQ(got[lane], lane / 4 == 1   ? 0x7f800000u
+                         : lane / 4 == 2 ? 0x7fffffffu
+                         : lane / 4 == 3 ? 0x7fffffffu
+                                         : bitsOfF32(9));
+}
+
+/// Four products of 2^-25 beside one: a tensor core that keeps 25 bits below
+/// the largest term sees the sum of them, one that keeps 24 sees none.
+TEST(Mma, GenerationsKeepDifferentBits) {
+  Lanewise setup;
+  std::vector<uint64_t> a(32), b(32);
+  for (size_t lane = 0; lane < 32; ++lane) {
+    a[lane] = lane % 4 == 0 ? 0x00003c00 : lane % 4 == 3 ? 0 : 0x04000400;
+    b[lane] = lane % 4 == 0 ? 0x3c003c00 : 0x10001000;
+  }
+  setup.inputs = {a, b};
+  setup.registers = ".reg .b32 %d<4>, %z;";
+  std::string body = "mov.b32 %z, 0; mma.sync.aligned.m16n8k8.row.col.f32.f16."
+                     "f16.f32 {%d0, %d1, %d2, %d3}, {%in0, %z}, {%in1}, "
+                     "{%z, %z, %z, %z}; mov.b32 %out, %d0;";
+  EXPECT_EQ(runLanewise(setup, body)[0], bitsOfF32(1 + 0x1p-23f));
+  setup.options.tensorCore = TensorCore::Ampere;
+  EXPECT_EQ(runLanewise(setup, body)[0], bitsOfF32(1));
 }
 
 TEST(Mma, HalfAccumulators) {

@@ -87,7 +87,7 @@ TEST(Parser, Complaints) {
   EXPECT_THAT(body("add.s64 %d0, %d1, %r0;"), HasSubstr("is .b32 where .s64"));
   EXPECT_THAT(body("frob.s32 %r0, %r1;"),
               HasSubstr("instruction is not supported"));
-  EXPECT_THAT(body("add.cc.s32 %r0, %r1, %r2;"), HasSubstr("modifier .cc"));
+  EXPECT_THAT(body("add.xx.s32 %r0, %r1, %r2;"), HasSubstr("modifier .xx"));
   EXPECT_THAT(body("setp.lt.s32 %r0, %r1, %r2;"),
               HasSubstr("must be a predicate"));
   EXPECT_THAT(body("@%r0 ret;"), HasSubstr("guard must be a predicate"));

@@ -51,6 +51,27 @@ Report runBlock(const std::string &text, unsigned threads,
   return device->launch(*module, "k", configuration, arguments);
 }
 
+Report runBody(const std::string &body, unsigned threads,
+               uint64_t dynamicShared) {
+  return runBlock(module("",
+                         ".reg .b32 %r<16>; .reg .b64 %d<16>; .reg .f32 "
+                         "%f<16>; .reg .b16 %h<16>; .reg .pred %p<16>;\n"
+                         "mov.u32 %r0, %tid.x;\n" +
+                             body,
+                         ".extern .shared .align 16 .b8 smem[];\n"),
+                  threads, dynamicShared);
+}
+
+testing::AssertionResult failsWith(const Report &report, ErrorKind kind,
+                                   const std::string &text) {
+  if (report.ok())
+    return testing::AssertionFailure() << "no error";
+  if (report.error->kind == kind &&
+      report.text().find(text) != std::string::npos)
+    return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "another error: " << report.text();
+}
+
 static unsigned bytesOfRegister(const std::string &type) {
   return unsigned(std::stoul(type.substr(1))) / 8;
 }
@@ -63,7 +84,7 @@ std::vector<uint64_t> runLanewise(const Lanewise &setup,
                      setup.inType + " %in<16>; .reg ." + setup.outType +
                      " %out;\n" + setup.registers +
                      "\nmov.u32 %lane, %tid.x;\n";
-  Device device;
+  Device device(setup.options);
   Arguments arguments;
   std::string parameters = ".param .u64 out";
   arguments.add(device.allocate(32 * out, "out"));

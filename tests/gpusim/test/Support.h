@@ -26,9 +26,19 @@ struct Lanewise {
   std::string inType = "b32", outType = "b32";
   std::vector<std::vector<uint64_t>> inputs; ///< 32 values each
   std::string registers;                     ///< further declarations
+  LaunchOptions options;
 };
 std::vector<uint64_t> runLanewise(const Lanewise &setup,
                                   const std::string &body);
+
+/// A body with registers %r (b32), %d (b64), %f (f32), %h (b16) and %p (pred),
+/// 16 of each, and %tid.x in %r0, run in one block; shared memory is `smem`.
+Report runBody(const std::string &body, unsigned threads,
+               uint64_t dynamicShared = 0);
+
+/// Whether a launch ended with this error, and a message that holds `text`.
+testing::AssertionResult failsWith(const Report &report, ErrorKind kind,
+                                   const std::string &text = "");
 
 /// Entry `k` of `text` run in one block.
 Report runBlock(const std::string &text, unsigned threads,
