@@ -18,6 +18,14 @@ Type Emitter::sharedPointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
 }
 
+int64_t Emitter::alignmentOf(Type type) {
+  int64_t element = common::Emitter::alignmentOf(type);
+  auto vector = dyn_cast<VectorType>(type);
+  if (!alignedVectors || !vector)
+    return element;
+  return std::min<int64_t>(16, vector.getNumElements() * element);
+}
+
 //===----------------------------------------------------------------------===//
 // Threads
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,10 @@ public:
 
   mlir::Type pointerType() override; ///< to global memory
   mlir::Type sharedPointerType();
+  int64_t alignmentOf(mlir::Type type) override;
+  /// Set where it has been made sure that vectors in global memory lie at
+  /// multiples of their size, or of 16 bytes.
+  bool alignedVectors = false;
 
   // Threads. All are i64.
   Value threadIndex(); ///< in its block

@@ -7,7 +7,8 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
-LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
+LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
+                                 function_ref<Value(Value)> itemOf) {
   using Slot = tile::KernelOp::Slot;
   SmallVector<Slot> slots = kernel.getSlots();
   SmallVector<Type> types;
@@ -42,7 +43,8 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
   });
   if (failed(bindGrid()))
     return failure();
-  return bindItem(emit.blockIndex());
+  Value block = emit.blockIndex();
+  return bindItem(itemOf ? itemOf(block) : block);
 }
 
 void KernelFrame::finish() {

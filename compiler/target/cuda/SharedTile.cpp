@@ -19,11 +19,15 @@ SharedTile::SharedTile(Emitter &emit, SharedMemory &memory, Type element,
   // no exchange among themselves.
   swizzle = isPower ? std::min<int64_t>(chunks, 8) - 1 : 0;
   shift = isPower && chunks < 8 ? 3 - llvm::Log2_64(chunks) : 0;
-  start = memory.add(stages * rows * pitch * kChunkBytes);
+  start = memory.add(stages * stageBytes());
 }
 
 int64_t SharedTile::elementBytes() const {
   return element.getIntOrFloatBitWidth() / 8;
+}
+
+void SharedTile::select(Value stage) {
+  stageOffset = emit.mul(stage, stageBytes());
 }
 
 Value SharedTile::chunkAt(Value row, Value chunk) const {
@@ -32,11 +36,11 @@ Value SharedTile::chunkAt(Value row, Value chunk) const {
     turn = emit.rem(turn, emit.integer(swizzle + 1));
     chunk = arith::XOrIOp::create(emit, chunk, turn);
   }
-  if (stage)
-    row = emit.add(row, emit.mul(stage, rows));
   Value offset = emit.add(emit.mul(row, pitch), chunk);
-  return emit.at(emit.shared(start), emit.mul(offset, kChunkBytes),
-                 emit.getI8Type());
+  Value place = emit.at(emit.shared(start), emit.mul(offset, kChunkBytes),
+                        emit.getI8Type());
+  // Last, so that in a loop over stages all else stays outside.
+  return stageOffset ? emit.at(place, stageOffset, emit.getI8Type()) : place;
 }
 
 Value SharedTile::elementAt(Value row, Value column) const {

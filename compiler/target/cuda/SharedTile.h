@@ -36,7 +36,8 @@ public:
   int64_t chunksPerRow() const { return columns / chunkElements(); }
 
   /// The tile that all accesses from here on mean: an i64.
-  void select(mlir::Value stage) { this->stage = stage; }
+  void select(mlir::Value stage);
+  int64_t stageBytes() const { return rows * pitch * kChunkBytes; }
 
   /// The address of chunk number `chunk` of a row.
   mlir::Value chunkAt(mlir::Value row, mlir::Value chunk) const;
@@ -54,10 +55,10 @@ private:
   void copyElements(const GlobalTile &from, int64_t threads) const;
 
   Emitter &emit;
-  int64_t pitch;          ///< chunks from one row to the next
-  int64_t swizzle, shift; ///< chunk ^= (row >> shift) & swizzle
-  int64_t start;          ///< byte in shared memory
-  mlir::Value stage;      ///< null: the first
+  int64_t pitch;           ///< chunks from one row to the next
+  int64_t swizzle, shift;  ///< chunk ^= (row >> shift) & swizzle
+  int64_t start;           ///< byte in shared memory
+  mlir::Value stageOffset; ///< in bytes; null: the first stage
 };
 
 /// Whether rows of the operand can be copied in chunks: unit column stride,
