@@ -30,17 +30,35 @@ void SharedTile::select(Value stage) {
   stageOffset = emit.mul(stage, stageBytes());
 }
 
+/// A sum as what varies and what is constant in it.
+static std::pair<Value, int64_t> splitConstant(Emitter &emit, Value sum) {
+  if (std::optional<int64_t> known = Emitter::constant(sum))
+    return {emit.integer(0), *known};
+  auto add = sum.getDefiningOp<arith::AddIOp>();
+  if (!add)
+    return {sum, 0};
+  auto [x, a] = splitConstant(emit, add.getLhs());
+  auto [y, b] = splitConstant(emit, add.getRhs());
+  return {emit.add(x, y), a + b};
+}
+
 Value SharedTile::chunkAt(Value row, Value chunk) const {
+  // Eight rows on, chunks are exchanged as before. What is constant comes last,
+  // as an immediate of the access, before it the stage, so that in a loop over
+  // stages all else stays outside and is shared.
+  auto [varying, further] = splitConstant(emit, row);
+  int64_t whole = llvm::alignDown(further, 8);
+  row = emit.add(varying, further - whole);
   if (swizzle) {
     Value turn = emit.div(row, emit.integer(int64_t(1) << shift));
     turn = emit.rem(turn, emit.integer(swizzle + 1));
     chunk = arith::XOrIOp::create(emit, chunk, turn);
   }
-  Value offset = emit.add(emit.mul(row, pitch), chunk);
-  Value place = emit.at(emit.shared(start), emit.mul(offset, kChunkBytes),
-                        emit.getI8Type());
-  // Last, so that in a loop over stages all else stays outside.
-  return stageOffset ? emit.at(place, stageOffset, emit.getI8Type()) : place;
+  Value offset = emit.mul(emit.add(emit.mul(row, pitch), chunk), kChunkBytes);
+  Value place = emit.at(emit.shared(start), offset, emit.getI8Type());
+  if (stageOffset)
+    place = emit.at(place, stageOffset, emit.getI8Type());
+  return emit.at(place, whole * pitch * kChunkBytes, emit.getI8Type());
 }
 
 Value SharedTile::elementAt(Value row, Value column) const {
@@ -49,15 +67,16 @@ Value SharedTile::elementAt(Value row, Value column) const {
                  element);
 }
 
-void SharedTile::fill(const GlobalTile &from, Value aligned,
-                      int64_t threads) const {
+void SharedTile::fill(const GlobalTile &from, Value aligned, int64_t threads,
+                      bool inLoop) const {
   std::optional<int64_t> known = Emitter::constant(aligned);
   if (known)
-    return *known ? copyChunks(from, threads) : copyElements(from, threads);
+    return *known ? copyChunks(from, threads, inLoop)
+                  : copyElements(from, threads);
   emit.ifElse(
       aligned, TypeRange(),
       [&] {
-        copyChunks(from, threads);
+        copyChunks(from, threads, inLoop);
         return Emitter::Values();
       },
       [&] {
@@ -66,36 +85,40 @@ void SharedTile::fill(const GlobalTile &from, Value aligned,
       });
 }
 
-/// Chunk number `thread`, `thread + threads` and so on, unrolled: so each
-/// thread stays in one column of chunks if a row's chunks divide the threads.
-void SharedTile::copyChunks(const GlobalTile &from, int64_t threads) const {
-  int64_t perRow = chunksPerRow(), total = rows * perRow;
+/// Chunk number `thread`, `thread + threads` and so on: so each thread stays in
+/// one column of chunks if a row's chunks divide the threads.
+void SharedTile::copyChunks(const GlobalTile &from, int64_t threads,
+                            bool inLoop) const {
+  int64_t total = rows * chunksPerRow();
   Value thread = emit.threadIndex();
+  if (inLoop)
+    return emit.forLoop(thread, emit.integer(total), threads,
+                        [&](Value number) { copyChunk(from, number); });
   for (int64_t first = 0; first < total; first += threads) {
-    auto copy = [&] {
-      Value number = emit.add(thread, first);
-      Value row = emit.div(number, emit.integer(perRow));
-      Value chunk = emit.rem(number, emit.integer(perRow));
-      Value column = emit.mul(chunk, chunkElements());
-      // Nothing is read beyond the operand, not even through a pointer.
-      Value hasRow = emit.less(row, from.rows);
-      Value left = emit.max(emit.sub(from.columns, column), emit.integer(0));
-      Value valid = emit.mul(emit.min(left, emit.integer(chunkElements())),
-                             elementBytes());
-      valid = arith::SelectOp::create(emit, hasRow, valid, emit.integer(0));
-      Value hasBytes = emit.less(emit.integer(0), valid);
-      Value offset = emit.add(emit.mul(row, from.rowStride), column);
-      offset = arith::SelectOp::create(emit, hasBytes, offset, emit.integer(0));
-      valid = arith::TruncIOp::create(emit, emit.getI32Type(), valid);
-      emit.copyAsync(chunkAt(row, chunk),
-                     emit.at(from.pointer, offset, element), kChunkBytes,
-                     valid);
-    };
+    auto copy = [&] { copyChunk(from, emit.add(thread, first)); };
     if (first + threads <= total)
       copy();
     else
       emit.ifThen(emit.less(thread, emit.integer(total - first)), copy);
   }
+}
+
+void SharedTile::copyChunk(const GlobalTile &from, Value number) const {
+  Value perRow = emit.integer(chunksPerRow());
+  Value row = emit.div(number, perRow), chunk = emit.rem(number, perRow);
+  Value column = emit.mul(chunk, chunkElements());
+  // Nothing is read beyond the operand, not even through a pointer.
+  Value hasRow = emit.less(row, from.rows);
+  Value left = emit.max(emit.sub(from.columns, column), emit.integer(0));
+  Value valid =
+      emit.mul(emit.min(left, emit.integer(chunkElements())), elementBytes());
+  valid = arith::SelectOp::create(emit, hasRow, valid, emit.integer(0));
+  Value hasBytes = emit.less(emit.integer(0), valid);
+  Value offset = emit.add(emit.mul(row, from.rowStride), column);
+  offset = arith::SelectOp::create(emit, hasBytes, offset, emit.integer(0));
+  valid = arith::TruncIOp::create(emit, emit.getI32Type(), valid);
+  emit.copyAsync(chunkAt(row, chunk), emit.at(from.pointer, offset, element),
+                 kChunkBytes, valid);
 }
 
 void SharedTile::copyElements(const GlobalTile &from, int64_t threads) const {

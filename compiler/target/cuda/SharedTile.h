@@ -48,10 +48,14 @@ public:
   /// beyond `from` becomes zero. If `aligned` (an i1, the same in all threads;
   /// see `isAligned`) by asynchronous copies, which the caller commits and
   /// waits for, else by ordinary stores, which the caller's barrier covers.
-  void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads) const;
+  /// Copies stand in one row, or with `inLoop` in a loop, which takes longer
+  /// and leaves the registers alone.
+  void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads,
+            bool inLoop = false) const;
 
 private:
-  void copyChunks(const GlobalTile &from, int64_t threads) const;
+  void copyChunks(const GlobalTile &from, int64_t threads, bool inLoop) const;
+  void copyChunk(const GlobalTile &from, mlir::Value number) const;
   void copyElements(const GlobalTile &from, int64_t threads) const;
 
   Emitter &emit;
