@@ -40,8 +40,9 @@ OperandRing::OperandRing(KernelFrame &frame, const Contraction &parts,
                         {},
                         {}},
                        plan.element);
-  endsInChunk = rows && !isMultiple(frame.operand(load.getSource()), load,
-                                    outer, tile.chunkElements());
+  const Operand &operand = frame.operand(load.getSource());
+  mayEndInside = !isMultiple(operand, load, outer, size);
+  endsInChunk = rows && !isMultiple(operand, load, outer, tile.chunkElements());
 }
 
 void OperandRing::fill(Value stage, Value k) {
@@ -53,7 +54,7 @@ void OperandRing::fill(Value stage, Value k) {
     std::swap(from.rowStride, from.columnStride);
     std::swap(from.rows, from.columns);
   }
-  tile.fill(from, isCopied, threads);
+  tile.fill(from, isCopied, threads, /*inLoop=*/true);
 }
 
 //===----------------------------------------------------------------------===//
@@ -69,25 +70,49 @@ int64_t OperandRing::copies() const {
 }
 
 OperandRing::Place OperandRing::placeOf(int64_t copy) const {
-  Value number = emit.add(emit.threadIndex(), copy * threads);
-  Value perRow = emit.integer(tile.chunksPerRow());
-  return {emit.div(number, perRow), emit.rem(number, perRow)};
+  Value thread = emit.threadIndex();
+  int64_t perRow = tile.chunksPerRow();
+  if (threads % perRow == 0)
+    return {emit.add(emit.div(thread, emit.integer(perRow)),
+                     copy * (threads / perRow)),
+            emit.rem(thread, emit.integer(perRow))};
+  Value number = emit.add(thread, copy * threads);
+  return {emit.div(number, emit.integer(perRow)),
+          emit.rem(number, emit.integer(perRow))};
+}
+
+Value OperandRing::pointerAt(int64_t copy, Value k) const {
+  auto [row, chunk] = placeOf(copy);
+  Value column = emit.mul(chunk, tile.chunkElements());
+  Value across = along == DepthAlong::Rows ? column : row;
+  Value depth = emit.add(k, along == DepthAlong::Rows ? row : column);
+  if (mayEndInside)
+    across = arith::SelectOp::create(emit, emit.less(across, outerCount),
+                                     across, emit.integer(0));
+  Value offset =
+      emit.add(emit.mul(across, outerStride), emit.mul(depth, depthStride));
+  return emit.at(start, offset, tile.element);
+}
+
+/// Whether the pointers of a thread are all at one distance.
+bool OperandRing::isRegular() const {
+  return threads % tile.chunksPerRow() == 0 &&
+         (along == DepthAlong::Rows || !mayEndInside);
 }
 
 OperandRing::Values OperandRing::pointersAt(Value k) const {
   Values pointers;
-  for (int64_t copy = 0; copy < copies(); ++copy) {
-    auto [row, chunk] = placeOf(copy);
-    Value column = emit.mul(chunk, tile.chunkElements());
-    Value across = along == DepthAlong::Rows ? column : row;
-    Value depth = emit.add(k, along == DepthAlong::Rows ? row : column);
-    across = arith::SelectOp::create(emit, emit.less(across, outerCount),
-                                     across, emit.integer(0));
-    Value offset =
-        emit.add(emit.mul(across, outerStride), emit.mul(depth, depthStride));
-    pointers.push_back(emit.at(start, offset, tile.element));
-  }
+  for (int64_t copy = 0; copy < (isRegular() ? 1 : copies()); ++copy)
+    pointers.push_back(pointerAt(copy, k));
   return pointers;
+}
+
+Value OperandRing::pointerOf(int64_t copy, ValueRange pointers) const {
+  if (!isRegular())
+    return pointers[copy];
+  Value rowStride = along == DepthAlong::Rows ? depthStride : outerStride;
+  Value distance = emit.mul(rowStride, copy * (threads / tile.chunksPerRow()));
+  return emit.at(pointers.front(), distance, tile.element);
 }
 
 /// How much of a chunk there is, where it may be cut: an i32 of bytes.
@@ -113,7 +138,7 @@ void OperandRing::copy(Value stage, ValueRange pointers, int64_t part,
        ++copy) {
     auto [row, chunk] = placeOf(copy);
     auto emitCopy = [&, row = row, chunk = chunk] {
-      emit.copyAsync(tile.chunkAt(row, chunk), pointers[copy],
+      emit.copyAsync(tile.chunkAt(row, chunk), pointerOf(copy, pointers),
                      SharedTile::kChunkBytes, validBytes(chunk));
     };
     int64_t left = total - copy * threads;

@@ -44,6 +44,9 @@ private:
   };
   int64_t copies() const;
   Place placeOf(int64_t copy) const;
+  bool isRegular() const;
+  Value pointerAt(int64_t copy, Value k) const;
+  Value pointerOf(int64_t copy, mlir::ValueRange pointers) const;
   Value validBytes(Value chunk) const;
 
   Emitter &emit;
@@ -52,7 +55,8 @@ private:
   Value outerStride, depthStride; ///< in elements
   Value outerCount, depthCount;
   Value isCopied;
-  bool endsInChunk; ///< `outer` may end inside a chunk
+  bool mayEndInside; ///< `outer` may end inside a block
+  bool endsInChunk;  ///< and inside a chunk
 };
 
 } // namespace attune::target::cuda
