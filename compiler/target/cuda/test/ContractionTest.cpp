@@ -22,7 +22,8 @@ using namespace attune::target::cuda::testing;
 namespace {
 
 /// How an operand or result lies in memory, seen as [outer, inner].
-enum class Layout { InnerUnit, OuterUnit, Strided };
+/// Heads: batches lie side by side in a row.
+enum class Layout { InnerUnit, OuterUnit, Strided, Heads };
 
 /// Matrices in memory, one for each batch.
 struct Matrix {
@@ -30,12 +31,14 @@ struct Matrix {
          Layout layout, int64_t pad)
       : batch(batch), rows(rows), columns(columns), layout(layout) {
     bool inner = layout != Layout::OuterUnit;
-    int64_t unit = layout == Layout::Strided ? 3 : 1;
+    bool heads = layout == Layout::Heads;
+    int64_t unit = layout == Layout::Strided ? 3 : heads ? batch : 1;
     int64_t pitch = unit * (inner ? columns : rows) + pad;
     rowStride = inner ? pitch : 1;
-    columnStride = inner ? unit : pitch;
-    batchStride = pitch * (inner ? rows : columns);
-    data = Buffer(type, std::max<int64_t>(1, batch * batchStride), NAN);
+    columnStride = layout == Layout::Strided ? 3 : inner ? 1 : pitch;
+    batchStride = heads ? columns : pitch * (inner ? rows : columns);
+    int64_t size = heads ? pitch * rows : batch * batchStride;
+    data = Buffer(type, std::max<int64_t>(1, size), NAN);
   }
   int64_t place(int64_t b, int64_t i, int64_t j) const {
     return b * batchStride + i * rowStride + j * columnStride;
@@ -78,7 +81,9 @@ struct Matrix {
       return isStatic ? std::to_string(value) : std::string("?");
     };
     std::string row = layout == Layout::OuterUnit ? "1" : text(rowStride);
-    std::string column = layout == Layout::InnerUnit ? "1" : text(columnStride);
+    std::string column = columnStride == 1 && layout != Layout::OuterUnit
+                             ? "1"
+                             : text(columnStride);
     std::string first = text(rows), second = text(columns);
     if (transposed) {
       std::swap(row, column);
@@ -329,30 +334,131 @@ protected:
 constexpr Scalar kTypes[] = {Scalar::F16, Scalar::BF16, Scalar::F32};
 constexpr Layout kUnits[] = {Layout::InnerUnit, Layout::OuterUnit};
 
-/// Every orientation of both operands in every type; the main loop, the rest,
-/// and tails in all three extents.
+/// Every orientation of both operands in every type, with all extents in whole
+/// chunks: the main loop, what it leaves, and tails of blocks.
 TEST_F(CudaContraction, Orientations) {
   for (Scalar type : kTypes)
     for (Layout lhs : kUnits)
       for (Layout rhs : kUnits) {
-        Case c{.m = draw(65, 150), .n = 8 * draw(9, 15), .k = 8 * draw(20, 30)};
-        c.in = type, c.lhs = lhs, c.rhs = rhs;
-        c.m = lhs == Layout::OuterUnit ? c.m / 8 * 8 : c.m;
-        c.isStatic = draw(0, 1);
+        Case c{8 * draw(9, 12), 8 * draw(9, 12), 8 * draw(17, 22)};
+        c.in = type, c.lhs = lhs, c.rhs = rhs, c.isStatic = draw(0, 1);
         check(c, random);
       }
 }
 
-/// Columns that are contiguous and end inside a chunk of 16 bytes.
+/// Rows begin at whole chunks and end anywhere.
 TEST_F(CudaContraction, TailsInsideChunks) {
-  for (Scalar type : kTypes) {
-    Case c{.m = draw(3, 70), .n = draw(3, 70), .k = draw(130, 200)};
-    c.in = type, c.lhs = Layout::OuterUnit, c.rhs = Layout::InnerUnit;
-    // Rows are padded to whole chunks, so that they can be copied.
-    c.pad = 0;
-    c.epilogue = true;
+  for (Scalar type : kTypes)
+    for (Layout rhs : kUnits) {
+      Case c{draw(3, 70), draw(3, 70), draw(130, 200)};
+      // The pitch of every matrix is its inner extent and this.
+      c.k = c.k / 8 * 8 + 3, c.m = c.m / 8 * 8 + 3, c.n = c.n / 8 * 8 + 3;
+      c.pad = 5;
+      c.in = type, c.lhs = Layout::OuterUnit, c.rhs = rhs;
+      c.epilogue = draw(0, 1), c.isStatic = draw(0, 1);
+      check(c, random);
+    }
+}
+
+/// Nothing that could be copied in chunks, by its strides or by its address.
+TEST_F(CudaContraction, Unaligned) {
+  for (Scalar type : kTypes)
+    for (Layout layout : kUnits) {
+      Case c{draw(3, 70), draw(3, 70), draw(65, 100)};
+      c.in = c.out = type, c.lhs = layout, c.rhs = layout;
+      c.pad = 1 + 2 * draw(0, 3), c.epilogue = draw(0, 1);
+      check(c, random);
+      Case shifted{64, 64, 128};
+      shifted.in = shifted.out = type, shifted.lhs = layout;
+      shifted.isStatic = true, shifted.offset = type == Scalar::F32 ? 4 : 2;
+      check(shifted, random);
+    }
+}
+
+TEST_F(CudaContraction, AnyStridesAndFlags) {
+  for (int64_t flags = 0; flags < 8; ++flags) {
+    Case c{draw(30, 70), draw(30, 70), 8 * draw(5, 9)};
+    c.transLhs = flags & 1, c.transRhs = flags & 2, c.transResult = flags & 4;
+    c.lhs = kUnits[draw(0, 1)], c.rhs = kUnits[draw(0, 1)];
+    c.result = kUnits[draw(0, 1)], c.epilogue = draw(0, 1);
     check(c, random);
   }
+  for (int64_t strided = 0; strided < 3; ++strided) {
+    Case c{draw(30, 70), draw(30, 70), draw(30, 70)};
+    (strided == 0 ? c.lhs : strided == 1 ? c.rhs : c.result) = Layout::Strided;
+    check(c, random);
+  }
+}
+
+/// A result whose rows are contiguous, in whole vectors.
+TEST_F(CudaContraction, TransposedResults) {
+  for (Scalar type : {Scalar::F16, Scalar::F32}) {
+    Case c{8 * draw(9, 14), draw(65, 100), 64};
+    c.out = type, c.result = Layout::OuterUnit, c.epilogue = true;
+    check(c, random);
+  }
+}
+
+TEST_F(CudaContraction, Epilogues) {
+  for (Scalar in : kTypes)
+    for (Scalar out : kTypes) {
+      Case c{draw(30, 100), 8 * draw(4, 12), 32 * draw(1, 3)};
+      c.in = in, c.out = out, c.epilogue = true, c.isStatic = draw(0, 1);
+      check(c, random);
+    }
+}
+
+TEST_F(CudaContraction, BatchesAndHeads) {
+  for (Layout layout : {Layout::InnerUnit, Layout::Heads}) {
+    Case c{draw(65, 100), draw(17, 64), 8 * draw(3, 9)};
+    c.batch = 3, c.lhs = layout, c.result = layout, c.rowsLast = false;
+    c.rhs = Layout::OuterUnit;
+    c.out = Scalar::F16;
+    check(c, random);
+  }
+}
+
+/// The blocks of compiler/kernels and others, among them such as are no whole
+/// fragments, and steps of k that are no stage.
+TEST_F(CudaContraction, Blocks) {
+  struct Block {
+    int64_t m, n, k;
+  };
+  for (Block block : {Block{128, 128, 32},
+                      {128, 256, 32},
+                      {256, 128, 32},
+                      {128, 128, 64},
+                      {64, 128, 64},
+                      {64, 64, 64},
+                      {32, 64, 64},
+                      {16, 64, 64},
+                      {16, 128, 64},
+                      {192, 48, 768},
+                      {20, 24, 48},
+                      {8, 8, 8}}) {
+    Case c{draw(1, block.m), draw(1, block.n) + block.n / 2, 8 * draw(1, 30)};
+    c.blockM = block.m, c.blockN = block.n, c.blockK = block.k;
+    c.rhs = kUnits[draw(0, 1)], c.rowsLast = draw(0, 1);
+    check(c, random);
+  }
+  Case f32{100, 130, 100};
+  f32.blockM = f32.blockN = 128, f32.blockK = 16, f32.in = Scalar::F32;
+  check(f32, random);
+}
+
+/// More row blocks than stand side by side in the order of the grid.
+TEST_F(CudaContraction, ManyBlocks) {
+  for (bool rowsLast : {false, true}) {
+    Case c{16 * 11 - 3, 16 * 3 - 5, 16};
+    c.blockM = c.blockN = c.blockK = 16, c.rowsLast = rowsLast;
+    check(c, random);
+  }
+}
+
+TEST_F(CudaContraction, AnEmptySumIsTheStartValue) {
+  Case c{7, 20, 0};
+  c.epilogue = true;
+  check(c, random);
 }
 
 } // namespace
