@@ -60,6 +60,7 @@ private:
       llvm::SmallVector<llvm::SmallVector<Values>>; ///< [tile][8 keys]
 
   // Operands.
+  Value reverseQueries(Value item);
   void boundKeys();
   KeyedOperand locate(tile::LoadOp load, Value other, int64_t otherSize,
                       bool keysAreDepth);

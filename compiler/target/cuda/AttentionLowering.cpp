@@ -111,7 +111,8 @@ void AttentionEmitter::fill(const KeyedOperand &operand, Value key,
   if (plain)
     operand.tile.fillWhole(from, shape.threads());
   else
-    operand.tile.fill(from, operand.aligned, shape.threads());
+    operand.tile.fill(from, operand.aligned, shape.threads(),
+                      /*inLoop=*/true);
   emit.commitCopies();
 }
 
@@ -337,10 +338,20 @@ void AttentionEmitter::waitForTiles() {
   emit.barrier();
 }
 
+/// The heaviest blocks of queries of a causal kernel, the last ones, go first.
+Value AttentionEmitter::reverseQueries(Value item) {
+  Value count = frame.axisBlocks(frame.axisCount() - 1);
+  Value before = emit.div(item, count), block = emit.rem(item, count);
+  Value opposite = emit.sub(emit.sub(count, emit.integer(1)), block);
+  return emit.add(emit.mul(before, count), opposite);
+}
+
 LogicalResult AttentionEmitter::run() {
-  // The heaviest blocks of a causal kernel, the last ones, go first.
-  bool reversed = parts.loop.getRows() && parts.loop.getUpper();
-  if (failed(frame.start(shape.threads(), /*residentBlocks=*/0, reversed)))
+  bool isCausal = parts.loop.getRows() && parts.loop.getUpper();
+  auto itemOf = [&](Value block) {
+    return isCausal ? reverseQueries(block) : block;
+  };
+  if (failed(frame.start(shape.threads(), /*residentBlocks=*/0, itemOf)))
     return failure();
   fragments.emplace(emit, element);
   placeFragments();

@@ -31,6 +31,14 @@ Value Emitter::lanesBelow(Value count) {
   return vector::FromElementsOp::create(*this, vector(getI1Type()), below);
 }
 
+int64_t Emitter::alignmentOf(Type type) {
+  int64_t element = common::Emitter::alignmentOf(type);
+  auto vector = dyn_cast<VectorType>(type);
+  if (!alignedVectors || !vector)
+    return element;
+  return std::min<int64_t>(16, vector.getNumElements() * element);
+}
+
 //===----------------------------------------------------------------------===//
 // Threads
 //===----------------------------------------------------------------------===//
@@ -41,16 +49,6 @@ Value Emitter::wide(Value i32) {
 
 Value Emitter::threadIndex() {
   return wide(NVVM::ThreadIdXOp::create(*this, getI32Type()));
-}
-
-Value Emitter::threadIndexAnew() {
-  auto read = LLVM::InlineAsmOp::create(
-      *this, getI32Type(), ValueRange(), "mov.u32 $0, %tid.x;", "=r",
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::TailCallKind::None,
-      LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),
-      ArrayAttr());
-  return wide(read.getRes());
 }
 
 Value Emitter::laneIndex() { return rem(threadIndex(), integer(kWarp)); }

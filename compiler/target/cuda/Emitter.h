@@ -26,17 +26,18 @@ public:
 
   mlir::Type pointerType() override; ///< to global memory
   mlir::Type sharedPointerType();
+  int64_t alignmentOf(mlir::Type type) override;
+  /// Set where it has been made sure that vectors in global memory lie at
+  /// multiples of their size, or of 16 bytes.
+  bool alignedVectors = false;
 
   /// Lane by lane, for there are no vectors in hardware. |count| < 2^31.
   Value lanesBelow(Value count) override;
 
   // Threads. All are i64.
   Value threadIndex(); ///< in its block
-  /// The same, but nothing made of it is kept in registers across a loop: for
-  /// paths that are seldom taken beside ones that need all registers.
-  Value threadIndexAnew();
-  Value laneIndex(); ///< in its warp
-  Value warpIndex(); ///< in its block
+  Value laneIndex();   ///< in its warp
+  Value warpIndex();   ///< in its block
   Value blockIndex();
   void barrier(); ///< of the block
 

@@ -8,7 +8,7 @@ using namespace attune;
 using namespace attune::target::cuda;
 
 LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
-                                 bool reversed) {
+                                 function_ref<Value(Value)> itemOf) {
   using Slot = tile::KernelOp::Slot;
   SmallVector<Slot> slots = kernel.getSlots();
   SmallVector<Type> types;
@@ -43,15 +43,8 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
   });
   if (failed(bindGrid()))
     return failure();
-  Value item = emit.blockIndex();
-  return bindItem(reversed ? reverseLastAxis(item) : item);
-}
-
-Value KernelFrame::reverseLastAxis(Value item) {
-  Value count = axisBlocks(axisCount() - 1);
-  Value before = emit.div(item, count), block = emit.rem(item, count);
-  Value opposite = emit.sub(emit.sub(count, emit.integer(1)), block);
-  return emit.add(emit.mul(before, count), opposite);
+  Value block = emit.blockIndex();
+  return bindItem(itemOf ? itemOf(block) : block);
 }
 
 void KernelFrame::finish() {

@@ -5,9 +5,9 @@
 //   .entry kernel(u64 slot0, u64 slot1, ...)
 //
 // one parameter for each slot of the calling convention
-// (dialects/tile/KernelOps.td). A block of threads does one work item, the one
-// with its number: the launch has as many blocks as the grid has items. A
-// lowering of a family fills in what happens to it.
+// (dialects/tile/KernelOps.td). A block of threads does one work item: the
+// launch has as many blocks as the grid has items. A lowering of a family fills
+// in what happens to it.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -28,18 +28,17 @@ public:
 
   /// Makes the function for blocks of so many threads, of which
   /// `residentBlocks` are to fit a multiprocessor (0: as they may), and binds
-  /// the work item of this block. Emission continues inside; `finish` ends it.
-  /// With `reversed` the last axis of the grid is gone through from its end.
-  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0,
-                            bool reversed = false);
+  /// the work item of this block: the one with its number, unless `itemOf`
+  /// says which. Emission continues inside; `finish` ends it.
+  llvm::LogicalResult
+  start(int64_t threads, int64_t residentBlocks = 0,
+        llvm::function_ref<mlir::Value(mlir::Value block)> itemOf = nullptr);
   void finish();
 
   Emitter &emit; ///< the same as the base's, with what only a GPU has
   SharedMemory shared;
 
 private:
-  mlir::Value reverseLastAxis(mlir::Value item);
-
   mlir::LLVM::LLVMFuncOp function;
 };
 

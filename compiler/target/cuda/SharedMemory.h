@@ -22,6 +22,12 @@ public:
     end = start + size;
     return start;
   }
+  /// The first byte of so many, for the time when no section is needed any
+  /// more.
+  int64_t reuse(int64_t size) {
+    end = std::max(end, size);
+    return 0;
+  }
   int64_t bytes() const { return end; }
 
 private:

@@ -19,24 +19,46 @@ SharedTile::SharedTile(Emitter &emit, SharedMemory &memory, Type element,
   // no exchange among themselves.
   swizzle = isPower ? std::min<int64_t>(chunks, 8) - 1 : 0;
   shift = isPower && chunks < 8 ? 3 - llvm::Log2_64(chunks) : 0;
-  start = memory.add(stages * rows * pitch * kChunkBytes);
+  start = memory.add(stages * stageBytes());
 }
 
 int64_t SharedTile::elementBytes() const {
   return element.getIntOrFloatBitWidth() / 8;
 }
 
+void SharedTile::select(Value stage) {
+  stageOffset = emit.mul(stage, stageBytes());
+}
+
+/// A sum as what varies and what is constant in it.
+static std::pair<Value, int64_t> splitConstant(Emitter &emit, Value sum) {
+  if (std::optional<int64_t> known = Emitter::constant(sum))
+    return {emit.integer(0), *known};
+  auto add = sum.getDefiningOp<arith::AddIOp>();
+  if (!add)
+    return {sum, 0};
+  auto [x, a] = splitConstant(emit, add.getLhs());
+  auto [y, b] = splitConstant(emit, add.getRhs());
+  return {emit.add(x, y), a + b};
+}
+
 Value SharedTile::chunkAt(Value row, Value chunk) const {
+  // Eight rows on, chunks are exchanged as before. What is constant comes last,
+  // as an immediate of the access, before it the stage, so that in a loop over
+  // stages all else stays outside and is shared.
+  auto [varying, further] = splitConstant(emit, row);
+  int64_t whole = llvm::alignDown(further, 8);
+  row = emit.add(varying, further - whole);
   if (swizzle) {
     Value turn = emit.div(row, emit.integer(int64_t(1) << shift));
     turn = emit.rem(turn, emit.integer(swizzle + 1));
     chunk = arith::XOrIOp::create(emit, chunk, turn);
   }
-  if (stage)
-    row = emit.add(row, emit.mul(stage, rows));
-  Value offset = emit.add(emit.mul(row, pitch), chunk);
-  return emit.at(emit.shared(start), emit.mul(offset, kChunkBytes),
-                 emit.getI8Type());
+  Value offset = emit.mul(emit.add(emit.mul(row, pitch), chunk), kChunkBytes);
+  Value place = emit.at(emit.shared(start), offset, emit.getI8Type());
+  if (stageOffset)
+    place = emit.at(place, stageOffset, emit.getI8Type());
+  return emit.at(place, whole * pitch * kChunkBytes, emit.getI8Type());
 }
 
 Value SharedTile::elementAt(Value row, Value column) const {
@@ -45,59 +67,70 @@ Value SharedTile::elementAt(Value row, Value column) const {
                  element);
 }
 
-void SharedTile::fill(const GlobalTile &from, Value aligned,
-                      int64_t threads) const {
-  auto chunks = [&] {
-    // In the midst of an operand nothing needs to be asked of single chunks.
-    Value whole = arith::AndIOp::create(
-        emit, emit.less(emit.integer(rows - 1), from.rows),
-        emit.less(emit.integer(columns - 1), from.columns));
-    choose(
-        whole, [&] { copyChunks(from, threads, true); },
-        [&] { copyChunks(from, threads, false); });
-  };
-  choose(aligned, chunks, [&] { copyElements(from, threads); });
+void SharedTile::fill(const GlobalTile &from, Value aligned, int64_t threads,
+                      bool inLoop) const {
+  std::optional<int64_t> known = Emitter::constant(aligned);
+  if (known)
+    return *known ? copyChunks(from, threads, inLoop)
+                  : copyElements(from, threads);
+  emit.ifElse(
+      aligned, TypeRange(),
+      [&] {
+        copyChunks(from, threads, inLoop);
+        return Emitter::Values();
+      },
+      [&] {
+        copyElements(from, threads);
+        return Emitter::Values();
+      });
 }
 
-void SharedTile::choose(Value condition, function_ref<void()> then,
-                        function_ref<void()> otherwise) const {
-  if (std::optional<int64_t> known = Emitter::constant(condition))
-    return *known ? then() : otherwise();
-  auto nothing = [](function_ref<void()> body) {
-    return [body] {
-      body();
-      return Emitter::Values();
-    };
-  };
-  emit.ifElse(condition, TypeRange(), nothing(then), nothing(otherwise));
-}
-
-/// Chunk number `thread`, `thread + threads` and so on, unrolled. Where a row's
-/// chunks divide the threads, a thread stays in one column of chunks and its
-/// addresses differ by multiples of the row stride.
+/// Chunk number `thread`, `thread + threads` and so on: so each thread stays in
+/// one column of chunks if a row's chunks divide the threads.
 void SharedTile::copyChunks(const GlobalTile &from, int64_t threads,
-                            bool whole) const {
+                            bool inLoop) const {
+  int64_t total = rows * chunksPerRow();
+  Value thread = emit.threadIndex();
+  if (inLoop)
+    return emit.forLoop(thread, emit.integer(total), threads,
+                        [&](Value number) { copyChunk(from, number); });
+  for (int64_t first = 0; first < total; first += threads) {
+    auto copy = [&] { copyChunk(from, emit.add(thread, first)); };
+    if (first + threads <= total)
+      copy();
+    else
+      emit.ifThen(emit.less(thread, emit.integer(total - first)), copy);
+  }
+}
+
+/// Where a row's chunks divide the threads, a thread stays in one column of
+/// chunks and its addresses differ by multiples of the row stride.
+void SharedTile::fillWhole(const GlobalTile &from, int64_t threads) const {
   int64_t perRow = chunksPerRow(), total = rows * perRow;
-  Value thread = whole ? emit.threadIndex() : emit.threadIndexAnew();
-  Value row = emit.div(thread, emit.integer(perRow)),
-        chunk = emit.rem(thread, emit.integer(perRow));
-  Value start =
-      emit.add(emit.mul(row, from.rowStride), emit.mul(chunk, chunkElements()));
+  Value thread = emit.threadIndex();
+  Value chunksOfRow = emit.integer(perRow);
+  Value row = emit.div(thread, chunksOfRow),
+        chunk = emit.rem(thread, chunksOfRow);
+  auto offsetOf = [&](Value row, Value chunk) {
+    return emit.add(emit.mul(row, from.rowStride),
+                    emit.mul(chunk, chunkElements()));
+  };
+  Value start = offsetOf(row, chunk);
   for (int64_t first = 0; first < total; first += threads) {
     auto copy = [&] {
-      Value offset = start;
+      Value offset = start, at = row, piece = chunk;
       if (threads % perRow == 0) {
         Value skipped = emit.integer(first / perRow);
         offset = emit.add(start, emit.mul(skipped, from.rowStride));
-        row = emit.add(emit.div(thread, emit.integer(perRow)), skipped);
+        at = emit.add(row, skipped);
       } else if (first) {
         Value number = emit.add(thread, first);
-        row = emit.div(number, emit.integer(perRow));
-        chunk = emit.rem(number, emit.integer(perRow));
-        offset = emit.add(emit.mul(row, from.rowStride),
-                          emit.mul(chunk, chunkElements()));
+        at = emit.div(number, chunksOfRow);
+        piece = emit.rem(number, chunksOfRow);
+        offset = offsetOf(at, piece);
       }
-      copyChunk(from, row, chunk, offset, whole);
+      emit.copyAsync(chunkAt(at, piece), emit.at(from.pointer, offset, element),
+                     kChunkBytes);
     };
     if (first + threads <= total)
       copy();
@@ -106,24 +139,22 @@ void SharedTile::copyChunks(const GlobalTile &from, int64_t threads,
   }
 }
 
-void SharedTile::copyChunk(const GlobalTile &from, Value row, Value chunk,
-                           Value offset, bool whole) const {
-  Value to = chunkAt(row, chunk);
-  if (whole)
-    return emit.copyAsync(to, emit.at(from.pointer, offset, element),
-                          kChunkBytes);
-  // Nothing is read beyond the operand, not even through a pointer.
+void SharedTile::copyChunk(const GlobalTile &from, Value number) const {
+  Value perRow = emit.integer(chunksPerRow());
+  Value row = emit.div(number, perRow), chunk = emit.rem(number, perRow);
   Value column = emit.mul(chunk, chunkElements());
+  // Nothing is read beyond the operand, not even through a pointer.
+  Value hasRow = emit.less(row, from.rows);
   Value left = emit.max(emit.sub(from.columns, column), emit.integer(0));
   Value valid =
       emit.mul(emit.min(left, emit.integer(chunkElements())), elementBytes());
-  valid = arith::SelectOp::create(emit, emit.less(row, from.rows), valid,
-                                  emit.integer(0));
+  valid = arith::SelectOp::create(emit, hasRow, valid, emit.integer(0));
   Value hasBytes = emit.less(emit.integer(0), valid);
+  Value offset = emit.add(emit.mul(row, from.rowStride), column);
   offset = arith::SelectOp::create(emit, hasBytes, offset, emit.integer(0));
   valid = arith::TruncIOp::create(emit, emit.getI32Type(), valid);
-  emit.copyAsync(to, emit.at(from.pointer, offset, element), kChunkBytes,
-                 valid);
+  emit.copyAsync(chunkAt(row, chunk), emit.at(from.pointer, offset, element),
+                 kChunkBytes, valid);
 }
 
 void SharedTile::copyElements(const GlobalTile &from, int64_t threads) const {
@@ -133,7 +164,7 @@ void SharedTile::copyElements(const GlobalTile &from, int64_t threads) const {
   int64_t inner = alongRows ? rows : columns;
   Value zero = arith::ConstantOp::create(emit, emit.getZeroAttr(element));
   emit.forLoop(
-      emit.threadIndexAnew(), emit.integer(rows * columns), threads,
+      emit.threadIndex(), emit.integer(rows * columns), threads,
       [&](Value number) {
         Value major = emit.div(number, emit.integer(inner)),
               minor = emit.rem(number, emit.integer(inner));

@@ -36,7 +36,8 @@ public:
   int64_t chunksPerRow() const { return columns / chunkElements(); }
 
   /// The tile that all accesses from here on mean: an i64.
-  void select(mlir::Value stage) { this->stage = stage; }
+  void select(mlir::Value stage);
+  int64_t stageBytes() const { return rows * pitch * kChunkBytes; }
 
   /// The address of chunk number `chunk` of a row.
   mlir::Value chunkAt(mlir::Value row, mlir::Value chunk) const;
@@ -47,25 +48,23 @@ public:
   /// beyond `from` becomes zero. If `aligned` (an i1, the same in all threads;
   /// see `isAligned`) by asynchronous copies, which the caller commits and
   /// waits for, else by ordinary stores, which the caller's barrier covers.
-  void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads) const;
+  /// Copies stand in one row, or with `inLoop` in a loop, which takes longer
+  /// and leaves the registers alone.
+  void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads,
+            bool inLoop = false) const;
   /// The same for a tile that is known to be aligned and nowhere beyond `from`.
-  void fillWhole(const GlobalTile &from, int64_t threads) const {
-    copyChunks(from, threads, /*whole=*/true);
-  }
+  void fillWhole(const GlobalTile &from, int64_t threads) const;
 
 private:
-  void copyChunks(const GlobalTile &from, int64_t threads, bool whole) const;
-  void copyChunk(const GlobalTile &from, mlir::Value row, mlir::Value chunk,
-                 mlir::Value offset, bool whole) const;
+  void copyChunks(const GlobalTile &from, int64_t threads, bool inLoop) const;
+  void copyChunk(const GlobalTile &from, mlir::Value number) const;
   void copyElements(const GlobalTile &from, int64_t threads) const;
-  void choose(mlir::Value condition, llvm::function_ref<void()> then,
-              llvm::function_ref<void()> otherwise) const;
 
   Emitter &emit;
-  int64_t pitch;          ///< chunks from one row to the next
-  int64_t swizzle, shift; ///< chunk ^= (row >> shift) & swizzle
-  int64_t start;          ///< byte in shared memory
-  mlir::Value stage;      ///< null: the first
+  int64_t pitch;           ///< chunks from one row to the next
+  int64_t swizzle, shift;  ///< chunk ^= (row >> shift) & swizzle
+  int64_t start;           ///< byte in shared memory
+  mlir::Value stageOffset; ///< in bytes; null: the first stage
 };
 
 /// Whether rows of the operand can be copied in chunks: unit column stride,

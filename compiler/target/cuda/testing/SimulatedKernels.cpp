@@ -35,7 +35,7 @@ static int64_t elementBytes(MemRefType type) {
 
 gpusim::Report SimulatedKernels::run(const std::string &name,
                                      const std::vector<Argument> &arguments,
-                                     uint64_t seed) {
+                                     uint64_t seed, uint64_t offset) {
   gpusim::LaunchOptions options;
   options.seed = seed;
   gpusim::Device device(options);
@@ -62,8 +62,8 @@ gpusim::Report SimulatedKernels::run(const std::string &name,
   };
   for (unsigned i = 0; i < arguments.size(); ++i)
     if (isBuffer(i)) {
-      addresses[i] =
-          device.allocate(bytesOf(i).size(), "argument " + std::to_string(i));
+      addresses[i] = offset + device.allocate(offset + bytesOf(i).size(),
+                                              "argument " + std::to_string(i));
       device.memory.write(addresses[i], bytesOf(i));
     }
   gpusim::Arguments slots;

@@ -23,9 +23,11 @@ public:
   static std::unique_ptr<SimulatedKernels> compile(const std::string &text);
 
   /// Runs a kernel. Buffers are copied to the device and back; `seed` orders
-  /// blocks and warps. What was done wrong stands in the report.
+  /// blocks and warps; buffers start `offset` bytes after an aligned address.
+  /// What was done wrong stands in the report.
   gpusim::Report run(const std::string &name,
-                     const std::vector<Argument> &arguments, uint64_t seed);
+                     const std::vector<Argument> &arguments, uint64_t seed,
+                     uint64_t offset = 0);
 
   const Ptx &ptx() const { return code; }
 

@@ -1,0 +1,138 @@
+//===- ContractionPlan.cpp ------------------------------------------------===//
+#include "compiler/target/cuda/ContractionPlan.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cuda;
+
+/// The sums of a lane, in registers: half of the 255 that there are, the rest
+/// being fragments, addresses and pointers. Of f32 each fragment is there twice
+/// (Fragments.h).
+static constexpr int64_t kMostSums = 128, kMostSumsOfF32 = 64;
+/// A multiprocessor has four schedulers, so fewer warps leave some idle.
+static constexpr int64_t kFewestWarps = 4, kMostWarps = 8;
+/// Bytes along k of a stage at most: a row of 8 chunks takes all banks.
+static constexpr int64_t kDepthBytes = 128;
+static constexpr int64_t kFewestStages = 2, kMostStages = 4;
+/// With so many sums two blocks of four warps fill the registers.
+static constexpr int64_t kResident = 2;
+
+int64_t ContractionPlan::stagingPitch() const {
+  // Four rows of a fragment, written at once in pairs, take all banks.
+  return llvm::alignTo(lanesAlongRows ? sliceRows() : columns, 32) + 8;
+}
+
+int64_t ContractionPlan::stagingBytes() const {
+  return 4 * stagingPitch() * (lanesAlongRows ? columns : sliceRows());
+}
+
+/// The stride of what a load or store accesses along a span, if it is static.
+static int64_t strideAlong(Value memref, ValueRange positions, Value span) {
+  SmallVector<int64_t> strides =
+      cast<MemRefType>(memref.getType()).getStridesAndOffset().first;
+  for (auto [position, stride] : llvm::zip(positions, strides))
+    if (position == span)
+      return stride;
+  return ShapedType::kDynamic;
+}
+
+/// A tile lies in shared memory as it lies in global memory.
+static DepthAlong orientation(const Contraction &parts, tile::LoadOp load,
+                              Value outer) {
+  auto stride = [&](Value span) {
+    return strideAlong(load.getSource(), load.getPositions(), span);
+  };
+  return stride(outer) == 1 && stride(parts.loop.getSpan()) != 1
+             ? DepthAlong::Rows
+             : DepthAlong::Columns;
+}
+
+/// Shares of a warp are whole fragments: 16 rows, and two times 8 columns. Of
+/// the shares that fit the registers those that read least from shared memory.
+LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
+  int64_t most = element.isF32() ? kMostSumsOfF32 : kMostSums;
+  int64_t best = 0;
+  warpsDown = warpsAcross = 0;
+  for (int64_t down = 1; down <= kMostWarps; down *= 2)
+    for (int64_t across = 1; down * across <= kMostWarps; across *= 2) {
+      if (rows % (16 * down) || columns % (16 * across) ||
+          rows * columns / (down * across * kWarp) > most)
+        continue;
+      int64_t reads = rows * across + columns * down;
+      int64_t have = std::min(warpsDown * warpsAcross, kFewestWarps),
+              get = std::min(down * across, kFewestWarps);
+      if (get < have || (get == have && best && reads >= best))
+        continue;
+      best = reads, warpsDown = down, warpsAcross = across;
+    }
+  if (!best)
+    return parts.dot.emitOpError("has a block of ")
+           << parts.blockRows() << " x " << parts.blockColumns()
+           << ", which is more than the registers of " << kMostWarps
+           << " warps hold";
+  bool isFull = rows * columns / threads() > kMostSumsOfF32;
+  residentBlocks =
+      isFull && warpsDown * warpsAcross <= kFewestWarps ? kResident : 0;
+  return success();
+}
+
+void ContractionPlan::chooseRing(const Contraction &parts,
+                                 const Machine &machine) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t unit = element.isF32() ? 8 : 16;
+  depth = std::min<int64_t>(llvm::alignTo(parts.loop.getStep(), unit),
+                            kDepthBytes / bytes);
+  int64_t stage = (rows + columns) * depth * bytes;
+  int64_t room = machine.sharedBytes / std::max<int64_t>(1, residentBlocks);
+  stages = std::clamp(room / stage, kFewestStages, kMostStages);
+}
+
+void ContractionPlan::chooseWayOut(const Contraction &parts) {
+  lanesAlongRows = llvm::all_of(parts.stores, [&](tile::StoreOp store) {
+    auto stride = [&](Value span) {
+      return strideAlong(store.getDest(), store.getPositions(), span);
+    };
+    return stride(parts.rows) == 1 && stride(parts.columns) != 1;
+  });
+  int64_t bytes = 1;
+  for (tile::StoreOp store : parts.stores)
+    bytes = std::max<int64_t>(bytes,
+                              getElementTypeOrSelf(store.getBlock().getType())
+                                      .getIntOrFloatBitWidth() /
+                                  8);
+  lanes = std::clamp<int64_t>(SharedTile::kChunkBytes / bytes, 2, 8);
+  // As many strips at a time as the ring has room for.
+  int64_t ring =
+      stages * (rows + columns) * depth * (element.getIntOrFloatBitWidth() / 8);
+  strips = warpRows() / 16;
+  while (strips > 1 && (stagingBytes() > ring || warpRows() / 16 % strips))
+    --strips;
+}
+
+FailureOr<ContractionPlan> ContractionPlan::make(const Contraction &parts,
+                                                 const Machine &machine) {
+  ContractionPlan plan;
+  auto elementOf = [](Value block) {
+    return getElementTypeOrSelf(block.getType());
+  };
+  plan.element = elementOf(parts.lhs.getBlock());
+  if (elementOf(parts.rhs.getBlock()) != plan.element ||
+      !(plan.element.isF16() || plan.element.isBF16() || plan.element.isF32()))
+    return parts.dot.emitOpError(
+        "expected two operands of f16, of bf16 or of f32: other types have no "
+        "contraction on CUDA");
+  Type sum = elementOf(parts.dot.getResult());
+  if (!sum.isF32() && sum != plan.element)
+    return parts.dot.emitOpError(
+        "expected sums of f32 or of the operands' type");
+  plan.lhs = orientation(parts, parts.lhs, parts.rows);
+  plan.rhs = orientation(parts, parts.rhs, parts.columns);
+  plan.rows = llvm::alignTo(parts.blockRows(), 16);
+  plan.columns = llvm::alignTo(parts.blockColumns(), 16);
+  if (failed(plan.chooseWarps(parts)))
+    return failure();
+  plan.chooseRing(parts, machine);
+  plan.chooseWayOut(parts);
+  return plan;
+}
