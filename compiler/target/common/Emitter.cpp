@@ -206,6 +206,10 @@ static int64_t byteSize(Type element) {
   return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
 }
 
+int64_t Emitter::alignmentOf(Type type) {
+  return byteSize(getElementTypeOrSelf(type));
+}
+
 Value Emitter::at(Value pointer, Value offset, Type element) {
   if (std::optional<int64_t> known = constant(offset))
     return at(pointer, *known, element);
@@ -225,13 +229,11 @@ Value Emitter::at(Value pointer, int64_t offset, Type element) {
 }
 
 Value Emitter::load(Value pointer, Type type) {
-  Type element = getElementTypeOrSelf(type);
-  return LLVM::LoadOp::create(*this, type, pointer, byteSize(element));
+  return LLVM::LoadOp::create(*this, type, pointer, alignmentOf(type));
 }
 
 void Emitter::store(Value value, Value pointer) {
-  LLVM::StoreOp::create(*this, value, pointer,
-                        byteSize(getElementTypeOrSelf(value.getType())));
+  LLVM::StoreOp::create(*this, value, pointer, alignmentOf(value.getType()));
 }
 
 Value Emitter::loadVector(Value pointer, Type element) {

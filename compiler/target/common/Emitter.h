@@ -53,6 +53,8 @@ public:
   mlir::VectorType vector(mlir::Type element);
   /// Of what operands point to.
   virtual mlir::Type pointerType();
+  /// Bytes to a multiple of which everything of `type` in memory is aligned.
+  virtual int64_t alignmentOf(mlir::Type type);
 
   // Floats and vectors.
   Value real(double value);  ///< f32

@@ -14,6 +14,14 @@ Type Emitter::pointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kGlobalSpace);
 }
 
+int64_t Emitter::alignmentOf(Type type) {
+  int64_t element = common::Emitter::alignmentOf(type);
+  auto vector = dyn_cast<VectorType>(type);
+  if (!vector || !vectorsAreAligned)
+    return element;
+  return std::min(kWidestAccess, element * vector.getNumElements());
+}
+
 Type Emitter::sharedPointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
 }

@@ -14,6 +14,9 @@
 
 namespace attune::target::cuda {
 
+/// Bytes that one thread loads or stores at once, at most.
+inline constexpr int64_t kWidestAccess = 16;
+
 class Emitter : public common::Emitter {
 public:
   /// `lanes`: elements that a thread handles side by side.
@@ -25,6 +28,11 @@ public:
   const Machine &machine;
 
   mlir::Type pointerType() override; ///< to global memory
+  /// Vectors lie at multiples of their size, or of 16 bytes, as loads and
+  /// stores of several elements at once want it. For as long as the code in
+  /// hand may rely on that.
+  bool vectorsAreAligned = false;
+  int64_t alignmentOf(mlir::Type type) override;
   mlir::Type sharedPointerType();
 
   // Threads. All are i64.

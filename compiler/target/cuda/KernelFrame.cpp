@@ -7,7 +7,24 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
-LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
+/// Binds `thread` and `exists`.
+Value KernelFrame::itemNumber(int64_t threads, int64_t itemsPerBlock) {
+  thread = emit.threadIndex();
+  if (itemsPerBlock == 1)
+    return emit.blockIndex();
+  Value each = emit.integer(threads / itemsPerBlock);
+  Value item = emit.add(emit.mul(emit.blockIndex(), itemsPerBlock),
+                        emit.div(thread, each));
+  thread = emit.rem(thread, each);
+  Value items = emit.integer(1);
+  for (unsigned axis = 0; axis < axisCount(); ++axis)
+    items = emit.mul(items, axisBlocks(axis));
+  exists = emit.less(item, items);
+  return emit.min(item, emit.sub(items, emit.integer(1)));
+}
+
+LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
+                                 int64_t itemsPerBlock) {
   using Slot = tile::KernelOp::Slot;
   SmallVector<Slot> slots = kernel.getSlots();
   SmallVector<Type> types;
@@ -26,6 +43,7 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
     function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                       emit.getI32IntegerAttr(int32_t(residentBlocks)));
   function->setAttr(kThreadsAttr, emit.getI64IntegerAttr(threads));
+  function->setAttr(kItemsAttr, emit.getI64IntegerAttr(itemsPerBlock));
   Block *entry = function.addEntryBlock(emit);
   emit.setInsertionPointToStart(entry);
   readSlots([&](unsigned index, Type type) -> Value {
@@ -42,7 +60,7 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
   });
   if (failed(bindGrid()))
     return failure();
-  return bindItem(emit.blockIndex());
+  return bindItem(itemNumber(threads, itemsPerBlock));
 }
 
 void KernelFrame::finish() {

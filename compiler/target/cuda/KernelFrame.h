@@ -6,8 +6,11 @@
 //
 // one parameter for each slot of the calling convention
 // (dialects/tile/KernelOps.td). A block of threads does one work item, the one
-// with its number: the launch has as many blocks as the grid has items. A
-// lowering of a family fills in what happens to it.
+// with its number: the launch has as many blocks as the grid has items. Where
+// items are small, several share a block (`itemsPerBlock`), each with threads
+// of its own; the launch then has as many blocks as that takes, and the last
+// one may have threads without an item. A lowering of a family fills in what
+// happens to an item.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -28,19 +31,31 @@ public:
 
   /// Makes the function for blocks of so many threads, of which
   /// `residentBlocks` are to fit a multiprocessor (0: as they may), and binds
-  /// the work item of this block. Emission continues inside; `finish` ends it.
-  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0);
+  /// the work item of this block, or of this thread if a block has several.
+  /// Emission continues inside; `finish` ends it.
+  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0,
+                            int64_t itemsPerBlock = 1);
   void finish();
+
+  /// The number of this thread among those of its item.
+  mlir::Value itemThread() const { return thread; }
+  /// Whether the item exists; null if all do. One that does not is bound to the
+  /// last that does.
+  mlir::Value itemExists() const { return exists; }
 
   Emitter &emit; ///< the same as the base's, with what only a GPU has
   SharedMemory shared;
 
 private:
+  mlir::Value itemNumber(int64_t threads, int64_t itemsPerBlock);
+
   mlir::LLVM::LLVMFuncOp function;
+  mlir::Value thread, exists;
 };
 
 /// What a launch must know of a kernel, kept as attributes of its function.
 inline constexpr llvm::StringLiteral kThreadsAttr = "attune.threads",
-                                     kSharedAttr = "attune.shared_bytes";
+                                     kSharedAttr = "attune.shared_bytes",
+                                     kItemsAttr = "attune.items_per_block";
 
 } // namespace attune::target::cuda

@@ -1,9 +1,8 @@
 //===- RowGroupTest.cpp - row groups against double precision -------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "llvm/Support/FormatVariadic.h"
 
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -218,7 +217,7 @@ TEST_P(RowGroup, OperandsAndResultsThroughViews) {
         lengths());
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, RowGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, RowGroup, ::testing::ValuesIn(testTargets()),
+                         targetName);
 
 } // namespace

@@ -4,13 +4,12 @@
 // elementwise kind on every type: ElementwiseGroupTest.cpp.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -130,7 +129,7 @@ TEST_P(MapGroup, IndicesOutsideStayInside) {
                  R"(
     %r0 = nn.gather %0[%1] axis 0 : (@0, @1) -> $0
     %r1 = nn.gather %0[%2] axis 0 : (@0, @2) -> $1)"};
-  auto groups = CompiledGroups::compile(textOf(spec), GetParam());
+  auto groups = Groups::compile(textOf(spec), GetParam());
   ASSERT_TRUE(groups);
   std::vector<attune::nn::Array> inputs;
   for (const TensorSpec &input : spec.inputs)
@@ -271,7 +270,7 @@ TEST_P(MapGroup, SlicesWithStepsOfEitherSign) {
         sizes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, MapGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, MapGroup, ::testing::ValuesIn(testTargets()),
+                         targetName);
 
 } // namespace

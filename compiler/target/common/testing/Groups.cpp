@@ -1,8 +1,8 @@
-//===- CompiledGroups.cpp -------------------------------------------------===//
-#include "compiler/target/cpu/testing/CompiledGroups.h"
+//===- Groups.cpp ---------------------------------------------------------===//
+#include "compiler/target/common/testing/Groups.h"
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
-#include "compiler/target/cpu/testing/Memory.h"
+#include "compiler/target/common/testing/Memory.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cmath>
@@ -10,14 +10,13 @@
 
 using namespace mlir;
 using namespace attune;
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 static constexpr int64_t kGuard = 128;
 static constexpr char kGuardByte = 0x5a;
 
 /// The bytes of a tensor between guards.
-struct CompiledGroups::Buffer {
+struct Groups::Buffer {
   std::shared_ptr<char> bytes;
   int64_t size = 0;
 
@@ -36,9 +35,9 @@ struct CompiledGroups::Buffer {
   }
 };
 
-std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
-                                                        CodeVersion version) {
-  std::unique_ptr<CompiledGroups> result(new CompiledGroups);
+std::unique_ptr<Groups> Groups::compile(const std::string &text,
+                                        const TestTarget &target) {
+  std::unique_ptr<Groups> result(new Groups);
   DialectRegistry registry;
   registry.insert<tile::TileDialect, func::FuncDialect, nn::NNDialect,
                   arith::ArithDialect>();
@@ -53,10 +52,11 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
     return nullptr;
   result->lowered = result->source->clone();
   kernels::BuildKernelsOptions options;
-  options.target = codeVersionName(version).str();
+  options.target = target.machine;
   PassManager passes(result->owner.get());
   passes.addPass(kernels::createBuildKernels(options));
-  passes.addPass(kernels::createPlanScratch());
+  if (target.hasScratch)
+    passes.addPass(kernels::createPlanScratch());
   passes.addPass(kernels::createVerifyKernels());
   if (failed(passes.run(*result->lowered)))
     return nullptr;
@@ -64,14 +64,13 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   llvm::raw_string_ostream stream(kernelText);
   for (auto kernel : result->lowered->getOps<tile::KernelOp>())
     stream << kernel << "\n";
-  result->kernels = CompiledKernels::compile(kernelText, version);
+  result->kernels = target.compile(kernelText, target.machine);
   if (!result->kernels)
     llvm::errs() << kernelText;
   return result->kernels ? std::move(result) : nullptr;
 }
 
-FailureOr<SmallVector<nn::Array>>
-CompiledGroups::evaluate(ArrayRef<nn::Array> inputs) {
+FailureOr<SmallVector<nn::Array>> Groups::evaluate(ArrayRef<nn::Array> inputs) {
   return nn::Evaluator(*source).run(mainOf(*source), inputs);
 }
 
@@ -122,12 +121,9 @@ static std::vector<Argument> argumentsOf(tile::KernelOp kernel,
   return arguments;
 }
 
-static constexpr int64_t kWorkers = 2;
-
-CompiledKernels::Call
-CompiledGroups::prepare(nn::LaunchOp op,
-                        const llvm::StringMap<int64_t> &symbols,
-                        Buffers &buffers, bool inPlace) {
+Groups::Call Groups::prepare(nn::LaunchOp op,
+                             const llvm::StringMap<int64_t> &symbols,
+                             Buffers &buffers, bool inPlace) {
   SmallVector<char *> pointers;
   auto addPointer = [&](Value tensor, Attribute layout) {
     int64_t offset =
@@ -153,22 +149,21 @@ CompiledGroups::prepare(nn::LaunchOp op,
     integers.push_back(*dim.evaluate(symbols));
   auto kernel =
       lowered->lookupSymbol<tile::KernelOp>(op.getKernelAttr().getAttr());
-  return kernels->prepare(kernel.getSymName().str(),
-                          argumentsOf(kernel, pointers, integers), kWorkers);
+  return {kernel.getSymName().str(), argumentsOf(kernel, pointers, integers)};
 }
 
-LogicalResult CompiledGroups::launch(nn::LaunchOp op,
-                                     const llvm::StringMap<int64_t> &symbols,
-                                     Buffers &buffers, int64_t chunk,
-                                     bool inPlace) {
-  CompiledKernels::Call call = prepare(op, symbols, buffers, inPlace);
-  int64_t grid = *op.getGrid().evaluate(symbols);
-  if (call.items != grid)
+LogicalResult Groups::launch(nn::LaunchOp op,
+                             const llvm::StringMap<int64_t> &symbols,
+                             Buffers &buffers, uint64_t order, bool inPlace) {
+  Call call = prepare(op, symbols, buffers, inPlace);
+  auto kernel = lowered->lookupSymbol<tile::KernelOp>(call.kernel);
+  int64_t grid = *op.getGrid().evaluate(symbols),
+          items = gridSize(kernel, call.arguments);
+  if (items != grid)
     return op.emitError() << "the launch says " << grid
-                          << " work items, the kernel " << call.items;
-  call.runAll(chunk, kWorkers);
-  if (!call.scratchIsIntact())
-    return op.emitError("the kernel wrote beyond its scratch");
+                          << " work items, the kernel " << items;
+  if (!kernels->run(call.kernel, call.arguments, order))
+    return op.emitError("the kernel did something wrong");
   for (Value result : op.getResults())
     if (!buffers[result].isIntact())
       return op.emitError("the kernel wrote beyond a result");
@@ -176,8 +171,8 @@ LogicalResult CompiledGroups::launch(nn::LaunchOp op,
 }
 
 /// Values of the symbols, and the inputs in storage form.
-FailureOr<llvm::StringMap<int64_t>>
-CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
+FailureOr<llvm::StringMap<int64_t>> Groups::bind(ArrayRef<nn::Array> inputs,
+                                                 Buffers &buffers) {
   func::FuncOp function = mainOf(*lowered);
   SmallVector<nn::Dims> dims;
   SmallVector<nn::Extents> shapes;
@@ -195,8 +190,8 @@ CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
   return symbols;
 }
 
-FailureOr<CompiledKernels::Call>
-CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
+FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
+                                            int64_t &bytes) {
   kept = std::make_shared<Buffers>();
   auto symbols = bind(inputs, *kept);
   if (failed(symbols))
@@ -209,15 +204,15 @@ CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
   return prepare(op, *symbols, *kept, /*inPlace=*/false);
 }
 
-FailureOr<std::vector<nn::Array>>
-CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
+FailureOr<std::vector<nn::Array>> Groups::run(ArrayRef<nn::Array> inputs,
+                                              uint64_t order, bool inPlace) {
   func::FuncOp function = mainOf(*lowered);
   Buffers buffers;
   auto symbols = bind(inputs, buffers);
   if (failed(symbols))
     return failure();
   for (auto op : function.getOps<nn::LaunchOp>())
-    if (failed(launch(op, *symbols, buffers, chunk, inPlace)))
+    if (failed(launch(op, *symbols, buffers, order, inPlace)))
       return failure();
   std::vector<nn::Array> results;
   for (Value value : function.front().getTerminator()->getOperands()) {
@@ -233,7 +228,8 @@ CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
   return results;
 }
 
-double testing::errorOf(const nn::Array &computed, const nn::Array &expected) {
+double attune::target::common::testing::errorOf(const nn::Array &computed,
+                                                const nn::Array &expected) {
   if (computed.getShape() != expected.getShape())
     return INFINITY;
   double worst = 0, largest = 0;

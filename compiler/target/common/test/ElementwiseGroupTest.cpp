@@ -1,18 +1,17 @@
 //===- ElementwiseGroupTest.cpp - every kind on every type ----------------===//
 //
-// One map kernel for each elementwise kind and element type that the CPU knows.
-// Compiling one also proves that its object imports nothing: neither libm nor
+// One map kernel for each elementwise kind and element type that targets know.
+// Compiling one also proves that its code imports nothing: neither libm nor
 // memset nor memcpy. Lengths are on and off the edges of vectors.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "dialects/nn/ElementwiseKinds.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace attune;
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 using Kind = nn::ElementwiseKind;
 
 namespace {
@@ -148,7 +147,7 @@ protected:
 TEST_P(ElementwiseGroup, F32) { checkAll("f32"); }
 TEST_P(ElementwiseGroup, F64) { checkAll("f64"); }
 TEST_P(ElementwiseGroup, F16) {
-  if (GetParam() == CodeVersion::X86_64_V2)
+  if (!GetParam().hasF16)
     GTEST_SKIP() << "converts by a library call";
   checkAll("f16");
 }
@@ -192,14 +191,13 @@ TEST_P(ElementwiseGroup, KindsWithoutAKernelAreErrors) {
         {{"N", "f64"}},
         llvm::formatv("    %r0 = nn.elementwise {0} %0 : (@0) -> $0", text)};
     ::testing::internal::CaptureStderr();
-    EXPECT_FALSE(CompiledGroups::compile(textOf(spec), GetParam()));
-    EXPECT_NE(::testing::internal::GetCapturedStderr().find(
-                  "not supported on the CPU"),
+    EXPECT_FALSE(Groups::compile(textOf(spec), GetParam()));
+    EXPECT_NE(::testing::internal::GetCapturedStderr().find(GetParam().place),
               std::string::npos);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, ElementwiseGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, ElementwiseGroup,
+                         ::testing::ValuesIn(testTargets()), targetName);
 
 } // namespace
