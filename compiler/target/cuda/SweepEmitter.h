@@ -63,6 +63,8 @@ private:
     return coordsOf(plan.spans.lookup(block), place);
   }
 
+  bool isPlaced(Value block, const Place &place);
+
   // Several units at once: all loads, then all values, then all stores.
   void emitUnits(const Sweep &sweep, llvm::ArrayRef<Unit> units,
                  llvm::MutableArrayRef<Value> sums);

@@ -158,6 +158,16 @@ void SweepEmitter::emitStores(const Sweep &sweep, const Place &place) {
   }
 }
 
+/// Whether a block lies along spans of the place; a piece of a concatenation
+/// has spans of its own.
+bool SweepEmitter::isPlaced(Value block, const Place &place) {
+  return llvm::all_of(plan.spans.lookup(block), [&](Value span) {
+    return !span || llvm::any_of(place, [&](const auto &known) {
+      return known.first == span;
+    });
+  });
+}
+
 /// All values come before all stores: an output may lie where an input does.
 /// All loads come first, so that they are under way together.
 void SweepEmitter::emitUnits(const Sweep &sweep, ArrayRef<Unit> units,
@@ -165,7 +175,7 @@ void SweepEmitter::emitUnits(const Sweep &sweep, ArrayRef<Unit> units,
   SmallVector<Value> parts = partsOf(sinksOf(sweep));
   for (const Unit &unit : units)
     for (Value part : llvm::reverse(parts))
-      if (part.getDefiningOp<tile::LoadOp>())
+      if (part.getDefiningOp<tile::LoadOp>() && isPlaced(part, unit.place))
         (void)evaluator.get(part, coordsOf(part, unit.place));
   size_t width = sweep.reduces.size();
   for (auto [turn, unit] : llvm::enumerate(units)) {

@@ -89,6 +89,19 @@ void Chooser::addAccess(Value memref, OperandRange positions, Value lanes) {
     }
 }
 
+/// The span of a load's own that runs along the lanes of a sweep: `lanes`, or
+/// the last one of a load that is elsewhere than what is made of it, as a piece
+/// of a concatenation is.
+static Value lanesOf(tile::LoadOp load, const Sweep &sweep, Value lanes) {
+  Value last;
+  for (Value position : load.getPositions())
+    if (isa<tile::SpanType>(position.getType()))
+      last = position;
+  bool isKnown =
+      !last || last == lanes || llvm::is_contained(sweep.spans, last);
+  return isKnown ? lanes : last;
+}
+
 void Chooser::findAccesses() {
   for (const Sweep &sweep : plan.sweeps) {
     if (sweep.spans.empty() && !plan.lanes)
@@ -96,7 +109,8 @@ void Chooser::findAccesses() {
     Value lanes = plan.lanes ? plan.lanes : sweep.spans.back();
     for (Value part : partsOf(sinksOf(sweep)))
       if (auto load = part.getDefiningOp<tile::LoadOp>())
-        addAccess(load.getSource(), load.getPositions(), lanes);
+        addAccess(load.getSource(), load.getPositions(),
+                  lanesOf(load, sweep, lanes));
     for (Operation *op : sweep.stores)
       if (auto store = dyn_cast<tile::StoreOp>(op))
         addAccess(store.getDest(), store.getPositions(), lanes);
