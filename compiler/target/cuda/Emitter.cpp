@@ -14,16 +14,16 @@ Type Emitter::pointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kGlobalSpace);
 }
 
+Type Emitter::sharedPointerType() {
+  return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
+}
+
 int64_t Emitter::alignmentOf(Type type) {
   int64_t element = common::Emitter::alignmentOf(type);
   auto vector = dyn_cast<VectorType>(type);
-  if (!vector || !vectorsAreAligned)
+  if (!alignedVectors || !vector)
     return element;
-  return std::min(kWidestAccess, element * vector.getNumElements());
-}
-
-Type Emitter::sharedPointerType() {
-  return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
+  return std::min<int64_t>(16, vector.getNumElements() * element);
 }
 
 //===----------------------------------------------------------------------===//

@@ -14,9 +14,6 @@
 
 namespace attune::target::cuda {
 
-/// Bytes that one thread loads or stores at once, at most.
-inline constexpr int64_t kWidestAccess = 16;
-
 class Emitter : public common::Emitter {
 public:
   /// `lanes`: elements that a thread handles side by side.
@@ -28,12 +25,11 @@ public:
   const Machine &machine;
 
   mlir::Type pointerType() override; ///< to global memory
-  /// Vectors lie at multiples of their size, or of 16 bytes, as loads and
-  /// stores of several elements at once want it. For as long as the code in
-  /// hand may rely on that.
-  bool vectorsAreAligned = false;
-  int64_t alignmentOf(mlir::Type type) override;
   mlir::Type sharedPointerType();
+  int64_t alignmentOf(mlir::Type type) override;
+  /// Set where it has been made sure that vectors in global memory lie at
+  /// multiples of their size, or of 16 bytes.
+  bool alignedVectors = false;
 
   // Threads. All are i64.
   Value threadIndex(); ///< in its block

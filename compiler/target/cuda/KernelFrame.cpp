@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
-/// Binds `thread` and `exists`.
-Value KernelFrame::itemNumber(int64_t threads, int64_t itemsPerBlock) {
+/// Binds `thread` and `exists` as well.
+Value KernelFrame::itemOfThread(int64_t threads) {
   thread = emit.threadIndex();
   if (itemsPerBlock == 1)
     return emit.blockIndex();
@@ -23,8 +23,7 @@ Value KernelFrame::itemNumber(int64_t threads, int64_t itemsPerBlock) {
   return emit.min(item, emit.sub(items, emit.integer(1)));
 }
 
-LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
-                                 int64_t itemsPerBlock) {
+LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks) {
   using Slot = tile::KernelOp::Slot;
   SmallVector<Slot> slots = kernel.getSlots();
   SmallVector<Type> types;
@@ -60,7 +59,7 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
   });
   if (failed(bindGrid()))
     return failure();
-  return bindItem(itemNumber(threads, itemsPerBlock));
+  return bindItem(itemOfThread(threads));
 }
 
 void KernelFrame::finish() {

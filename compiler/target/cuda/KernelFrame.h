@@ -6,11 +6,8 @@
 //
 // one parameter for each slot of the calling convention
 // (dialects/tile/KernelOps.td). A block of threads does one work item, the one
-// with its number: the launch has as many blocks as the grid has items. Where
-// items are small, several share a block (`itemsPerBlock`), each with threads
-// of its own; the launch then has as many blocks as that takes, and the last
-// one may have threads without an item. A lowering of a family fills in what
-// happens to an item.
+// with its number: the launch has as many blocks as the grid has items, unless
+// small items share them. A lowering of a family fills in what happens to it.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -31,12 +28,14 @@ public:
 
   /// Makes the function for blocks of so many threads, of which
   /// `residentBlocks` are to fit a multiprocessor (0: as they may), and binds
-  /// the work item of this block, or of this thread if a block has several.
-  /// Emission continues inside; `finish` ends it.
-  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0,
-                            int64_t itemsPerBlock = 1);
+  /// the work item of this block. Emission continues inside; `finish` ends it.
+  llvm::LogicalResult start(int64_t threads, int64_t residentBlocks = 0);
   void finish();
 
+  /// Before `start`: so many work items share a block, each with threads of its
+  /// own; `start` then binds the one of this thread. A launch has as many
+  /// blocks as that takes, and the last may have threads without an item.
+  void shareBlocks(int64_t items) { itemsPerBlock = items; }
   /// The number of this thread among those of its item.
   mlir::Value itemThread() const { return thread; }
   /// Whether the item exists; null if all do. One that does not is bound to the
@@ -47,9 +46,10 @@ public:
   SharedMemory shared;
 
 private:
-  mlir::Value itemNumber(int64_t threads, int64_t itemsPerBlock);
+  mlir::Value itemOfThread(int64_t threads);
 
   mlir::LLVM::LLVMFuncOp function;
+  int64_t itemsPerBlock = 1;
   mlir::Value thread, exists;
 };
 

@@ -379,9 +379,9 @@ void SweepEmitter::emitItem() {
   emit.ifElse(
       aligned, {},
       [&] {
-        emit.vectorsAreAligned = true;
+        emit.alignedVectors = true;
         emitSweeps(/*vectors=*/true);
-        emit.vectorsAreAligned = false;
+        emit.alignedVectors = false;
         return Values();
       },
       [&] {
@@ -391,8 +391,8 @@ void SweepEmitter::emitItem() {
 }
 
 LogicalResult SweepEmitter::run() {
-  if (failed(frame.start(shape.threads * shape.items, /*residentBlocks=*/0,
-                         shape.items)))
+  frame.shareBlocks(shape.items);
+  if (failed(frame.start(shape.threads * shape.items)))
     return failure();
   // A warp shuffles with all of its threads.
   bool isPartOfWarp = shape.threads < kWarp && shape.exchanges;

@@ -18,6 +18,9 @@ using common::Spans;
 using common::Sweep;
 using common::SweepPlan;
 
+/// Bytes that one thread loads or stores at once, at most.
+inline constexpr int64_t kWidestAccess = 16;
+
 /// A load or store that moves whole vectors if its address lets it.
 struct VectorAccess {
   mlir::Value memref;
