@@ -16,7 +16,9 @@ using Kind = nn::ElementwiseKind;
 
 namespace {
 
-bool isFloat(llvm::StringRef element) { return element.starts_with("f"); }
+bool isFloat(llvm::StringRef element) {
+  return element.starts_with("f") || element == "bf16";
+}
 
 /// What is elementary for f32 alone, in which half precision is computed; ints
 /// and bools have none of it.
@@ -70,7 +72,8 @@ bool hasKernel(Kind kind, llvm::StringRef element) {
   case Kind::Relu:
     return !isBool;
   default:
-    return !isElementary(kind) || element == "f32" || element == "f16";
+    return !isElementary(kind) || element == "f32" || element == "f16" ||
+           element == "bf16";
   }
 }
 
@@ -118,11 +121,14 @@ GroupSpec specOf(Kind kind, const std::string &element) {
   return spec;
 }
 
-/// Half precision rounds to 11 bits, once.
+/// Half precision rounds to 11 bits, once; bf16 to 8.
 double toleranceOf(llvm::StringRef element) {
   if (!isFloat(element))
     return 0;
-  return element == "f64" ? 1e-14 : element == "f32" ? 2e-6 : 0x1p-11;
+  return element == "f64"   ? 1e-14
+         : element == "f32" ? 2e-6
+         : element == "f16" ? 0x1p-11
+                            : 0x1p-8;
 }
 
 class ElementwiseGroup : public GroupTest {
@@ -150,6 +156,11 @@ TEST_P(ElementwiseGroup, F16) {
   if (!GetParam().hasF16)
     GTEST_SKIP() << "converts by a library call";
   checkAll("f16");
+}
+TEST_P(ElementwiseGroup, BF16) {
+  if (!GetParam().hasBF16)
+    GTEST_SKIP() << "has no code here";
+  checkAll("bf16");
 }
 TEST_P(ElementwiseGroup, I64) { checkAll("i64"); }
 TEST_P(ElementwiseGroup, I32) { checkAll("i32"); }

@@ -140,14 +140,20 @@ void GroupTest::check(const GroupSpec &spec,
     for (const TensorSpec &input : spec.inputs)
       inputs.push_back(drawArray(groups->context(), input));
     auto expected = groups->evaluate(inputs);
-    auto whole = groups->run(inputs, 0);
-    auto another = groups->run(inputs, draw(1, 1 << 30));
-    auto inPlace = groups->run(inputs, draw(1, 1 << 30), /*inPlace=*/true);
+    auto draws = [&] { return uint64_t(draw(1, 1 << 30)); };
+    auto whole = groups->run(inputs, {});
+    auto another = groups->run(inputs, {.order = draws()});
+    auto inPlace = groups->run(inputs, {.order = draws(), .inPlace = true});
+    auto shifted =
+        groups->run(inputs, {.order = draws(), .shift = draw(1, 15)});
     ASSERT_TRUE(succeeded(expected) && succeeded(whole) && succeeded(another) &&
-                succeeded(inPlace));
+                succeeded(inPlace) && succeeded(shifted));
     for (size_t i = 0; i < expected->size(); ++i) {
       EXPECT_LE(errorOf((*whole)[i], (*expected)[i]), tolerance)
           << "result " << i;
+      // Vectors may be cut elsewhere.
+      EXPECT_LE(errorOf((*shifted)[i], (*expected)[i]), tolerance)
+          << "not aligned, result " << i;
       EXPECT_TRUE(isSame((*whole)[i], (*another)[i]))
           << "another order, result " << i;
       EXPECT_TRUE(isSame((*whole)[i], (*inPlace)[i]))

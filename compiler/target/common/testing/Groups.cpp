@@ -18,15 +18,17 @@ static constexpr char kGuardByte = 0x5a;
 /// The bytes of a tensor between guards.
 struct Groups::Buffer {
   std::shared_ptr<char> bytes;
-  int64_t size = 0;
+  int64_t size = 0, shift = 0; ///< in bytes
 
   static int64_t lengthFor(int64_t size) { return size + 2 * kGuard; }
-  static Buffer make(int64_t size) {
-    Buffer buffer{allocate(lengthFor(size)), size};
+  /// `shift` in elements of so many bytes; less than a guard.
+  static Buffer make(int64_t size, int64_t shift, Type element) {
+    Buffer buffer{allocate(lengthFor(size)), size,
+                  shift * nn::storageBytes(element)};
     std::memset(buffer.bytes.get(), kGuardByte, lengthFor(size));
     return buffer;
   }
-  char *data() const { return bytes.get() + kGuard; }
+  char *data() const { return bytes.get() + kGuard + shift; }
   bool isIntact() const {
     auto isGuard = [](char byte) { return byte == kGuardByte; };
     char *begin = bytes.get(), *end = begin + lengthFor(size);
@@ -123,7 +125,7 @@ static std::vector<Argument> argumentsOf(tile::KernelOp kernel,
 
 Groups::Call Groups::prepare(nn::LaunchOp op,
                              const llvm::StringMap<int64_t> &symbols,
-                             Buffers &buffers, bool inPlace) {
+                             Buffers &buffers, Options options) {
   SmallVector<char *> pointers;
   auto addPointer = [&](Value tensor, Attribute layout) {
     int64_t offset =
@@ -137,10 +139,12 @@ Groups::Call Groups::prepare(nn::LaunchOp op,
     addPointer(input, layout);
   std::optional<ArrayRef<int64_t>> sharing = op.getInPlace();
   for (auto [number, result] : llvm::enumerate(op.getResults())) {
-    int64_t size = sizeOf(cast<RankedTensorType>(result.getType()), symbols);
-    int64_t shared = inPlace && sharing ? (*sharing)[number] : -1;
+    auto type = cast<RankedTensorType>(result.getType());
+    int64_t size = sizeOf(type, symbols);
+    int64_t shared = options.inPlace && sharing ? (*sharing)[number] : -1;
     Buffer buffer =
-        shared >= 0 ? buffers[op.getInputs()[shared]] : Buffer::make(size);
+        shared >= 0 ? buffers[op.getInputs()[shared]]
+                    : Buffer::make(size, options.shift, type.getElementType());
     buffers[result] = buffer;
     addPointer(result, op.getResultLayouts()[number]);
   }
@@ -154,15 +158,15 @@ Groups::Call Groups::prepare(nn::LaunchOp op,
 
 LogicalResult Groups::launch(nn::LaunchOp op,
                              const llvm::StringMap<int64_t> &symbols,
-                             Buffers &buffers, uint64_t order, bool inPlace) {
-  Call call = prepare(op, symbols, buffers, inPlace);
+                             Buffers &buffers, Options options) {
+  Call call = prepare(op, symbols, buffers, options);
   auto kernel = lowered->lookupSymbol<tile::KernelOp>(call.kernel);
   int64_t grid = *op.getGrid().evaluate(symbols),
           items = gridSize(kernel, call.arguments);
   if (items != grid)
     return op.emitError() << "the launch says " << grid
                           << " work items, the kernel " << items;
-  if (!kernels->run(call.kernel, call.arguments, order))
+  if (!kernels->run(call.kernel, call.arguments, options.order))
     return op.emitError("the kernel did something wrong");
   for (Value result : op.getResults())
     if (!buffers[result].isIntact())
@@ -171,8 +175,8 @@ LogicalResult Groups::launch(nn::LaunchOp op,
 }
 
 /// Values of the symbols, and the inputs in storage form.
-FailureOr<llvm::StringMap<int64_t>> Groups::bind(ArrayRef<nn::Array> inputs,
-                                                 Buffers &buffers) {
+FailureOr<llvm::StringMap<int64_t>>
+Groups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers, int64_t shift) {
   func::FuncOp function = mainOf(*lowered);
   SmallVector<nn::Dims> dims;
   SmallVector<nn::Extents> shapes;
@@ -180,7 +184,9 @@ FailureOr<llvm::StringMap<int64_t>> Groups::bind(ArrayRef<nn::Array> inputs,
     dims.push_back(nn::getDims(argument));
     shapes.emplace_back(input.getShape());
     std::vector<char> bytes = input.toBytes();
-    Buffer buffer = Buffer::make(bytes.size());
+    Buffer buffer = Buffer::make(
+        bytes.size(), shift,
+        cast<RankedTensorType>(argument.getType()).getElementType());
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     buffers[argument] = buffer;
   }
@@ -193,7 +199,7 @@ FailureOr<llvm::StringMap<int64_t>> Groups::bind(ArrayRef<nn::Array> inputs,
 FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
                                             int64_t &bytes) {
   kept = std::make_shared<Buffers>();
-  auto symbols = bind(inputs, *kept);
+  auto symbols = bind(inputs, *kept, /*shift=*/0);
   if (failed(symbols))
     return failure();
   auto launches = mainOf(*lowered).getOps<nn::LaunchOp>();
@@ -201,18 +207,18 @@ FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
     return mainOf(*lowered).emitError("expected one launch");
   nn::LaunchOp op = *launches.begin();
   bytes = *op.getBytes().evaluate(*symbols);
-  return prepare(op, *symbols, *kept, /*inPlace=*/false);
+  return prepare(op, *symbols, *kept, {});
 }
 
 FailureOr<std::vector<nn::Array>> Groups::run(ArrayRef<nn::Array> inputs,
-                                              uint64_t order, bool inPlace) {
+                                              Options options) {
   func::FuncOp function = mainOf(*lowered);
   Buffers buffers;
-  auto symbols = bind(inputs, buffers);
+  auto symbols = bind(inputs, buffers, options.shift);
   if (failed(symbols))
     return failure();
   for (auto op : function.getOps<nn::LaunchOp>())
-    if (failed(launch(op, *symbols, buffers, order, inPlace)))
+    if (failed(launch(op, *symbols, buffers, options)))
       return failure();
   std::vector<nn::Array> results;
   for (Value value : function.front().getTerminator()->getOperands()) {

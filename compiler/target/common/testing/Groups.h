@@ -22,11 +22,18 @@ public:
   mlir::MLIRContext &context() { return *owner; }
   RunnableKernels &code() { return *kernels; }
 
-  /// Results of the compiled kernels. With `inPlace` a launch's result lies
-  /// where its `in_place` input lay. Fails after an error, or if memory outside
-  /// a result was written.
-  mlir::FailureOr<std::vector<nn::Array>>
-  run(llvm::ArrayRef<nn::Array> inputs, uint64_t order, bool inPlace = false);
+  /// How launches are made.
+  struct Options {
+    uint64_t order = 0; ///< of the work: see RunnableKernels::run
+    /// A launch's result lies where its `in_place` input lay.
+    bool inPlace = false;
+    /// Elements by which tensors begin behind an aligned address.
+    int64_t shift = 0;
+  };
+  /// Results of the compiled kernels. Fails after an error, or if memory
+  /// outside a result was written.
+  mlir::FailureOr<std::vector<nn::Array>> run(llvm::ArrayRef<nn::Array> inputs,
+                                              Options options);
   /// Results in double precision.
   mlir::FailureOr<llvm::SmallVector<nn::Array>>
   evaluate(llvm::ArrayRef<nn::Array> inputs);
@@ -49,12 +56,12 @@ private:
     return module.lookupSymbol<mlir::func::FuncOp>("main");
   }
   mlir::FailureOr<llvm::StringMap<int64_t>>
-  bind(llvm::ArrayRef<nn::Array> inputs, Buffers &buffers);
+  bind(llvm::ArrayRef<nn::Array> inputs, Buffers &buffers, int64_t shift);
   Call prepare(nn::LaunchOp op, const llvm::StringMap<int64_t> &symbols,
-               Buffers &buffers, bool inPlace);
+               Buffers &buffers, Options options);
   mlir::LogicalResult launch(nn::LaunchOp op,
                              const llvm::StringMap<int64_t> &symbols,
-                             Buffers &buffers, uint64_t order, bool inPlace);
+                             Buffers &buffers, Options options);
 
   std::unique_ptr<mlir::MLIRContext> owner;
   mlir::OwningOpRef<mlir::ModuleOp> source, lowered;

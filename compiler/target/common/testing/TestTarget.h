@@ -32,6 +32,10 @@ struct TestTarget {
   std::string place;
   bool hasScratch = false; ///< kernels declare what they need
   bool hasF16 = true, hasBF16 = true;
+  /// Whether it knows an element type.
+  bool has(llvm::StringRef element) const {
+    return element == "f16" ? hasF16 : element != "bf16" || hasBF16;
+  }
   /// From text. Null after errors, which go to stderr.
   std::unique_ptr<RunnableKernels> (*compile)(const std::string &text,
                                               const std::string &machine);
