@@ -21,11 +21,6 @@ using nn::Dims;
 
 namespace {
 
-// Elements of a work item: 8 KB of each f32 operand, so that all stay in L1.
-constexpr int64_t kItemElements = 2048;
-// A transposing item: runs of 1 KB are written, and a cache line is read of
-// each of as many rows. Squares of 64 take 3-19 % longer.
-constexpr int64_t kTransposeLanes = 256, kTransposeRows = 16;
 // Lanes from which on an item needs no second axis.
 constexpr int64_t kEnoughLanes = 512;
 // Elements of a task, some tens of microseconds of traffic.
@@ -118,21 +113,22 @@ int64_t MapBuilder::stepAlong(const GroupBody &body, unsigned axis,
 
 void MapBuilder::setPositions(GroupBody &body) {
   unsigned rank = body.space.rank();
-  int64_t laneStep = kItemElements, rowStep = 0;
+  const SweepBlocks &blocks = kernel.machine.sweeps;
+  int64_t laneStep = blocks.mapElements, rowStep = 0;
   if (transposes) {
-    laneStep = stepAlong(body, lanes, kTransposeLanes);
+    laneStep = stepAlong(body, lanes, blocks.turnLanes);
     rowStep =
         stepAlong(body, rows,
-                  llvm::alignDown(kTransposeLanes * kTransposeRows / laneStep,
-                                  kTransposeRows));
+                  llvm::alignDown(blocks.turnLanes * blocks.turnRows / laneStep,
+                                  blocks.turnRows));
   } else {
     // A row of up to two items' length is one item: no tail of a tail.
-    int64_t whole = stepAlong(body, lanes, 2 * kItemElements);
+    int64_t whole = stepAlong(body, lanes, 2 * blocks.mapElements);
     if (body.space.extents[lanes].getConstant() == whole)
       laneStep = whole;
     if (rows >= 0)
-      rowStep =
-          stepAlong(body, rows, std::max<int64_t>(1, kItemElements / laneStep));
+      rowStep = stepAlong(body, rows,
+                          std::max<int64_t>(1, blocks.mapElements / laneStep));
   }
   SmallVector<GridAxis> grid;
   for (unsigned axis = 0; axis < rank; ++axis)

@@ -21,9 +21,6 @@ using nn::Dims;
 
 namespace {
 
-// Positions of a row axis that a work item takes side by side: four cache lines
-// of f32.
-constexpr int64_t kLaneBlock = 64;
 // Elements of a task, some tens of microseconds of traffic.
 constexpr int64_t kTaskElements = 16 << 10;
 
@@ -38,6 +35,7 @@ private:
   FailureOr<Axes> axesOf(const Sink &sink);
   void arrange(RowBody &body);
   int lanesOf(const RowBody &body) const;
+  int64_t laneBlock(const RowBody &body) const;
   void setPositions(RowBody &body);
 
   KernelBuilder &kernel;
@@ -203,16 +201,34 @@ static DimAttr grainFor(KernelBuilder &kernel, DimAttr elementsOfItem) {
       .max(one);
 }
 
+// Positions of a row axis that a work item takes side by side.
+int64_t RowBuilder::laneBlock(const RowBody &body) const {
+  const SweepBlocks &blocks = kernel.machine.sweeps;
+  constexpr int64_t kFewestLanes = 8; // a sector of f32
+  int64_t lanes = blocks.rowLanes, rows = 1;
+  std::optional<int64_t> width = body.space.extents.back().getConstant();
+  for (unsigned axis = 0; axis < rowCount && width; ++axis)
+    if (auto extent = body.space.extents[axis].getConstant())
+      rows *= *extent;
+    else
+      width.reset(); // many, for all that is known
+  while (width && lanes > kFewestLanes &&
+         rows * int64_t(llvm::divideCeil(*width, lanes)) < blocks.fewestItems)
+    lanes /= 2;
+  return lanes;
+}
+
 void RowBuilder::setPositions(RowBody &body) {
   const Dims &sizes = body.space.extents;
   SmallVector<GridAxis> grid;
   for (unsigned axis = 0; axis < rowCount; ++axis)
     grid.push_back({sizes[axis], 0});
+  int64_t lanes = hasLanes ? laneBlock(body) : 1;
   if (hasLanes)
-    grid.push_back({sizes.back(), kLaneBlock});
+    grid.push_back({sizes.back(), lanes});
   tile::ParallelOp parallel = kernel.addGrid(grid);
 
-  DimAttr elements = kernel.constant(hasLanes ? kLaneBlock : 1);
+  DimAttr elements = kernel.constant(lanes);
   SmallVector<Value> wide(parallel.getPositions().take_front(rowCount));
   SmallVector<Value> narrow(wide);
   for (unsigned axis = rowCount; axis < rowCount + columnCount; ++axis) {

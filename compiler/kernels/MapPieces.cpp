@@ -21,7 +21,6 @@ using nn::Dims;
 
 namespace {
 
-constexpr int64_t kItemElements = 2048;
 constexpr int64_t kTaskElements = 16 << 10;
 
 /// An axis along which pieces begin and end.
@@ -110,8 +109,8 @@ void PieceBuilder::addGrid() {
     if (space.strides.back()[axis].getConstant() == 1)
       lanes = axis;
   int64_t extent = space.extents[lanes].getConstant().value_or(0);
-  int64_t step =
-      extent > 0 && extent <= 2 * kItemElements ? extent : kItemElements;
+  int64_t most = kernel.machine.sweeps.mapElements;
+  int64_t step = extent > 0 && extent <= 2 * most ? extent : most;
   SmallVector<GridAxis> grid;
   for (unsigned axis = 0; axis < rank; ++axis)
     grid.push_back({space.extents[axis], axis == lanes ? step : 0});

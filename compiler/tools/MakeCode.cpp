@@ -50,7 +50,8 @@ makeCudaCode(ModuleOp module, const CodeTarget &target, std::string &error) {
     return std::nullopt;
   target::package::CodeVersion version{module, {}, {}};
   for (const target::cuda::PtxKernel &kernel : ptx->kernels)
-    version.launches[kernel.name] = {kernel.threads, kernel.sharedBytes};
+    version.launches[kernel.name] = {kernel.threads, kernel.sharedBytes,
+                                     kernel.itemsPerBlock};
   // With the NUL that the driver wants behind a text.
   std::vector<char> text(ptx->text.begin(), ptx->text.end());
   text.push_back('\0');

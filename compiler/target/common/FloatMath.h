@@ -45,6 +45,11 @@ public:
   Value sub(Value x, Value y) { return mlir::arith::SubFOp::create(b, x, y); }
   Value mul(Value x, Value y) { return mlir::arith::MulFOp::create(b, x, y); }
   Value div(Value x, Value y) { return mlir::arith::DivFOp::create(b, x, y); }
+  /// A quotient that may be off by 2 ulp; both are finite, `y` not tiny.
+  Value quotient(Value x, Value y) {
+    return mlir::arith::DivFOp::create(b, x, y,
+                                       mlir::arith::FastMathFlags::afn);
+  }
   Value neg(Value x) { return mlir::arith::NegFOp::create(b, x); }
   Value abs(Value x) { return mlir::math::AbsFOp::create(b, x); }
   Value trunc(Value x) { return mlir::math::TruncOp::create(b, x); }

@@ -24,7 +24,7 @@ Value attune::target::common::expandErf(FloatMath &m, Value x) {
       m.polynomial(square, {-1.42647390514189e-02, -7.37332916720468e-03,
                             -1.68282697438203e-03, -2.13374055278905e-04,
                             -1.45660718464996e-05});
-  return m.div(m.mul(clamped, numerator), denominator);
+  return m.quotient(m.mul(clamped, numerator), denominator);
 }
 
 Value attune::target::common::expandTanh(FloatMath &m, Value x) {
@@ -35,7 +35,7 @@ Value attune::target::common::expandTanh(FloatMath &m, Value x) {
   Value near = m.fma(m.mul(square, x), p, x);
   // 1 - 2 / (e^2|x| + 1); beyond 10 it is 1.
   Value e = expandExp(m, m.clamp(m.add(magnitude, magnitude), 0.0, 20.0));
-  Value quotient = m.div(m.real(2.0), m.add(e, m.real(1.0)));
+  Value quotient = m.quotient(m.real(2.0), m.add(e, m.real(1.0)));
   Value far = m.copySign(m.sub(m.real(1.0), quotient), x);
   // An unordered compare, so that NaN takes the branch that keeps it.
   return m.select(m.compare(Predicate::UGE, magnitude, m.real(0.625)), far,

@@ -253,3 +253,27 @@ SmallVector<Value> attune::target::common::partsOf(ArrayRef<Value> blocks) {
   }
   return parts.takeVector();
 }
+
+SmallVector<tile::LoadOp>
+attune::target::common::turnedLoads(const SweepPlan &plan, const Sweep &sweep) {
+  SmallVector<tile::LoadOp> loads;
+  if (plan.lanes || !sweep.reduces.empty() || sweep.spans.size() < 2)
+    return loads;
+  Value rows = sweep.spans[sweep.spans.size() - 2], lanes = sweep.spans.back();
+  for (Value part : partsOf(sinksOf(sweep))) {
+    auto load = part.getDefiningOp<tile::LoadOp>();
+    if (!load)
+      continue;
+    auto strides = cast<MemRefType>(load.getSource().getType())
+                       .getStridesAndOffset()
+                       .first;
+    bool alongRows = false, acrossLanes = false;
+    for (auto [position, stride] : llvm::zip(load.getPositions(), strides)) {
+      alongRows |= position == rows && stride == 1;
+      acrossLanes |= position == lanes && stride != 1;
+    }
+    if (alongRows && acrossLanes)
+      loads.push_back(load);
+  }
+  return loads;
+}

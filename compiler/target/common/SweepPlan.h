@@ -52,6 +52,10 @@ struct SweepPlan {
 
 /// The blocks that a sweep reduces or stores.
 llvm::SmallVector<mlir::Value> sinksOf(const Sweep &sweep);
+/// The loads of a sweep that only stores which lie side by side along the last
+/// span but one, and not along the last: what is to be transposed.
+llvm::SmallVector<tile::LoadOp> turnedLoads(const SweepPlan &plan,
+                                            const Sweep &sweep);
 /// All blocks that `blocks` are made of, themselves included, down to
 /// reductions.
 llvm::SmallVector<mlir::Value> partsOf(llvm::ArrayRef<mlir::Value> blocks);

@@ -50,7 +50,6 @@ private:
                       Value lane);
 
   // Transposing sweeps.
-  llvm::SmallVector<tile::LoadOp> turnedLoads(const Sweep &sweep);
   void emitTurned(Sweep &sweep, const Place &place,
                   llvm::ArrayRef<tile::LoadOp> loads);
   void emitTurnedTile(Sweep &sweep, const Place &place,
@@ -64,9 +63,7 @@ private:
     return coordsOf(plan.spans[block], place);
   }
   Value keptPointer(Sweep &sweep, Value block, const Place &place);
-  mlir::TypedAttr neutral(tile::ReduceOp reduce);
   Value neutralVector(tile::ReduceOp reduce);
-  Value combine(tile::ReduceOp reduce, Value sum, Value value);
   Value combineLanes(tile::ReduceOp reduce, Value vector);
 
   KernelFrame &frame;

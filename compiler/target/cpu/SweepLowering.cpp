@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/SweepLowering.h"
+#include "compiler/target/common/Reductions.h"
 #include "compiler/target/cpu/SweepEmitter.h"
 #include "compiler/target/cpu/SweepKeep.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,6 +28,9 @@
 using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
+using attune::target::common::combine;
+using attune::target::common::elementOf;
+using attune::target::common::neutralElement;
 
 /// Vectors per turn of the main loop: enough accumulators to hide the latency
 /// of an addition.
@@ -36,56 +40,10 @@ static constexpr int64_t kUnroll = 4;
 // Reductions
 //===----------------------------------------------------------------------===//
 
-static Type elementOf(tile::ReduceOp reduce) {
-  return cast<RankedTensorType>(reduce.getBlock().getType()).getElementType();
-}
-
-TypedAttr SweepEmitter::neutral(tile::ReduceOp reduce) {
-  Type element = elementOf(reduce);
-  bool isMin = reduce.getKind() == tile::ReduceKind::min;
-  bool isExtreme = isMin || reduce.getKind() == tile::ReduceKind::max ||
-                   reduce.getKind() == tile::ReduceKind::maxnum;
-  if (isa<FloatType>(element)) {
-    double infinity = std::numeric_limits<double>::infinity();
-    double value = isExtreme
-                       ? (isMin ? infinity : -infinity)
-                       : double(reduce.getKind() == tile::ReduceKind::prod);
-    return emit.getFloatAttr(element, value);
-  }
-  unsigned width = element.getIntOrFloatBitWidth();
-  if (isExtreme)
-    return emit.getIntegerAttr(element, isMin
-                                            ? APInt::getSignedMaxValue(width)
-                                            : APInt::getSignedMinValue(width));
-  return emit.getIntegerAttr(element,
-                             reduce.getKind() == tile::ReduceKind::prod);
-}
-
 Value SweepEmitter::neutralVector(tile::ReduceOp reduce) {
   return arith::ConstantOp::create(
       emit, DenseElementsAttr::get(emit.vector(elementOf(reduce)),
-                                   Attribute(neutral(reduce))));
-}
-
-Value SweepEmitter::combine(tile::ReduceOp reduce, Value sum, Value value) {
-  bool isFloat = isa<FloatType>(elementOf(reduce));
-  switch (reduce.getKind()) {
-  case tile::ReduceKind::sum:
-    return isFloat ? arith::AddFOp::create(emit, sum, value).getResult()
-                   : arith::AddIOp::create(emit, sum, value).getResult();
-  case tile::ReduceKind::prod:
-    return isFloat ? arith::MulFOp::create(emit, sum, value).getResult()
-                   : arith::MulIOp::create(emit, sum, value).getResult();
-  case tile::ReduceKind::max:
-    return isFloat ? arith::MaximumFOp::create(emit, sum, value).getResult()
-                   : arith::MaxSIOp::create(emit, sum, value).getResult();
-  case tile::ReduceKind::maxnum:
-    return emit.maxf(sum, value);
-  case tile::ReduceKind::min:
-    return isFloat ? arith::MinimumFOp::create(emit, sum, value).getResult()
-                   : arith::MinSIOp::create(emit, sum, value).getResult();
-  }
-  llvm_unreachable("unknown reduction");
+                                   Attribute(neutralElement(reduce))));
 }
 
 /// Halves the vector until one lane is left: a fixed tree.
@@ -97,7 +55,7 @@ Value SweepEmitter::combineLanes(tile::ReduceOp reduce, Value vector) {
                  ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1})
           .getResult();
     };
-    vector = combine(reduce, part(0), part(lanes));
+    vector = combine(emit, reduce, part(0), part(lanes));
   }
   return vector::ExtractOp::create(emit, vector, int64_t(0));
 }
@@ -165,7 +123,7 @@ void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
     if (mask && !plan.lanes)
       value = arith::SelectOp::create(emit, mask, value,
                                       neutralVector(reduction.last));
-    sum = combine(reduction.last, sum, value);
+    sum = combine(emit, reduction.last, sum, value);
   }
   for (Value block : sweep.kept)
     if (Value value = evaluator.get(block, coordsOf(block, place)))
@@ -283,7 +241,7 @@ void SweepEmitter::finish(Sweep &sweep, ArrayRef<Coord> lanes, Values sums) {
   if (lanes.empty())
     for (size_t distance = kUnroll / 2; distance >= 1; distance /= 2)
       for (size_t i = 0; i < distance * width; ++i)
-        sums[i] = combine(sweep.reduces[i % width].last, sums[i],
+        sums[i] = combine(emit, sweep.reduces[i % width].last, sums[i],
                           sums[i + distance * width]);
   for (auto [number, reduction] : llvm::enumerate(sweep.reduces)) {
     Value block = reduction.last.getResult();
@@ -295,7 +253,8 @@ void SweepEmitter::finish(Sweep &sweep, ArrayRef<Coord> lanes, Values sums) {
 }
 
 void SweepEmitter::emitSweep(Sweep &sweep, ArrayRef<Coord> lanes) {
-  if (SmallVector<tile::LoadOp> loads = turnedLoads(sweep); !loads.empty())
+  if (SmallVector<tile::LoadOp> loads = turnedLoads(plan, sweep);
+      !loads.empty())
     return emitTurned(sweep, {}, loads);
   Values sums;
   size_t turns = lanes.empty() ? kUnroll : lanes.size();

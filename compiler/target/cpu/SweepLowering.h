@@ -16,6 +16,7 @@ using common::Reduction;
 using common::sinksOf;
 using common::Spans;
 using common::Sweep;
+using common::turnedLoads;
 
 /// A plan, and the scratch of what it keeps from one sweep to the next.
 struct SweepPlan : common::SweepPlan {

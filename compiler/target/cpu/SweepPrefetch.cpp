@@ -25,7 +25,7 @@ static constexpr int kFirstLevel = 3, kSecondLevel = 2; // as LLVM has them
 LogicalResult SweepEmitter::bindNext(Value item) {
   here = next = frame.bindings();
   bool asks = llvm::any_of(plan.sweeps, [&](const Sweep &sweep) {
-    return asksForLines(sweep) || !turnedLoads(sweep).empty();
+    return asksForLines(sweep) || !turnedLoads(plan, sweep).empty();
   });
   if (!asks)
     return success();

@@ -343,7 +343,6 @@ LogicalResult attune::target::cuda::lowerContraction(tile::KernelOp kernel,
 
 LogicalResult attune::target::cuda::checkContraction(tile::KernelOp kernel) {
   FailureOr<Contraction> parts = Contraction::match(kernel);
-  return failure(
-      failed(parts) ||
-      failed(ContractionPlan::make(*parts, Machine::all().front())));
+  return failure(failed(parts) ||
+                 failed(ContractionPlan::make(*parts, Machine::all().front())));
 }

@@ -84,12 +84,13 @@ static std::vector<PtxKernel> takeLaunches(ModuleOp module) {
   for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
     auto threads = function->getAttrOfType<IntegerAttr>(kThreadsAttr);
     auto shared = function->getAttrOfType<IntegerAttr>(kSharedAttr);
-    if (!threads || !shared)
+    auto items = function->getAttrOfType<IntegerAttr>(kItemsAttr);
+    if (!threads || !shared || !items)
       continue;
-    kernels.push_back(
-        {function.getSymName().str(), threads.getInt(), shared.getInt()});
-    function->removeAttr(kThreadsAttr);
-    function->removeAttr(kSharedAttr);
+    kernels.push_back({function.getSymName().str(), threads.getInt(),
+                       shared.getInt(), items.getInt()});
+    for (StringRef name : {kThreadsAttr, kSharedAttr, kItemsAttr})
+      function->removeAttr(name);
   }
   return kernels;
 }

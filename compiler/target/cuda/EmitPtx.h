@@ -10,8 +10,9 @@ namespace attune::target::cuda {
 /// One .entry, and what its launch must know.
 struct PtxKernel {
   std::string name;
-  int64_t threads;     ///< of a block, in x
-  int64_t sharedBytes; ///< dynamic shared memory of a block
+  int64_t threads;       ///< of a block, in x
+  int64_t sharedBytes;   ///< dynamic shared memory of a block
+  int64_t itemsPerBlock; ///< work items: a launch has items / this blocks
 };
 
 /// The text of one module. It calls nothing and declares nothing external but

@@ -7,6 +7,23 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
+/// Binds `thread` and `exists` as well.
+Value KernelFrame::itemOfThread(int64_t threads,
+                                function_ref<Value(Value)> itemOf) {
+  thread = emit.threadIndex();
+  if (itemsPerBlock == 1)
+    return itemOf ? itemOf(emit.blockIndex()) : emit.blockIndex();
+  Value each = emit.integer(threads / itemsPerBlock);
+  Value item = emit.add(emit.mul(emit.blockIndex(), itemsPerBlock),
+                        emit.div(thread, each));
+  thread = emit.rem(thread, each);
+  Value items = emit.integer(1);
+  for (unsigned axis = 0; axis < axisCount(); ++axis)
+    items = emit.mul(items, axisBlocks(axis));
+  exists = emit.less(item, items);
+  return emit.min(item, emit.sub(items, emit.integer(1)));
+}
+
 LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
                                  function_ref<Value(Value)> itemOf) {
   using Slot = tile::KernelOp::Slot;
@@ -27,6 +44,7 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
     function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                       emit.getI32IntegerAttr(int32_t(residentBlocks)));
   function->setAttr(kThreadsAttr, emit.getI64IntegerAttr(threads));
+  function->setAttr(kItemsAttr, emit.getI64IntegerAttr(itemsPerBlock));
   Block *entry = function.addEntryBlock(emit);
   emit.setInsertionPointToStart(entry);
   readSlots([&](unsigned index, Type type) -> Value {
@@ -43,8 +61,7 @@ LogicalResult KernelFrame::start(int64_t threads, int64_t residentBlocks,
   });
   if (failed(bindGrid()))
     return failure();
-  Value block = emit.blockIndex();
-  return bindItem(itemOf ? itemOf(block) : block);
+  return bindItem(itemOfThread(threads, itemOf));
 }
 
 void KernelFrame::finish() {

@@ -4,6 +4,7 @@
 #include "compiler/target/cuda/AttentionLowering.h"
 #include "compiler/target/cuda/ContractionLowering.h"
 #include "compiler/target/cuda/KernelFrame.h"
+#include "compiler/target/cuda/MathInstructions.h"
 #include "compiler/target/cuda/SweepLowering.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -103,10 +104,11 @@ struct LowerMath : PassWrapper<LowerMath, OperationPass<ModuleOp>> {
   }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect,
-                    scf::SCFDialect>();
+                    scf::SCFDialect, vector::VectorDialect>();
   }
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
+    populateMathInstructions(patterns);
     target::common::populateMathLowering(patterns, /*hasFma=*/true);
     // Not all of arith-expand, which would take max and min apart.
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);

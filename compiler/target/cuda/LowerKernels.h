@@ -2,7 +2,7 @@
 //
 // Enters: a module of tile.kernel ops. Leaves: the same module with one
 // llvm.func of kind nvvm.kernel for each, which carries what a launch must know
-// (kThreadsAttr, kSharedAttr of KernelFrame.h).
+// (kThreadsAttr, kSharedAttr, kItemsAttr of KernelFrame.h).
 //
 //===----------------------------------------------------------------------===//
 #pragma once

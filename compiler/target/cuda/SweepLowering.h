@@ -1,4 +1,10 @@
-//===- SweepLowering.h ------------------------------------------*- C++ -*-===//
+//===- SweepLowering.h - row and map kernels --------------------*- C++ -*-===//
+//
+// Enters: a kernel of family row or map. Leaves: code of one thread that does
+// its share of every sweep of the kernel's plan, combined with what the other
+// threads of its work item did.
+//
+//===----------------------------------------------------------------------===//
 #pragma once
 #include "compiler/target/cuda/KernelFrame.h"
 

@@ -3,8 +3,9 @@
 // See README.md for what is printed and how it is measured.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
-#include "compiler/target/cpu/testing/Memory.h"
+#include "compiler/target/common/testing/GroupTest.h"
+#include "compiler/target/common/testing/Memory.h"
+#include "compiler/target/cpu/testing/CompiledKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -15,6 +16,7 @@
 
 using namespace attune;
 using namespace attune::target::cpu;
+using namespace attune::target::common::testing;
 using namespace attune::target::cpu::testing;
 using llvm::formatv;
 
@@ -313,15 +315,16 @@ llvm::json::Object report(const Case &item, CodeVersion version,
 
 void time(const Case &item, CodeVersion version, const Options &options,
           llvm::json::Array &results) {
-  auto groups = CompiledGroups::compile(textOf(item.spec), version);
+  auto groups = Groups::compile(textOf(item.spec), targetOf(version));
   if (!groups)
     return;
+  auto &code = static_cast<CompiledKernels &>(groups->code());
   if (!options.keep.empty()) {
     std::error_code error;
     std::string name = codeVersionName(version).str();
     llvm::raw_fd_ostream file(
         formatv("{0}/{1}.{2}.o", options.keep, item.name, name).str(), error);
-    file.write(groups->object().data(), groups->object().size());
+    file.write(code.object().data(), code.object().size());
   }
   // Code of another machine can be kept and read, not run.
   if (!llvm::is_contained(runnableVersions(), version))
@@ -337,12 +340,13 @@ void time(const Case &item, CodeVersion version, const Options &options,
       continue;
     hugePages = huge;
     int64_t bytes = 0;
-    auto call = groups->prepareOnly(inputs, bytes);
-    if (failed(call))
+    auto prepared = groups->prepareOnly(inputs, bytes);
+    if (failed(prepared))
       return;
+    auto call = code.prepare(prepared->kernel, prepared->arguments);
     auto against = [&](const char *name, Limit &limit) {
       results.push_back(report(item, version, name, bytes,
-                               measure(*call, limit, options.seconds)));
+                               measure(call, limit, options.seconds)));
     };
     CopyLoop copy(bytes);
     against("copy", copy);

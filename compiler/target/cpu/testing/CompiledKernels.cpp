@@ -16,6 +16,7 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 using namespace attune::target::cpu::testing;
+using attune::target::common::testing::TestTarget;
 
 std::vector<CodeVersion> testing::runnableVersions() {
   std::vector<CodeVersion> versions;
@@ -27,6 +28,31 @@ std::vector<CodeVersion> testing::runnableVersions() {
   if (__builtin_cpu_supports("x86-64-v4"))
     versions.push_back(CodeVersion::X86_64_V4);
   return versions;
+}
+
+TestTarget testing::targetOf(CodeVersion version) {
+  TestTarget target;
+  target.machine = codeVersionName(version).str();
+  target.name = target.machine.substr(target.machine.size() - 2);
+  target.place = "on the CPU";
+  target.hasScratch = true;
+  target.hasF16 = version != CodeVersion::X86_64_V2;
+  target.hasBF16 = false;
+  target.compile = [](const std::string &text, const std::string &machine)
+      -> std::unique_ptr<common::testing::RunnableKernels> {
+    return CompiledKernels::compile(text, *codeVersionFromName(machine));
+  };
+  return target;
+}
+
+const std::vector<TestTarget> &common::testing::testTargets() {
+  static const std::vector<TestTarget> targets = [] {
+    std::vector<TestTarget> all;
+    for (CodeVersion version : runnableVersions())
+      all.push_back(targetOf(version));
+    return all;
+  }();
+  return targets;
 }
 
 //===----------------------------------------------------------------------===//
@@ -123,6 +149,18 @@ CompiledKernels::prepare(const std::string &name,
     call.slots.push_back(reinterpret_cast<int64_t>(base));
   }
   return call;
+}
+
+bool CompiledKernels::run(const std::string &name,
+                          const std::vector<Argument> &arguments,
+                          uint64_t order) {
+  constexpr int64_t kWorkers = 2, kMostItems = 3;
+  Call call = prepare(name, arguments, kWorkers);
+  int64_t chunk = order ? int64_t(order % kMostItems) + 1 : int64_t(1) << 40;
+  call.runAll(chunk, kWorkers);
+  if (!call.scratchIsIntact())
+    llvm::errs() << "error: " << name << " wrote beyond its scratch\n";
+  return call.scratchIsIntact();
 }
 
 void CompiledKernels::Call::runAll(int64_t chunk, int64_t workers) const {

@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/common/testing/KernelArguments.h"
+#include "compiler/target/common/testing/TestTarget.h"
 #include "compiler/target/cpu/CodeVersion.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -20,15 +20,23 @@ namespace attune::target::cpu::testing {
 
 /// The code versions that this machine can run.
 std::vector<CodeVersion> runnableVersions();
+/// A code version, which this machine may be able to run or not, as tests of
+/// all targets have it.
+common::testing::TestTarget targetOf(CodeVersion version);
 
 using common::testing::Argument;
 
-class CompiledKernels {
+class CompiledKernels : public common::testing::RunnableKernels {
 public:
   /// Null after errors, which go to stderr.
   static std::unique_ptr<CompiledKernels> compile(const std::string &text,
                                                   CodeVersion version);
-  ~CompiledKernels();
+  ~CompiledKernels() override;
+
+  /// In chunks of one to three items that take turns among workers; all at once
+  /// if `order` is 0.
+  bool run(const std::string &name, const std::vector<Argument> &arguments,
+           uint64_t order) override;
 
   /// Prepares a call: slots, scratch for `workers` workers, the size of the
   /// grid.

@@ -1,5 +1,6 @@
 //===- SimulatedKernels.cpp -----------------------------------------------===//
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
+#include "compiler/target/cuda/testing/DeviceBuffers.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 
@@ -7,9 +8,10 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 using namespace attune::target::cuda::testing;
+using attune::target::common::testing::TestTarget;
 
 std::unique_ptr<SimulatedKernels>
-SimulatedKernels::compile(const std::string &text) {
+SimulatedKernels::compile(const std::string &text, const Machine &machine) {
   std::unique_ptr<SimulatedKernels> result(new SimulatedKernels);
   DialectRegistry registry;
   registry.insert<tile::TileDialect>();
@@ -19,18 +21,11 @@ SimulatedKernels::compile(const std::string &text) {
   result->module = parseSourceString<ModuleOp>(text, result->context.get());
   if (!result->module)
     return nullptr;
-  FailureOr<Ptx> ptx = emitPtx(*result->module, Machine::all().front());
+  FailureOr<Ptx> ptx = emitPtx(*result->module, machine);
   if (failed(ptx))
     return nullptr;
   result->code = std::move(*ptx);
   return result;
-}
-
-static int64_t elementBytes(MemRefType type) {
-  Type element = type.getElementType();
-  if (element.isIndex())
-    return 8;
-  return std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
 }
 
 gpusim::Report SimulatedKernels::run(const std::string &name,
@@ -51,36 +46,57 @@ gpusim::Report SimulatedKernels::run(const std::string &name,
     report.error = fault;
     return report;
   }
-  std::vector<uint64_t> addresses(arguments.size());
-  auto bytesOf = [&](unsigned index) {
-    auto type = cast<MemRefType>(kernel.getArguments()[index].getType());
-    return std::span(static_cast<std::byte *>(arguments[index].data),
-                     size_t(arguments[index].extent() * elementBytes(type)));
-  };
-  auto isBuffer = [&](unsigned index) {
-    return isa<MemRefType>(kernel.getArguments()[index].getType());
-  };
-  for (unsigned i = 0; i < arguments.size(); ++i)
-    if (isBuffer(i)) {
-      addresses[i] = offset + device.allocate(offset + bytesOf(i).size(),
-                                              "argument " + std::to_string(i));
-      device.memory.write(addresses[i], bytesOf(i));
-    }
+  DeviceBuffers buffers(device, kernel, arguments, offset);
   gpusim::Arguments slots;
   for (int64_t slot :
        target::common::testing::slotsOf(kernel, arguments, [&](unsigned i) {
-         return int64_t(addresses[i]);
+         return int64_t(buffers.addressOf(i));
        }))
     slots.add(slot);
-  auto items = uint32_t(target::common::testing::gridSize(kernel, arguments));
+  int64_t items = target::common::testing::gridSize(kernel, arguments);
   if (items)
     report = device.launch(*loaded, name,
-                           {.grid = gpusim::shape(items),
+                           {.grid = gpusim::shape(uint32_t(llvm::divideCeil(
+                                items, launch->itemsPerBlock))),
                             .block = gpusim::shape(uint32_t(launch->threads)),
                             .dynamicShared = uint64_t(launch->sharedBytes)},
                            slots);
-  for (unsigned i = 0; i < arguments.size(); ++i)
-    if (isBuffer(i))
-      device.memory.read(addresses[i], bytesOf(i));
+  buffers.copyBack();
   return report;
+}
+
+namespace {
+/// As tests of all targets want it.
+class Runner : public target::common::testing::RunnableKernels {
+public:
+  explicit Runner(std::unique_ptr<SimulatedKernels> kernels)
+      : kernels(std::move(kernels)) {}
+  bool run(const std::string &name, const std::vector<Argument> &arguments,
+           uint64_t order) override {
+    gpusim::Report report = kernels->run(name, arguments, order);
+    if (report.error)
+      llvm::errs() << "error: " << name << ": " << report.error->text() << "\n";
+    return !report.error;
+  }
+
+private:
+  std::unique_ptr<SimulatedKernels> kernels;
+};
+} // namespace
+
+const std::vector<TestTarget> &target::common::testing::testTargets() {
+  static const std::vector<TestTarget> targets = [] {
+    TestTarget target;
+    target.name = target.machine = Machine::all().front().name.str();
+    target.place = "for CUDA";
+    target.compile = [](const std::string &text, const std::string &machine)
+        -> std::unique_ptr<common::testing::RunnableKernels> {
+      auto kernels = SimulatedKernels::compile(text, *Machine::find(machine));
+      if (!kernels)
+        return nullptr;
+      return std::make_unique<Runner>(std::move(kernels));
+    };
+    return std::vector<TestTarget>{target};
+  }();
+  return targets;
 }

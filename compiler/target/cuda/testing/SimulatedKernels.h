@@ -3,11 +3,12 @@
 // For tests: takes kernels as text, makes PTX of them as the product does, and
 // runs that on the GPU emulator (tests/gpusim). Every buffer is an allocation
 // of its own, so an access beyond it is reported; so are races, reads of what
-// nobody wrote, and copies that were not waited for.
+// nobody wrote, and copies that were not waited for. Buffers that overlap are
+// one allocation.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/common/testing/KernelArguments.h"
+#include "compiler/target/common/testing/TestTarget.h"
 #include "compiler/target/cuda/EmitPtx.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "tests/gpusim/Device.h"
@@ -20,7 +21,9 @@ using common::testing::Argument;
 class SimulatedKernels {
 public:
   /// Null after errors, which go to stderr.
-  static std::unique_ptr<SimulatedKernels> compile(const std::string &text);
+  static std::unique_ptr<SimulatedKernels>
+  compile(const std::string &text,
+          const Machine &machine = Machine::all().front());
 
   /// Runs a kernel. Buffers are copied to the device and back; `seed` orders
   /// blocks and warps; buffers start `offset` bytes after an aligned address.

@@ -2,17 +2,17 @@
 //
 // Writes the text of a function that is one group, draws its inputs from a
 // printed seed (ATTUNE_TEST_SEED repeats one), and compares the compiled code
-// with the evaluation in double precision, for every code version that this
-// machine runs and for several chunkings, whose results must be equal bit by
+// with the evaluation in double precision, for every code version that can run
+// here and for several orders of the work, whose results must be equal bit by
 // bit.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/cpu/testing/CompiledGroups.h"
+#include "compiler/target/common/testing/Groups.h"
 #include <gtest/gtest.h>
 #include <random>
 
-namespace attune::target::cpu::testing {
+namespace attune::target::common::testing {
 
 /// A tensor of the test: dims as in #nn.shape, separated by commas ("B, S, 64";
 /// empty: rank 0), and an element type.
@@ -35,7 +35,7 @@ struct GroupSpec {
 
 std::string textOf(const GroupSpec &spec);
 
-class GroupTest : public ::testing::TestWithParam<CodeVersion> {
+class GroupTest : public ::testing::TestWithParam<TestTarget> {
 protected:
   void SetUp() override;
   int64_t draw(int64_t low, int64_t high) {
@@ -56,9 +56,8 @@ protected:
 };
 
 inline std::string
-versionName(const ::testing::TestParamInfo<CodeVersion> &info) {
-  std::string name = codeVersionName(info.param).str();
-  return name.substr(name.size() - 2);
+targetName(const ::testing::TestParamInfo<TestTarget> &info) {
+  return info.param.name;
 }
 
-} // namespace attune::target::cpu::testing
+} // namespace attune::target::common::testing

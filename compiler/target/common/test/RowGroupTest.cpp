@@ -1,9 +1,8 @@
 //===- RowGroupTest.cpp - row groups against double precision -------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "llvm/Support/FormatVariadic.h"
 
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -59,6 +58,75 @@ TEST_P(RowGroup, LayerNormGivesMeanAndDeviation) {
          {{"5, 3, 90"}, {"5, 3"}, {"5, 3"}},
          R"(
     %r0, %r1, %r2 = nn.norm layer %0 axis 2 epsilon 1.0e-6 : @0 -> $0 mean $1 rstd $2)"});
+}
+
+// From what one thread has in a register to what no block of threads holds.
+TEST_P(RowGroup, RowsOfEveryStaticLength) {
+  for (int64_t n : {int64_t(1), int64_t(4), int64_t(12), int64_t(31),
+                    int64_t(64), int64_t(1000), int64_t(1023), int64_t(2052),
+                    int64_t(4096), int64_t(17000), draw(1, 3000)}) {
+    bind({{"B", draw(1, 5)}});
+    std::string dims = "B, " + std::to_string(n);
+    check({"row",
+           {{dims, "f32", 3}, {std::to_string(n)}},
+           {{dims}, {dims}},
+           R"(
+    %r0 = nn.softmax %0 axis 1 : (@0) -> $0
+    %r1 = nn.norm layer %0 axis 1 epsilon 1.0e-5 scale %1 : @1 : @0 -> $1)"},
+          1e-5);
+  }
+}
+
+TEST_P(RowGroup, ReductionsOverTwoAxesThatDoNotMerge) {
+  for (const char *s : {"S", "3"}) {
+    bind({{"B", draw(1, 4)}, {"S", draw(1, 40)}});
+    std::string middle = s;
+    check({"row",
+           {{"B, 9, " + middle + ", 20"}},
+           {{"B, 1, " + middle + ", 1"}},
+           "    %r0 = nn.reduce sum %0 axes [1, 3] keepdims : (@0) -> $0"},
+          1e-5);
+  }
+}
+
+TEST_P(RowGroup, RowsOfNothing) {
+  bind({{"B", 3}, {"S", 0}});
+  for (const char *kind : {"sum", "prod"})
+    check({"row",
+           {{"B, S"}},
+           {{"B"}},
+           llvm::formatv("    %r0 = nn.reduce {0} %0 axes [1] : (@0) -> $0",
+                         kind)});
+  check({"row",
+         {{"S, 40"}},
+         {{"40"}},
+         "    %r0 = nn.reduce sum %0 axes [0] : (@0) -> $0"});
+  check({"row",
+         {{"B, S"}},
+         {{"B, S"}},
+         "    %r0 = nn.softmax %0 axis 1 : (@0) -> $0"});
+}
+
+TEST_P(RowGroup, HalfPrecision) {
+  for (const char *element : {"f16", "bf16"})
+    for (const char *columns : {"768", "100", "S"}) {
+      if (!GetParam().has(element))
+        continue;
+      bind({{"B", draw(1, 5)}, {"S", draw(1, 300)}});
+      std::string dims = std::string("B, ") + columns;
+      check({"row",
+             {{dims, element, 3}},
+             {{dims, element}, {"B, 1", element}},
+             R"(
+    %r1 = nn.reduce max %0 axes [1] keepdims : (@0) -> $1
+    %r0 = nn.softmax %0 axis 1 : (@0) -> $0)"},
+            0x1p-7);
+      check({"row",
+             {{dims, element, 3}},
+             {{columns, element}},
+             "    %r0 = nn.reduce max %0 axes [0] : (@0) -> $0"},
+            0x1p-7);
+    }
 }
 
 TEST_P(RowGroup, SoftmaxOfAnyLength) {
@@ -218,7 +286,7 @@ TEST_P(RowGroup, OperandsAndResultsThroughViews) {
         lengths());
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, RowGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, RowGroup, ::testing::ValuesIn(testTargets()),
+                         targetName);
 
 } // namespace

@@ -1,23 +1,24 @@
 //===- ElementwiseGroupTest.cpp - every kind on every type ----------------===//
 //
-// One map kernel for each elementwise kind and element type that the CPU knows.
-// Compiling one also proves that its object imports nothing: neither libm nor
+// One map kernel for each elementwise kind and element type that targets know.
+// Compiling one also proves that its code imports nothing: neither libm nor
 // memset nor memcpy. Lengths are on and off the edges of vectors.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "dialects/nn/ElementwiseKinds.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace attune;
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 using Kind = nn::ElementwiseKind;
 
 namespace {
 
-bool isFloat(llvm::StringRef element) { return element.starts_with("f"); }
+bool isFloat(llvm::StringRef element) {
+  return element.starts_with("f") || element == "bf16";
+}
 
 /// What is elementary for f32 alone, in which half precision is computed; ints
 /// and bools have none of it.
@@ -71,7 +72,8 @@ bool hasKernel(Kind kind, llvm::StringRef element) {
   case Kind::Relu:
     return !isBool;
   default:
-    return !isElementary(kind) || element == "f32" || element == "f16";
+    return !isElementary(kind) || element == "f32" || element == "f16" ||
+           element == "bf16";
   }
 }
 
@@ -119,11 +121,14 @@ GroupSpec specOf(Kind kind, const std::string &element) {
   return spec;
 }
 
-/// Half precision rounds to 11 bits, once.
+/// Half precision rounds to 11 bits, once; bf16 to 8.
 double toleranceOf(llvm::StringRef element) {
   if (!isFloat(element))
     return 0;
-  return element == "f64" ? 1e-14 : element == "f32" ? 2e-6 : 0x1p-11;
+  return element == "f64"   ? 1e-14
+         : element == "f32" ? 2e-6
+         : element == "f16" ? 0x1p-11
+                            : 0x1p-8;
 }
 
 class ElementwiseGroup : public GroupTest {
@@ -148,9 +153,14 @@ protected:
 TEST_P(ElementwiseGroup, F32) { checkAll("f32"); }
 TEST_P(ElementwiseGroup, F64) { checkAll("f64"); }
 TEST_P(ElementwiseGroup, F16) {
-  if (GetParam() == CodeVersion::X86_64_V2)
+  if (!GetParam().hasF16)
     GTEST_SKIP() << "converts by a library call";
   checkAll("f16");
+}
+TEST_P(ElementwiseGroup, BF16) {
+  if (!GetParam().hasBF16)
+    GTEST_SKIP() << "has no code here";
+  checkAll("bf16");
 }
 TEST_P(ElementwiseGroup, I64) { checkAll("i64"); }
 TEST_P(ElementwiseGroup, I32) { checkAll("i32"); }
@@ -192,14 +202,13 @@ TEST_P(ElementwiseGroup, KindsWithoutAKernelAreErrors) {
         {{"N", "f64"}},
         llvm::formatv("    %r0 = nn.elementwise {0} %0 : (@0) -> $0", text)};
     ::testing::internal::CaptureStderr();
-    EXPECT_FALSE(CompiledGroups::compile(textOf(spec), GetParam()));
-    EXPECT_NE(::testing::internal::GetCapturedStderr().find(
-                  "not supported on the CPU"),
+    EXPECT_FALSE(Groups::compile(textOf(spec), GetParam()));
+    EXPECT_NE(::testing::internal::GetCapturedStderr().find(GetParam().place),
               std::string::npos);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, ElementwiseGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, ElementwiseGroup,
+                         ::testing::ValuesIn(testTargets()), targetName);
 
 } // namespace

@@ -1,18 +1,17 @@
 //===- SweepTest.cpp - row and map kernels against double precision -------===//
 //
 // Row lengths are drawn from a printed seed, on and off every vector and turn
-// of the main loop, for every code version that this machine runs. Outputs have
+// of the main loop, for every code version that can run here. Outputs have
 // guards at the end of their rows that must keep their value.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/CompiledKernels.h"
+#include "compiler/target/common/testing/TestTarget.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <gtest/gtest.h>
 #include <random>
 
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -38,7 +37,7 @@ struct Rows {
   std::vector<float> data;
 };
 
-class Sweep : public ::testing::TestWithParam<CodeVersion> {
+class Sweep : public ::testing::TestWithParam<TestTarget> {
 protected:
   void SetUp() override {
     const char *given = getenv("ATTUNE_TEST_SEED");
@@ -69,7 +68,7 @@ constexpr const char *kRows = "memref<?x?xf32, strided<[?, 1]>>";
 
 TEST_P(Sweep, SoftmaxOfRowsOfAnyLength) {
   std::string text = llvm::formatv(R"(
-tile.kernel row @f(%x: {0}, %y: {0}) schedule({{scratch = affine_map<(m, n, s, m1, n1, s1) -> (((n ceildiv 16) * 64) ceildiv 64 * 64)>}) {{
+tile.kernel row @f(%x: {0}, %y: {0}) {{
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %rows = memref.dim %x, %c0 : {0}
@@ -88,14 +87,12 @@ tile.kernel row @f(%x: {0}, %y: {0}) schedule({{scratch = affine_map<(m, n, s, m
   }
 })",
                                    kRows);
-  auto kernels = CompiledKernels::compile(text, GetParam());
+  auto kernels = GetParam().compile(text, GetParam().machine);
   ASSERT_TRUE(kernels);
   for (int64_t length : lengths()) {
     SCOPED_TRACE(length);
     Rows x = filled(draw(1, 5), length, 5), y(x.rows, length);
-    auto call = kernels->prepare("f", {x.argument(), y.argument()}, 2);
-    call.runAll(draw(1, 3), 2);
-    EXPECT_TRUE(call.scratchIsIntact());
+    ASSERT_TRUE(kernels->run("f", {x.argument(), y.argument()}, draw(1, 99)));
     EXPECT_TRUE(y.guardsHold());
     for (int64_t i = 0; i < x.rows; ++i) {
       double max = -INFINITY, sum = 0;
@@ -143,14 +140,14 @@ tile.kernel row @f(%a: {0}, %b: {0}, %z: {0}, %y: {0}) {{
   }
 })",
                                    rows, n, row);
-  auto kernels = CompiledKernels::compile(text, GetParam());
+  auto kernels = GetParam().compile(text, GetParam().machine);
   ASSERT_TRUE(kernels);
   Rows a = filled(9, n), b = filled(9, n), y(9, n), before = a;
   auto slot = [&](Rows &r) {
     return Argument(r.data.data(), {9, n}, {n + kPad, 1});
   };
-  auto call = kernels->prepare("f", {slot(a), slot(b), slot(a), slot(y)});
-  call.runAll(4);
+  ASSERT_TRUE(
+      kernels->run("f", {slot(a), slot(b), slot(a), slot(y)}, draw(1, 99)));
   EXPECT_TRUE(a.guardsHold() && y.guardsHold());
   for (int64_t i = 0; i < 9; ++i) {
     double mean = 0, square = 0;
@@ -188,7 +185,7 @@ tile.kernel map @f(%ids: memref<?xi64>, %lengths: memref<?xi32>, %table: {0}, %y
   }
 })",
                                    kRows);
-  auto kernels = CompiledKernels::compile(text, GetParam());
+  auto kernels = GetParam().compile(text, GetParam().machine);
   ASSERT_TRUE(kernels);
   for (int64_t length : lengths()) {
     SCOPED_TRACE(length);
@@ -200,10 +197,11 @@ tile.kernel map @f(%ids: memref<?xi64>, %lengths: memref<?xi32>, %table: {0}, %y
       ids.push_back(draw(0, 10));
       lengths.push_back(draw(0, length));
     }
-    auto call = kernels->prepare("f", {Argument(ids.data(), {rows}),
-                                       Argument(lengths.data(), {rows}),
-                                       table.argument(), y.argument()});
-    call.runAll(draw(1, 4));
+    ASSERT_TRUE(kernels->run("f",
+                             {Argument(ids.data(), {rows}),
+                              Argument(lengths.data(), {rows}),
+                              table.argument(), y.argument()},
+                             draw(1, 99)));
     EXPECT_TRUE(y.guardsHold());
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < length; ++j)
@@ -211,11 +209,7 @@ tile.kernel map @f(%ids: memref<?xi64>, %lengths: memref<?xi32>, %table: {0}, %y
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, Sweep,
-                         ::testing::ValuesIn(runnableVersions()),
-                         [](const auto &info) {
-                           std::string name = codeVersionName(info.param).str();
-                           return name.substr(name.size() - 2);
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, Sweep, ::testing::ValuesIn(testTargets()),
+                         [](const auto &info) { return info.param.name; });
 
 } // namespace

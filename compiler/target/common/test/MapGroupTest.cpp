@@ -4,13 +4,12 @@
 // elementwise kind on every type: ElementwiseGroupTest.cpp.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/testing/GroupTest.h"
+#include "compiler/target/common/testing/GroupTest.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -52,6 +51,23 @@ TEST_P(MapGroup, TwoResultsAndAMask) {
     %m = nn.elementwise and %r1, %1 : ($1, @1) -> $1
     %r0 = nn.elementwise select %m, %0, %z : ($1, @0, tensor<f32>) -> $0)"},
         sizes());
+}
+
+TEST_P(MapGroup, HalfPrecision) {
+  for (const char *element : {"f16", "bf16"}) {
+    if (!GetParam().has(element))
+      continue;
+    check({"map",
+           {{"B, S, T", element}, {"T", element}, {"B, S, 1"}},
+           {{"B, S, T", element}, {"B, S, T"}},
+           llvm::formatv(R"(
+    %a = nn.elementwise add %0, %1 : (@0, @1) -> @0
+    %b = nn.elementwise cast %a to f32 : (@0) -> $1
+    %r1 = nn.elementwise mul %b, %2 : ($1, @2) -> $1
+    %r0 = nn.elementwise cast %r1 to {0} : ($1) -> $0)",
+                         element)},
+          sizes(), 0x1p-8);
+  }
 }
 
 TEST_P(MapGroup, LongTensorsAndScalars) {
@@ -130,12 +146,12 @@ TEST_P(MapGroup, IndicesOutsideStayInside) {
                  R"(
     %r0 = nn.gather %0[%1] axis 0 : (@0, @1) -> $0
     %r1 = nn.gather %0[%2] axis 0 : (@0, @2) -> $1)"};
-  auto groups = CompiledGroups::compile(textOf(spec), GetParam());
+  auto groups = Groups::compile(textOf(spec), GetParam());
   ASSERT_TRUE(groups);
   std::vector<attune::nn::Array> inputs;
   for (const TensorSpec &input : spec.inputs)
     inputs.push_back(drawArray(groups->context(), input));
-  auto results = groups->run(inputs, 3);
+  auto results = groups->run(inputs, {});
   ASSERT_TRUE(succeeded(results));
   for (int64_t i = 0; i < 30; ++i) {
     int64_t index = inputs[1].ints()[i];
@@ -271,7 +287,7 @@ TEST_P(MapGroup, SlicesWithStepsOfEitherSign) {
         sizes());
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, MapGroup,
-                         ::testing::ValuesIn(runnableVersions()), versionName);
+INSTANTIATE_TEST_SUITE_P(Targets, MapGroup, ::testing::ValuesIn(testTargets()),
+                         targetName);
 
 } // namespace

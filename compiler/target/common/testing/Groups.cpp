@@ -1,8 +1,8 @@
-//===- CompiledGroups.cpp -------------------------------------------------===//
-#include "compiler/target/cpu/testing/CompiledGroups.h"
+//===- Groups.cpp ---------------------------------------------------------===//
+#include "compiler/target/common/testing/Groups.h"
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
-#include "compiler/target/cpu/testing/Memory.h"
+#include "compiler/target/common/testing/Memory.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include <cmath>
@@ -10,24 +10,25 @@
 
 using namespace mlir;
 using namespace attune;
-using namespace attune::target::cpu;
-using namespace attune::target::cpu::testing;
+using namespace attune::target::common::testing;
 
 static constexpr int64_t kGuard = 128;
 static constexpr char kGuardByte = 0x5a;
 
 /// The bytes of a tensor between guards.
-struct CompiledGroups::Buffer {
+struct Groups::Buffer {
   std::shared_ptr<char> bytes;
-  int64_t size = 0;
+  int64_t size = 0, shift = 0; ///< in bytes
 
   static int64_t lengthFor(int64_t size) { return size + 2 * kGuard; }
-  static Buffer make(int64_t size) {
-    Buffer buffer{allocate(lengthFor(size)), size};
+  /// `shift` in elements of so many bytes; less than a guard.
+  static Buffer make(int64_t size, int64_t shift, Type element) {
+    Buffer buffer{allocate(lengthFor(size)), size,
+                  shift * nn::storageBytes(element)};
     std::memset(buffer.bytes.get(), kGuardByte, lengthFor(size));
     return buffer;
   }
-  char *data() const { return bytes.get() + kGuard; }
+  char *data() const { return bytes.get() + kGuard + shift; }
   bool isIntact() const {
     auto isGuard = [](char byte) { return byte == kGuardByte; };
     char *begin = bytes.get(), *end = begin + lengthFor(size);
@@ -36,9 +37,9 @@ struct CompiledGroups::Buffer {
   }
 };
 
-std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
-                                                        CodeVersion version) {
-  std::unique_ptr<CompiledGroups> result(new CompiledGroups);
+std::unique_ptr<Groups> Groups::compile(const std::string &text,
+                                        const TestTarget &target) {
+  std::unique_ptr<Groups> result(new Groups);
   DialectRegistry registry;
   registry.insert<tile::TileDialect, func::FuncDialect, nn::NNDialect,
                   arith::ArithDialect>();
@@ -53,10 +54,11 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
     return nullptr;
   result->lowered = result->source->clone();
   kernels::BuildKernelsOptions options;
-  options.target = codeVersionName(version).str();
+  options.target = target.machine;
   PassManager passes(result->owner.get());
   passes.addPass(kernels::createBuildKernels(options));
-  passes.addPass(kernels::createPlanScratch());
+  if (target.hasScratch)
+    passes.addPass(kernels::createPlanScratch());
   passes.addPass(kernels::createVerifyKernels());
   if (failed(passes.run(*result->lowered)))
     return nullptr;
@@ -64,14 +66,13 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   llvm::raw_string_ostream stream(kernelText);
   for (auto kernel : result->lowered->getOps<tile::KernelOp>())
     stream << kernel << "\n";
-  result->kernels = CompiledKernels::compile(kernelText, version);
+  result->kernels = target.compile(kernelText, target.machine);
   if (!result->kernels)
     llvm::errs() << kernelText;
   return result->kernels ? std::move(result) : nullptr;
 }
 
-FailureOr<SmallVector<nn::Array>>
-CompiledGroups::evaluate(ArrayRef<nn::Array> inputs) {
+FailureOr<SmallVector<nn::Array>> Groups::evaluate(ArrayRef<nn::Array> inputs) {
   return nn::Evaluator(*source).run(mainOf(*source), inputs);
 }
 
@@ -122,12 +123,9 @@ static std::vector<Argument> argumentsOf(tile::KernelOp kernel,
   return arguments;
 }
 
-static constexpr int64_t kWorkers = 2;
-
-CompiledKernels::Call
-CompiledGroups::prepare(nn::LaunchOp op,
-                        const llvm::StringMap<int64_t> &symbols,
-                        Buffers &buffers, bool inPlace) {
+Groups::Call Groups::prepare(nn::LaunchOp op,
+                             const llvm::StringMap<int64_t> &symbols,
+                             Buffers &buffers, Options options) {
   SmallVector<char *> pointers;
   auto addPointer = [&](Value tensor, Attribute layout) {
     int64_t offset =
@@ -141,10 +139,12 @@ CompiledGroups::prepare(nn::LaunchOp op,
     addPointer(input, layout);
   std::optional<ArrayRef<int64_t>> sharing = op.getInPlace();
   for (auto [number, result] : llvm::enumerate(op.getResults())) {
-    int64_t size = sizeOf(cast<RankedTensorType>(result.getType()), symbols);
-    int64_t shared = inPlace && sharing ? (*sharing)[number] : -1;
+    auto type = cast<RankedTensorType>(result.getType());
+    int64_t size = sizeOf(type, symbols);
+    int64_t shared = options.inPlace && sharing ? (*sharing)[number] : -1;
     Buffer buffer =
-        shared >= 0 ? buffers[op.getInputs()[shared]] : Buffer::make(size);
+        shared >= 0 ? buffers[op.getInputs()[shared]]
+                    : Buffer::make(size, options.shift, type.getElementType());
     buffers[result] = buffer;
     addPointer(result, op.getResultLayouts()[number]);
   }
@@ -153,22 +153,21 @@ CompiledGroups::prepare(nn::LaunchOp op,
     integers.push_back(*dim.evaluate(symbols));
   auto kernel =
       lowered->lookupSymbol<tile::KernelOp>(op.getKernelAttr().getAttr());
-  return kernels->prepare(kernel.getSymName().str(),
-                          argumentsOf(kernel, pointers, integers), kWorkers);
+  return {kernel.getSymName().str(), argumentsOf(kernel, pointers, integers)};
 }
 
-LogicalResult CompiledGroups::launch(nn::LaunchOp op,
-                                     const llvm::StringMap<int64_t> &symbols,
-                                     Buffers &buffers, int64_t chunk,
-                                     bool inPlace) {
-  CompiledKernels::Call call = prepare(op, symbols, buffers, inPlace);
-  int64_t grid = *op.getGrid().evaluate(symbols);
-  if (call.items != grid)
+LogicalResult Groups::launch(nn::LaunchOp op,
+                             const llvm::StringMap<int64_t> &symbols,
+                             Buffers &buffers, Options options) {
+  Call call = prepare(op, symbols, buffers, options);
+  auto kernel = lowered->lookupSymbol<tile::KernelOp>(call.kernel);
+  int64_t grid = *op.getGrid().evaluate(symbols),
+          items = gridSize(kernel, call.arguments);
+  if (items != grid)
     return op.emitError() << "the launch says " << grid
-                          << " work items, the kernel " << call.items;
-  call.runAll(chunk, kWorkers);
-  if (!call.scratchIsIntact())
-    return op.emitError("the kernel wrote beyond its scratch");
+                          << " work items, the kernel " << items;
+  if (!kernels->run(call.kernel, call.arguments, options.order))
+    return op.emitError("the kernel did something wrong");
   for (Value result : op.getResults())
     if (!buffers[result].isIntact())
       return op.emitError("the kernel wrote beyond a result");
@@ -177,7 +176,7 @@ LogicalResult CompiledGroups::launch(nn::LaunchOp op,
 
 /// Values of the symbols, and the inputs in storage form.
 FailureOr<llvm::StringMap<int64_t>>
-CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
+Groups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers, int64_t shift) {
   func::FuncOp function = mainOf(*lowered);
   SmallVector<nn::Dims> dims;
   SmallVector<nn::Extents> shapes;
@@ -185,7 +184,9 @@ CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
     dims.push_back(nn::getDims(argument));
     shapes.emplace_back(input.getShape());
     std::vector<char> bytes = input.toBytes();
-    Buffer buffer = Buffer::make(bytes.size());
+    Buffer buffer = Buffer::make(
+        bytes.size(), shift,
+        cast<RankedTensorType>(argument.getType()).getElementType());
     std::memcpy(buffer.data(), bytes.data(), bytes.size());
     buffers[argument] = buffer;
   }
@@ -195,10 +196,10 @@ CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
   return symbols;
 }
 
-FailureOr<CompiledKernels::Call>
-CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
+FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
+                                            int64_t &bytes) {
   kept = std::make_shared<Buffers>();
-  auto symbols = bind(inputs, *kept);
+  auto symbols = bind(inputs, *kept, /*shift=*/0);
   if (failed(symbols))
     return failure();
   auto launches = mainOf(*lowered).getOps<nn::LaunchOp>();
@@ -206,18 +207,18 @@ CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
     return mainOf(*lowered).emitError("expected one launch");
   nn::LaunchOp op = *launches.begin();
   bytes = *op.getBytes().evaluate(*symbols);
-  return prepare(op, *symbols, *kept, /*inPlace=*/false);
+  return prepare(op, *symbols, *kept, {});
 }
 
-FailureOr<std::vector<nn::Array>>
-CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
+FailureOr<std::vector<nn::Array>> Groups::run(ArrayRef<nn::Array> inputs,
+                                              Options options) {
   func::FuncOp function = mainOf(*lowered);
   Buffers buffers;
-  auto symbols = bind(inputs, buffers);
+  auto symbols = bind(inputs, buffers, options.shift);
   if (failed(symbols))
     return failure();
   for (auto op : function.getOps<nn::LaunchOp>())
-    if (failed(launch(op, *symbols, buffers, chunk, inPlace)))
+    if (failed(launch(op, *symbols, buffers, options)))
       return failure();
   std::vector<nn::Array> results;
   for (Value value : function.front().getTerminator()->getOperands()) {
@@ -233,7 +234,8 @@ CompiledGroups::run(ArrayRef<nn::Array> inputs, int64_t chunk, bool inPlace) {
   return results;
 }
 
-double testing::errorOf(const nn::Array &computed, const nn::Array &expected) {
+double attune::target::common::testing::errorOf(const nn::Array &computed,
+                                                const nn::Array &expected) {
   if (computed.getShape() != expected.getShape())
     return INFINITY;
   double worst = 0, largest = 0;

@@ -11,7 +11,7 @@
 #include <memory>
 #include <sys/mman.h>
 
-namespace attune::target::cpu::testing {
+namespace attune::target::common::testing {
 
 /// Whether large memory is to lie on huge pages, which benchmarks may change.
 inline bool hugePages = true;
@@ -27,4 +27,4 @@ inline std::shared_ptr<char> allocate(int64_t bytes) {
   return std::shared_ptr<char>(static_cast<char *>(memory), std::free);
 }
 
-} // namespace attune::target::cpu::testing
+} // namespace attune::target::common::testing

@@ -1,0 +1,287 @@
+//===- SweepShape.cpp -----------------------------------------------------===//
+#include "compiler/target/cuda/SweepShape.h"
+#include "compiler/target/cuda/Emitter.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::cuda;
+
+/// Threads of a block in which several items stand: so few that a short grid
+/// still spreads, so many that a multiprocessor fills up with blocks.
+static constexpr int64_t kSharedBlock = 64, kSharedMapBlock = 128;
+static constexpr int64_t kMostThreads = 256, kMostRowThreads = 512;
+/// Values of a block that a thread keeps in registers.
+static constexpr int64_t kKeptValues = 32;
+/// What a thread of a long row takes, if that leaves enough threads.
+static constexpr int64_t kValuesOfRow = 16;
+static constexpr int64_t kMapUnroll = 2, kRowUnroll = 4;
+
+std::optional<int64_t> attune::target::cuda::limitOf(Value span) {
+  auto type = cast<tile::SpanType>(span.getType());
+  return type.isDynamic() ? std::nullopt : std::optional(type.getSize());
+}
+
+static std::optional<int64_t> limitOf(const Spans &spans) {
+  int64_t product = 1;
+  for (Value span : spans) {
+    std::optional<int64_t> limit = limitOf(span);
+    if (!limit)
+      return std::nullopt;
+    product *= *limit;
+  }
+  return product;
+}
+
+static int64_t powerAbove(int64_t n) {
+  return int64_t(llvm::PowerOf2Ceil(uint64_t(std::max<int64_t>(n, 1))));
+}
+
+static int64_t powerBelow(int64_t n) {
+  return int64_t(llvm::bit_floor(uint64_t(std::max<int64_t>(n, 1))));
+}
+
+namespace {
+
+class Chooser {
+public:
+  Chooser(tile::KernelOp kernel, const SweepPlan &plan)
+      : kernel(kernel), plan(plan) {}
+  SweepShape run();
+
+private:
+  void findAccesses();
+  void addAccess(Value memref, OperandRange positions, Value lanes);
+  bool mayAlign(const VectorAccess &access) const;
+  void chooseVector();
+  void chooseForMap();
+  void chooseForRow();
+  void chooseForLanes();
+  std::optional<int64_t> elements() const;
+  std::optional<int64_t> itemLimit();
+  bool isExact() const;
+  bool startsAtZero() const;
+
+  tile::KernelOp kernel;
+  const SweepPlan &plan;
+  SweepShape shape;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Vectors
+//===----------------------------------------------------------------------===//
+
+static int64_t bytesOf(Value memref) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  return element.isIndex()
+             ? 8
+             : std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 8);
+}
+
+void Chooser::addAccess(Value memref, OperandRange positions, Value lanes) {
+  auto strides = cast<MemRefType>(memref.getType()).getStridesAndOffset().first;
+  for (auto [position, stride] : llvm::zip(positions, strides))
+    if (position == lanes && stride == 1) {
+      shape.accesses.push_back({memref, positions, lanes});
+      return;
+    }
+}
+
+/// The span of a load's own that runs along the lanes of a sweep: `lanes`, or
+/// the last one of a load that is elsewhere than what is made of it, as a piece
+/// of a concatenation is.
+static Value lanesOf(tile::LoadOp load, const Sweep &sweep, Value lanes) {
+  Value last;
+  for (Value position : load.getPositions())
+    if (isa<tile::SpanType>(position.getType()))
+      last = position;
+  bool isKnown =
+      !last || last == lanes || llvm::is_contained(sweep.spans, last);
+  return isKnown ? lanes : last;
+}
+
+void Chooser::findAccesses() {
+  for (const Sweep &sweep : plan.sweeps) {
+    if (sweep.spans.empty() && !plan.lanes)
+      continue;
+    Value lanes = plan.lanes ? plan.lanes : sweep.spans.back();
+    for (Value part : partsOf(sinksOf(sweep)))
+      if (auto load = part.getDefiningOp<tile::LoadOp>())
+        addAccess(load.getSource(), load.getPositions(),
+                  lanesOf(load, sweep, lanes));
+    for (Operation *op : sweep.stores)
+      if (auto store = dyn_cast<tile::StoreOp>(op))
+        addAccess(store.getDest(), store.getPositions(), lanes);
+  }
+}
+
+/// Whether the strides that are known keep a vector aligned.
+bool Chooser::mayAlign(const VectorAccess &access) const {
+  auto strides =
+      cast<MemRefType>(access.memref.getType()).getStridesAndOffset().first;
+  for (auto [position, stride] : llvm::zip(access.positions, strides))
+    if (position != access.lanes && !matchPattern(position, m_Zero()) &&
+        !ShapedType::isDynamic(stride) && stride % shape.vector)
+      return false;
+  return true;
+}
+
+void Chooser::chooseVector() {
+  findAccesses();
+  int64_t widest = 0;
+  for (const VectorAccess &access : shape.accesses)
+    widest = std::max(widest, bytesOf(access.memref));
+  if (!widest)
+    return;
+  shape.vector = std::clamp<int64_t>(kWidestAccess / widest, 2, 8);
+  bool fits = llvm::all_of(shape.accesses, [&](const VectorAccess &access) {
+    std::optional<int64_t> limit = limitOf(access.lanes);
+    return mayAlign(access) && (!limit || *limit >= shape.vector);
+  });
+  if (!fits)
+    shape.vector = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+/// Elements of the largest sweep, at most.
+std::optional<int64_t> Chooser::elements() const {
+  int64_t most = 1;
+  for (const Sweep &sweep : plan.sweeps) {
+    std::optional<int64_t> limit = ::limitOf(sweep.spans);
+    if (!limit)
+      return std::nullopt;
+    most = std::max(most, *limit);
+  }
+  return most;
+}
+
+/// Elements of a work item by the grid, if it is cut into blocks.
+std::optional<int64_t> Chooser::itemLimit() {
+  int64_t product = 1;
+  bool isCut = false;
+  for (int64_t step : kernel.getParallel().getSteps())
+    if (step != tile::ParallelOp::kUnblocked) {
+      product *= step;
+      isCut = true;
+    }
+  return isCut ? std::optional(product) : std::nullopt;
+}
+
+void Chooser::chooseForMap() {
+  constexpr int64_t kUnknown = 2048;
+  std::optional<int64_t> most = elements();
+  if (!most)
+    most = itemLimit();
+  int64_t units = llvm::divideCeil(most.value_or(kUnknown), shape.vector);
+  shape.unroll = kMapUnroll;
+  shape.threads =
+      std::min(kMostThreads, powerAbove(llvm::divideCeil(units, shape.unroll)));
+  shape.items = std::max<int64_t>(1, kSharedMapBlock / shape.threads);
+}
+
+/// Whether all sweeps over elements run over the same ones, and how many there
+/// are is known.
+bool Chooser::isExact() const {
+  const Spans *spans = nullptr;
+  for (const Sweep &sweep : plan.sweeps) {
+    if (sweep.spans.empty())
+      continue;
+    if (spans && sweep.spans != *spans)
+      return false;
+    spans = &sweep.spans;
+  }
+  return spans && llvm::all_of(*spans, [](Value span) {
+           auto range = span.getDefiningOp<tile::RangeOp>();
+           return range && limitOf(span).value_or(0) > 0 &&
+                  matchPattern(range.getStart(), m_Constant()) &&
+                  matchPattern(range.getEnd(), m_Constant());
+         });
+}
+
+/// Whether all items have their elements at the same places.
+bool Chooser::startsAtZero() const {
+  return llvm::all_of(plan.sweeps, [](const Sweep &sweep) {
+    return llvm::all_of(sweep.spans, [](Value span) {
+      auto range = span.getDefiningOp<tile::RangeOp>();
+      return range && matchPattern(range.getStart(), m_Zero());
+    });
+  });
+}
+
+void Chooser::chooseForRow() {
+  shape.unroll = kRowUnroll;
+  bool exact = isExact();
+  std::optional<int64_t> count = elements();
+  if (exact && count) {
+    // A row in registers has no tail of its own.
+    const Spans &spans = plan.sweeps.front().spans;
+    if (*limitOf(spans.back()) % shape.vector)
+      shape.vector = 1;
+  }
+  int64_t units = count ? llvm::divideCeil(*count, shape.vector) : kWarp;
+  if (units < kWarp && startsAtZero())
+    shape.threads = powerBelow(units);
+  else if (!count || *count <= kWarp * kKeptValues)
+    shape.threads = kWarp;
+  else
+    shape.threads =
+        std::clamp(powerAbove(llvm::divideCeil(*count, kValuesOfRow)),
+                   2 * kWarp, kMostRowThreads);
+  shape.exchanges = shape.threads > 1;
+  // More than a warp meet at barriers, which are of the block.
+  shape.items = shape.threads > kWarp ? 1 : kSharedBlock / shape.threads;
+  shape.inRegisters =
+      exact &&
+      llvm::divideCeil(units, shape.threads) * shape.vector <= kKeptValues;
+}
+
+/// Threads side by side along the lanes, then along what is reduced.
+void Chooser::chooseForLanes() {
+  constexpr int64_t kLanes = 64, kShare = 8;
+  shape.unroll = kRowUnroll;
+  int64_t width = limitOf(plan.lanes).value_or(kLanes);
+  shape.across =
+      std::min(kLanes, powerAbove(llvm::divideCeil(width, shape.vector)));
+  int64_t most = std::max<int64_t>(1, kMostRowThreads / shape.across),
+          share = most;
+  if (std::optional<int64_t> count = elements())
+    share = std::min(most, powerBelow(*count / kShare));
+  // Items of one warp could go different ways between two exchanges.
+  if (share > 1)
+    share = std::max(share, kWarp / shape.across);
+  shape.threads = shape.across * share;
+  shape.exchanges = share > 1;
+  bool meet = shape.threads > kWarp && shape.exchanges;
+  shape.items =
+      meet ? 1 : std::max<int64_t>(1, kSharedMapBlock / shape.threads);
+}
+
+SweepShape Chooser::run() {
+  for (const Sweep &sweep : plan.sweeps)
+    shape.transposes |= !turnedLoads(plan, sweep).empty();
+  if (shape.transposes) {
+    shape.threads = kMostThreads;
+    shape.unroll = kMapUnroll;
+    shape.exchanges = true;
+    return shape;
+  }
+  chooseVector();
+  bool reduces = llvm::any_of(
+      plan.sweeps, [](const Sweep &sweep) { return !sweep.reduces.empty(); });
+  if (plan.lanes)
+    chooseForLanes();
+  else if (reduces)
+    chooseForRow();
+  else
+    chooseForMap();
+  return shape;
+}
+
+SweepShape SweepShape::choose(tile::KernelOp kernel, const SweepPlan &plan) {
+  return Chooser(kernel, plan).run();
+}

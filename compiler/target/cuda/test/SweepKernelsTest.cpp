@@ -1,0 +1,277 @@
+//===- SweepKernelsTest.cpp - the code of common row and map kernels ------===//
+//
+// The kernels of sweep-kernels.mlir: their numbers on aligned and unaligned
+// buffers, that memory is touched in whole sectors and shared memory without
+// conflicts, and, where ptxas is installed, that they assemble without a
+// warning and without spills.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cuda/testing/SimulatedKernels.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+
+using namespace attune::target::cuda;
+using namespace attune::target::cuda::testing;
+
+namespace {
+
+std::string kernelsText() {
+  auto file = llvm::MemoryBuffer::getFile(ATTUNE_TEST_KERNELS);
+  return file ? (*file)->getBuffer().str() : "";
+}
+
+/// Compiled once for all cases.
+SimulatedKernels *kernels() {
+  static std::unique_ptr<SimulatedKernels> all =
+      SimulatedKernels::compile(kernelsText());
+  return all.get();
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers and traffic
+//===----------------------------------------------------------------------===//
+
+/// A tensor of f32 that begins some elements behind an aligned address.
+class Tensor {
+public:
+  Tensor(Tensor &&) = default; // not copied: the address would be another
+  Tensor(std::vector<int64_t> sizes, int64_t shift) : sizes(std::move(sizes)) {
+    count = 1;
+    for (int64_t size : this->sizes)
+      count *= size;
+    data.resize(count + kLine + shift, NAN);
+    auto address = reinterpret_cast<uintptr_t>(data.data());
+    first = (kLine - address / 4 % kLine) % kLine + shift;
+  }
+  float &operator[](int64_t i) { return data[first + i]; }
+  Argument argument() { return Argument(&data[first], sizes); }
+  int64_t count;
+
+private:
+  static constexpr int64_t kLine = 16;
+  std::vector<int64_t> sizes;
+  int64_t first;
+  std::vector<float> data;
+};
+
+class SweepKernels : public ::testing::TestWithParam<int64_t> {
+protected:
+  void SetUp() override {
+    const char *given = getenv("ATTUNE_TEST_SEED");
+    unsigned seed = given ? atoi(given) : std::random_device()();
+    printf("ATTUNE_TEST_SEED=%u\n", seed);
+    random.seed(seed);
+    ASSERT_TRUE(kernels());
+  }
+  Tensor empty(std::vector<int64_t> sizes) {
+    return Tensor(std::move(sizes), GetParam());
+  }
+  Tensor drawn(std::vector<int64_t> sizes) {
+    Tensor tensor = empty(std::move(sizes));
+    std::normal_distribution<float> normal;
+    for (int64_t i = 0; i < tensor.count; ++i)
+      tensor[i] = normal(random);
+    return tensor;
+  }
+  void run(const char *name, const std::vector<Argument> &arguments) {
+    attune::gpusim::Report report = kernels()->run(name, arguments, random());
+    ASSERT_FALSE(report.error) << report.error->text();
+    for (const auto &line : report.lines) {
+      // A vector that is not aligned is two sectors more.
+      if (GetParam() == 0)
+        EXPECT_LE(line.sectors, line.sectorsNeeded)
+            << line.opcode << " in line " << line.line;
+      EXPECT_EQ(line.conflicts, 0u) << line.opcode << " in line " << line.line;
+    }
+  }
+  std::mt19937 random;
+};
+
+TEST_P(SweepKernels, LayerNorm) {
+  for (int64_t n : {768, 4096}) {
+    int64_t rows = 3;
+    Tensor x = drawn({rows, n}), scale = drawn({n}), bias = drawn({n}),
+           y = empty({rows, n});
+    run(llvm::formatv("layer_norm_{0}", n).str().c_str(),
+        {x.argument(), scale.argument(), bias.argument(), y.argument()});
+    for (int64_t i = 0; i < rows; ++i) {
+      double mean = 0, variance = 0;
+      for (int64_t j = 0; j < n; ++j)
+        mean += double(x[i * n + j]) / n;
+      for (int64_t j = 0; j < n; ++j)
+        variance += std::pow(x[i * n + j] - mean, 2) / n;
+      for (int64_t j = 0; j < n; ++j)
+        ASSERT_NEAR(y[i * n + j],
+                    (x[i * n + j] - mean) / std::sqrt(variance + 1e-5) *
+                            scale[j] +
+                        bias[j],
+                    1e-5);
+    }
+  }
+}
+
+TEST_P(SweepKernels, Softmax) {
+  struct Case {
+    const char *name;
+    int64_t columns;
+  };
+  for (Case c : {Case{"softmax_1024", 1024}, Case{"softmax_197", 197},
+                 Case{"softmax_any", 640}}) {
+    SCOPED_TRACE(c.name);
+    int64_t rows = 5, n = c.columns;
+    Tensor x = drawn({rows, n}), y = empty({rows, n});
+    // Rows of 197 begin anywhere.
+    attune::gpusim::Report report =
+        kernels()->run(c.name, {x.argument(), y.argument()}, random());
+    ASSERT_FALSE(report.error) << report.error->text();
+    for (int64_t i = 0; i < rows; ++i) {
+      double sum = 0;
+      for (int64_t j = 0; j < n; ++j)
+        sum += std::exp(double(x[i * n + j]));
+      for (int64_t j = 0; j < n; ++j)
+        ASSERT_NEAR(y[i * n + j], std::exp(double(x[i * n + j])) / sum, 1e-6);
+    }
+  }
+}
+
+TEST_P(SweepKernels, BiasGeluResidual) {
+  int64_t rows = 3, n = 1024;
+  Tensor x = drawn({rows, n}), bias = drawn({n}), residual = drawn({rows, n}),
+         y = empty({rows, n});
+  run("bias_gelu_residual",
+      {x.argument(), bias.argument(), residual.argument(), y.argument()});
+  for (int64_t i = 0; i < rows * n; ++i) {
+    double v = double(x[i]) + bias[i % n];
+    ASSERT_NEAR(y[i], v * (1 + std::erf(v * M_SQRT1_2)) / 2 + residual[i],
+                2e-6);
+  }
+}
+
+TEST_P(SweepKernels, Transpose0213) {
+  Tensor x = drawn({1, 512, 12, 64}), y = empty({1, 12, 512, 64});
+  Argument turned = x.argument();
+  turned.sizes = {1, 12, 512, 64};
+  turned.strides = {393216, 64, 768, 1};
+  run("transpose_0213", {turned, y.argument()});
+  for (int64_t i = 0; i < y.count; ++i)
+    ASSERT_EQ(y[i], x[i / 64 % 512 * 768 + i / 32768 * 64 + i % 64]);
+}
+
+TEST_P(SweepKernels, Transpose021) {
+  int64_t n = 1024;
+  Tensor x = drawn({1, n, n}), y = empty({1, n, n});
+  Argument turned = x.argument();
+  turned.strides = {n * n, 1, n};
+  run("transpose_021", {turned, y.argument()});
+  for (int64_t i = 0; i < n * n; ++i)
+    ASSERT_EQ(y[i], x[i % n * n + i / n]);
+}
+
+TEST_P(SweepKernels, SumOverTheFirstAxis) {
+  int64_t rows = std::uniform_int_distribution<int64_t>(1, 300)(random),
+          n = 4096;
+  SCOPED_TRACE(rows);
+  Tensor x = drawn({rows, n}), y = empty({n});
+  run("sum_axis_0", {x.argument(), y.argument()});
+  for (int64_t j = 0; j < n; ++j) {
+    double sum = 0;
+    for (int64_t i = 0; i < rows; ++i)
+      sum += x[i * n + j];
+    ASSERT_NEAR(y[j], sum, 1e-4);
+  }
+}
+
+TEST_P(SweepKernels, GatherRows) {
+  int64_t rows = 9, n = 768, all = 100; // of the 30000 that it may read
+  Tensor table = drawn({all, n}), y = empty({rows, n});
+  std::vector<int64_t> indices(rows);
+  for (int64_t &index : indices)
+    index = std::uniform_int_distribution<int64_t>(0, all - 1)(random);
+  run("gather_rows",
+      {Argument(indices.data(), {rows}), table.argument(), y.argument()});
+  for (int64_t i = 0; i < rows * n; ++i)
+    ASSERT_EQ(y[i], table[indices[i / n] * n + i % n]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Alignment, SweepKernels, ::testing::Values(0, 1),
+                         [](const auto &info) {
+                           return info.param ? "None" : "Whole";
+                         });
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+/// The text of one .entry.
+llvm::StringRef entryOf(llvm::StringRef ptx, const std::string &name) {
+  size_t begin = ptx.find(".entry " + name + "(");
+  return ptx.substr(begin, ptx.find("\n}", begin) - begin);
+}
+
+TEST(SweepCode, AlignedRowsMoveSixteenBytesAtOnce) {
+  ASSERT_TRUE(kernels());
+  for (const PtxKernel &kernel : kernels()->ptx().kernels) {
+    SCOPED_TRACE(kernel.name);
+    llvm::StringRef text = entryOf(kernels()->ptx().text, kernel.name);
+    EXPECT_FALSE(text.contains(".local"));
+    // Rows of 197 are aligned for one in four, and tiles are turned one by one.
+    if (kernel.name == "softmax_197" || kernel.name == "transpose_021")
+      continue;
+    EXPECT_TRUE(text.contains("ld.global.v4"));
+    EXPECT_TRUE(text.contains("st.global.v4"));
+  }
+}
+
+#ifdef ATTUNE_TEST_PTXAS
+TEST(SweepCode, AssemblesWithoutSpills) {
+  for (const Machine &machine : Machine::all()) {
+    SCOPED_TRACE(machine.name.str());
+    auto all = SimulatedKernels::compile(kernelsText(), machine);
+    ASSERT_TRUE(all);
+    if (const char *folder = getenv("ATTUNE_TEST_KEEP")) { // to be read
+      std::error_code error;
+      llvm::raw_fd_ostream(
+          llvm::formatv("{0}/sweeps.{1}.ptx", folder, machine.name).str(),
+          error)
+          << all->ptx().text;
+    }
+    llvm::SmallString<64> input, output, log;
+    int descriptor = -1;
+    ASSERT_FALSE(
+        llvm::sys::fs::createTemporaryFile("sweeps", "ptx", descriptor, input));
+    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("sweeps", "cubin", output));
+    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("sweeps", "log", log));
+    llvm::raw_fd_ostream(descriptor, true) << all->ptx().text;
+    std::string arch = "-arch=" + machine.name.str();
+    llvm::StringRef command[] = {"ptxas",
+                                 "--warning-as-error",
+                                 "--warn-on-spills",
+                                 "-v",
+                                 arch,
+                                 input,
+                                 "-o",
+                                 output};
+    std::optional<llvm::StringRef> redirects[] = {
+        std::nullopt, llvm::StringRef(log), llvm::StringRef(log)};
+    EXPECT_EQ(0, llvm::sys::ExecuteAndWait(ATTUNE_TEST_PTXAS, command,
+                                           std::nullopt, redirects));
+    auto text = llvm::MemoryBuffer::getFile(log);
+    ASSERT_TRUE(bool(text));
+    llvm::StringRef info = (*text)->getBuffer();
+    EXPECT_EQ(info.count("0 bytes stack frame, 0 bytes spill stores"),
+              all->ptx().kernels.size())
+        << info.str();
+    for (llvm::StringRef file : {input, output, log})
+      llvm::sys::fs::remove(file);
+  }
+}
+#endif
+
+} // namespace
