@@ -7,6 +7,15 @@
 
 namespace attune::kernels {
 
+/// Work items of row and map kernels, in elements.
+struct SweepBlocks {
+  int64_t mapElements;         ///< of a map
+  int64_t turnLanes, turnRows; ///< of a map that transposes
+  int64_t rowLanes;            ///< lanes that reductions leave, side by side
+  /// Work items below which there are rather fewer lanes than that.
+  int64_t fewestItems;
+};
+
 /// One code version of a target. Sizes in bytes, of one core; `lanes` in f32.
 struct MachineModel {
   llvm::StringLiteral name; ///< as in --target: "x86-64-v3"
@@ -15,6 +24,9 @@ struct MachineModel {
   int64_t panelWidth; ///< columns of a packed panel
   int64_t rowTile;    ///< rows of the tallest register tile
   int64_t l1Bytes, l2Bytes;
+  bool isGpu; ///< then what is above, of one multiprocessor, chooses nothing
+  int64_t multiprocessors; ///< 0 for a CPU
+  SweepBlocks sweeps;
 
   /// Nothing if `name` is no code version that kernels are made for.
   static std::optional<MachineModel> get(llvm::StringRef name);
