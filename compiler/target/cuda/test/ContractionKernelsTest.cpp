@@ -81,6 +81,14 @@ const Kernel kKernels[] = {
      .batch = 96,
      .transposed = true,
      .scale = 0.125},
+    {.name = "f16_scores_low",
+     .m = 1024,
+     .n = 1024,
+     .k = 64,
+     .type = Scalar::F16,
+     .batch = 96,
+     .transposed = true,
+     .scale = 0.125},
 };
 
 /// What extents become on the emulator: still whole blocks, as at full size.
@@ -159,6 +167,9 @@ TEST_P(CudaContractionKernels, NumbersAndMemory) {
   EXPECT_EQ(report.sum("ldmatrix").conflicts, 0u);
   EXPECT_EQ(report.sum("cp.async").conflicts, 0u);
   EXPECT_EQ(report.sum("st.shared").conflicts, 0u);
+  if (kernel.type != Scalar::F32) {
+    EXPECT_EQ(report.sum("ld.shared").conflicts, 0u);
+  }
   for (const char *access : {"cp.async", "st.global"}) {
     gpusim::LineCount count = report.sum(access);
     EXPECT_LE(count.sectors, count.sectorsNeeded) << access;

@@ -458,6 +458,7 @@ TEST_F(CudaContraction, Blocks) {
     Case c{draw(1, block.m), draw(1, block.n) + block.n / 2, 8 * draw(1, 30)};
     c.blockM = block.m, c.blockN = block.n, c.blockK = block.k;
     c.rhs = kUnits[draw(0, 1)], c.rowsLast = draw(0, 1);
+    c.isStatic = draw(0, 1);
     check(c, random);
   }
   Case f32{100, 130, 100};
