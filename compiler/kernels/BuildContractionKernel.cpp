@@ -98,7 +98,8 @@ bool ContractionBuilder::tryPanels() {
   const Leaf *leaf = kernel.views.find(op.getRhs());
   Value root = kernel.group.getInputs()[leaf->operand];
   nn::WeightOp weight = packer.frozenWeight(root);
-  if (!weight || !op.getRhsBatch().empty())
+  // A GPU reads any matrix through shared memory.
+  if (kernel.machine.isGpu || !weight || !op.getRhsBatch().empty())
     return false;
   FailureOr<ContractionAxes> found =
       ContractionAxes::find(op, kernel.views, /*rhsInPanels=*/true);
@@ -275,9 +276,15 @@ LogicalResult ContractionBuilder::addBody() {
 LogicalResult ContractionBuilder::run() {
   if (failed(analyze()))
     return failure();
-  blocks = chooseContractionBlocks(kernel.machine, axes.extents[axes.rows],
-                                   axes.extents[axes.columns],
-                                   axes.extents[axes.depth], bool(packed));
+  DimAttr batches = kernel.constant(1);
+  for (unsigned axis : axes.outer)
+    batches = batches * axes.extents[axis];
+  Type element = cast<RankedTensorType>(op.getLhs().getType()).getElementType();
+  int64_t elementBytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
+  blocks = chooseContractionBlocks(
+      kernel.machine,
+      {axes.extents[axes.rows], axes.extents[axes.columns],
+       axes.extents[axes.depth], batches, elementBytes, bool(packed)});
   addOperands();
   shareMemory();
   findStart();

@@ -25,6 +25,7 @@ struct MachineModel {
   int64_t rowTile;    ///< rows of the tallest register tile
   int64_t l1Bytes, l2Bytes;
   bool isGpu; ///< then what is above, of one multiprocessor, chooses nothing
+  int64_t multiprocessors; ///< 0 for a CPU
   SweepBlocks sweeps;
 
   /// Nothing if `name` is no code version that kernels are made for.

@@ -1,5 +1,5 @@
-// The choice of blocks. Measured on Zen 3 (AVX2) and Cascade Lake (AVX-512);
-// what decided stands beside each figure.
+// The choice of blocks. Those of CPUs were measured on Zen 3 (AVX2) and Cascade
+// Lake (AVX-512); what decided stands beside each figure.
 #include "compiler/kernels/Schedule.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -45,20 +45,19 @@ static int64_t chooseColumns(const MachineModel &machine,
   return most;
 }
 
-ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
-                                          DimAttr rows, DimAttr columns,
-                                          DimAttr depth, bool packed) {
+static ContractionBlocks chooseCoreBlocks(const MachineModel &machine,
+                                          const ContractionShape &shape) {
   ContractionBlocks blocks;
-  std::optional<int64_t> height = rows.getConstant();
+  std::optional<int64_t> height = shape.rows.getConstant();
   // Fewer rows than a register tile are a block of just those.
   int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
   blocks.rows = balanced(height, kRows, unit);
-  blocks.columns = chooseColumns(machine, columns.getConstant());
+  blocks.columns = chooseColumns(machine, shape.columns.getConstant());
   // A short k is one block of just that extent.
-  std::optional<int64_t> length = depth.getConstant();
+  std::optional<int64_t> length = shape.depth.getConstant();
   blocks.depth = length && *length <= kDepth ? std::max<int64_t>(*length, 1)
                                              : balanced(length, kDepth, 16);
-  blocks.rowsOutermost = packed;
+  blocks.rowsOutermost = shape.packed;
 
   int64_t k = length.value_or(kDepth);
   int64_t flops = std::max<int64_t>(1, 2 * blocks.rows * blocks.columns * k);
@@ -66,6 +65,53 @@ ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
   blocks.grain =
       std::max<int64_t>(1, std::min(kTaskFlops / flops, kTaskBytes / bytes));
   return blocks;
+}
+
+// Blocks of a GPU, and what share of the tensor cores' rate they let it have:
+// an estimate by what the warps read from shared memory for each product, to be
+// replaced by measurements.
+struct GpuBlock {
+  int64_t rows, columns;
+  double rate;
+};
+static constexpr GpuBlock kGpuBlocks[] = {
+    {128, 128, 1.00}, {64, 128, 0.80}, {128, 64, 0.80}, {64, 64, 0.65},
+    {32, 128, 0.55},  {32, 64, 0.45},  {16, 128, 0.35}, {16, 64, 0.30},
+};
+// k of a stage, in bytes: 64 where a stage is large, so that four fit beside
+// another block's; 128, a whole turn of the banks, where it is small.
+static constexpr int64_t kGpuDepthBytes = 64, kGpuSmallDepthBytes = 128;
+static constexpr int64_t kGpuSmallBlock = 64 * 128;
+// A run-time extent counts as this: so many that the last blocks matter little.
+static constexpr int64_t kGpuMany = 1 << 20;
+
+// The block with which the multiprocessor that has most of them is done first.
+static ContractionBlocks chooseGpuBlocks(const MachineModel &machine,
+                                         const ContractionShape &shape) {
+  auto extent = [](DimAttr dim) {
+    return std::max<int64_t>(1, dim.getConstant().value_or(kGpuMany));
+  };
+  const GpuBlock *best = nullptr;
+  double least = 0;
+  for (const GpuBlock &block : kGpuBlocks) {
+    int64_t count = llvm::divideCeil(extent(shape.rows), block.rows) *
+                    llvm::divideCeil(extent(shape.columns), block.columns) *
+                    extent(shape.batches);
+    int64_t most = llvm::divideCeil(count, machine.multiprocessors);
+    double time = double(most * block.rows * block.columns) / block.rate;
+    if (!best || time < least)
+      best = &block, least = time;
+  }
+  bool isSmall = best->rows * best->columns < kGpuSmallBlock;
+  int64_t bytes = isSmall ? kGpuSmallDepthBytes : kGpuDepthBytes;
+  return {best->rows, best->columns, bytes / shape.elementBytes,
+          /*rowsOutermost=*/true, /*grain=*/1};
+}
+
+ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
+                                          const ContractionShape &shape) {
+  return machine.isGpu ? chooseGpuBlocks(machine, shape)
+                       : chooseCoreBlocks(machine, shape);
 }
 
 // Queries of a work item: a multiple of every machine's row tile.

@@ -19,11 +19,18 @@ struct ContractionBlocks {
   int64_t grain;
 };
 
-/// `packed`: the right operand comes in panels; else each worker packs the
-/// columns that it needs, and keeps them while only the rows change.
+/// What the blocks of a contraction are chosen by.
+struct ContractionShape {
+  nn::DimAttr rows, columns, depth;
+  nn::DimAttr batches; ///< products of this shape
+  int64_t elementBytes;
+  /// The right operand comes in panels; else each worker of a CPU packs the
+  /// columns that it needs, and keeps them while only the rows change.
+  bool packed;
+};
+
 ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
-                                          nn::DimAttr rows, nn::DimAttr columns,
-                                          nn::DimAttr depth, bool packed);
+                                          const ContractionShape &shape);
 
 struct AttentionBlocks {
   int64_t queries, keys;

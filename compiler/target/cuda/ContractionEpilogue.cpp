@@ -147,6 +147,8 @@ Value EpilogueEmitter::isAligned() const {
 Value EpilogueEmitter::stagedAt(Value row, Value column) const {
   Value outer = plan.lanesAlongRows ? column : row,
         inner = plan.lanesAlongRows ? row : column;
+  Value gaps = emit.div(inner, emit.integer(plan.kBanks));
+  inner = emit.add(inner, emit.mul(gaps, plan.kSkew));
   Value offset = emit.add(emit.mul(outer, plan.stagingPitch()), inner);
   return emit.at(emit.shared(section), offset, emit.getF32Type());
 }

@@ -127,13 +127,13 @@ void ContractionEmitter::locate() {
   Value whole = emit.div(depth, emit.integer(plan.depth));
   mainTrips =
       emit.max(emit.sub(whole, emit.integer(plan.stages - 1)), emit.integer(0));
-  for (Value aligned : {lhs->aligned(), rhs->aligned()}) {
-    std::optional<int64_t> known = Emitter::constant(aligned);
+  for (Value canCopy : {lhs->canCopy(), rhs->canCopy()}) {
+    std::optional<int64_t> known = Emitter::constant(canCopy);
     if (known && !*known)
       mainTrips = emit.integer(0);
     else if (!known)
       mainTrips =
-          arith::SelectOp::create(emit, aligned, mainTrips, emit.integer(0));
+          arith::SelectOp::create(emit, canCopy, mainTrips, emit.integer(0));
   }
 }
 

@@ -19,8 +19,11 @@ static constexpr int64_t kFewestStages = 2, kMostStages = 4;
 static constexpr int64_t kResident = 2;
 
 int64_t ContractionPlan::stagingPitch() const {
-  // Four rows of a fragment, written at once in pairs, take all banks.
-  return llvm::alignTo(lanesAlongRows ? sliceRows() : columns, 32) + 8;
+  // Four rows of a fragment, written at once in pairs, take all banks if they
+  // are 8 or 24 of them apart.
+  int64_t contiguous = lanesAlongRows ? sliceRows() : columns;
+  int64_t pitch = contiguous + contiguous / kBanks * kSkew;
+  return llvm::alignTo(pitch + 8, 16) - 8;
 }
 
 int64_t ContractionPlan::stagingBytes() const {
@@ -86,6 +89,13 @@ void ContractionPlan::chooseRing(const Contraction &parts,
   int64_t stage = (rows + columns) * depth * bytes;
   int64_t room = machine.sharedBytes / std::max<int64_t>(1, residentBlocks);
   stages = std::clamp(room / stage, kFewestStages, kMostStages);
+  // A short k needs no more than itself.
+  auto type = cast<MemRefType>(parts.lhs.getSource().getType());
+  int64_t extent = type.getDimSize(parts.depthDim(parts.lhs));
+  if (ShapedType::isDynamic(extent))
+    return;
+  int64_t needed = llvm::divideCeil(extent, depth) + 1;
+  stages = std::clamp(needed, kFewestStages, stages);
 }
 
 void ContractionPlan::chooseWayOut(const Contraction &parts) {

@@ -37,6 +37,9 @@ struct ContractionPlan {
   int64_t strips;
   int64_t sliceRows() const { return warpsDown * strips * 16; }
   int64_t stagingPitch() const; ///< f32 from one row (or column) to the next
+  /// Every so many f32 of a row there is a gap of so many more, so that vectors
+  /// of 8 that are read at once, in halves, lie in different banks.
+  static constexpr int64_t kBanks = 32, kSkew = 4;
   int64_t stagingBytes() const;
 
   /// Reports types and blocks that there is no code for.

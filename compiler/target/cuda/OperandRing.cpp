@@ -6,14 +6,10 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
-/// Whether the operand's extent along `span` is a known multiple of `unit`.
-static bool isMultiple(const Operand &operand, tile::LoadOp load, Value span,
-                       int64_t unit) {
-  for (auto [dim, position] : llvm::enumerate(load.getPositions()))
-    if (position == span)
-      return !operand.type.isDynamicDim(dim) &&
-             operand.type.getDimSize(dim) % unit == 0;
-  return false;
+/// The dimension of the operand that a span indexes.
+static unsigned dimensionOf(tile::LoadOp load, Value span) {
+  auto positions = load.getPositions();
+  return llvm::find(positions, span) - positions.begin();
 }
 
 OperandRing::OperandRing(KernelFrame &frame, const Contraction &parts,
@@ -41,8 +37,20 @@ OperandRing::OperandRing(KernelFrame &frame, const Contraction &parts,
                         {}},
                        plan.element);
   const Operand &operand = frame.operand(load.getSource());
-  mayEndInside = !isMultiple(operand, load, outer, size);
-  endsInChunk = rows && !isMultiple(operand, load, outer, tile.chunkElements());
+  unsigned dim = dimensionOf(load, outer);
+  auto isMultipleOf = [&](int64_t unit) {
+    return !operand.type.isDynamicDim(dim) &&
+           operand.type.getDimSize(dim) % unit == 0;
+  };
+  mayEndInside = !isMultipleOf(size);
+  hasWholeChunks = isCopied;
+  std::optional<int64_t> known = Emitter::constant(isCopied);
+  if (!rows || isMultipleOf(tile.chunkElements()) || (known && !*known))
+    return;
+  // The last chunk of a row may reach beyond it: towards the next one, which is
+  // there, unless rows lie closer than they are long.
+  Value roomy = emit.less(operand.sizes[dim], emit.add(depthStride, 1));
+  hasWholeChunks = arith::AndIOp::create(emit, isCopied, roomy);
 }
 
 void OperandRing::fill(Value stage, Value k) {
@@ -115,21 +123,6 @@ Value OperandRing::pointerOf(int64_t copy, ValueRange pointers) const {
   return emit.at(pointers.front(), distance, tile.element);
 }
 
-/// How much of a chunk there is, where it may be cut: an i32 of bytes.
-Value OperandRing::validBytes(Value chunk) const {
-  if (!endsInChunk)
-    return {};
-  int64_t each = tile.chunkElements();
-  Value left = emit.sub(outerCount, emit.mul(chunk, each));
-  // A chunk wholly beyond reads the first one's bytes, of which there may be
-  // fewer.
-  left = arith::SelectOp::create(emit, emit.less(emit.integer(0), left), left,
-                                 outerCount);
-  Value bytes =
-      emit.mul(emit.min(left, emit.integer(each)), tile.elementBytes());
-  return arith::TruncIOp::create(emit, emit.getI32Type(), bytes);
-}
-
 void OperandRing::copy(Value stage, ValueRange pointers, int64_t part,
                        int64_t parts) {
   tile.select(stage);
@@ -139,7 +132,7 @@ void OperandRing::copy(Value stage, ValueRange pointers, int64_t part,
     auto [row, chunk] = placeOf(copy);
     auto emitCopy = [&, row = row, chunk = chunk] {
       emit.copyAsync(tile.chunkAt(row, chunk), pointerOf(copy, pointers),
-                     SharedTile::kChunkBytes, validBytes(chunk));
+                     SharedTile::kChunkBytes);
     };
     int64_t left = total - copy * threads;
     if (left >= threads)

@@ -21,12 +21,12 @@ public:
               const ContractionPlan &plan, tile::LoadOp load, Value outer,
               DepthAlong along, int64_t size);
 
-  /// Whether chunks can be copied: an i1, constant where it is known here.
-  Value aligned() const { return isCopied; }
-
   /// Fills a stage with what stands from `k` on, zero beyond the end of k.
   void fill(Value stage, Value k);
 
+  /// Whether `copy` may be used, on stages that another one follows: an i1,
+  /// constant where it is known here.
+  Value canCopy() const { return hasWholeChunks; }
   /// What `copy` takes for the stage at `k`.
   Values pointersAt(Value k) const;
   /// Copies part number `part` of `parts` of a stage that is whole along k.
@@ -47,16 +47,15 @@ private:
   bool isRegular() const;
   Value pointerAt(int64_t copy, Value k) const;
   Value pointerOf(int64_t copy, mlir::ValueRange pointers) const;
-  Value validBytes(Value chunk) const;
 
   Emitter &emit;
   int64_t threads, depth;
   Value start;                    ///< at the first k
   Value outerStride, depthStride; ///< in elements
   Value outerCount, depthCount;
-  Value isCopied;
-  bool mayEndInside; ///< `outer` may end inside a block
-  bool endsInChunk;  ///< and inside a chunk
+  Value isCopied;       ///< by asynchronous copies
+  Value hasWholeChunks; ///< of which none is cut, but at the end of k
+  bool mayEndInside;    ///< `outer` may end inside a block
 };
 
 } // namespace attune::target::cuda

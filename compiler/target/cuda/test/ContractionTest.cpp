@@ -22,8 +22,9 @@ using namespace attune::target::cuda::testing;
 namespace {
 
 /// How an operand or result lies in memory, seen as [outer, inner].
-/// Heads: batches lie side by side in a row.
-enum class Layout { InnerUnit, OuterUnit, Strided, Heads };
+/// Heads: batches lie side by side in a row. Overlapping: rows begin 8 elements
+/// after each other, as those of a convolution's windows do.
+enum class Layout { InnerUnit, OuterUnit, Strided, Heads, Overlapping };
 
 /// Matrices in memory, one for each batch.
 struct Matrix {
@@ -34,10 +35,14 @@ struct Matrix {
     bool heads = layout == Layout::Heads;
     int64_t unit = layout == Layout::Strided ? 3 : heads ? batch : 1;
     int64_t pitch = unit * (inner ? columns : rows) + pad;
+    if (layout == Layout::Overlapping)
+      pitch = 8;
     rowStride = inner ? pitch : 1;
     columnStride = layout == Layout::Strided ? 3 : inner ? 1 : pitch;
     batchStride = heads ? columns : pitch * (inner ? rows : columns);
     int64_t size = heads ? pitch * rows : batch * batchStride;
+    if (layout == Layout::Overlapping)
+      size = pitch * (rows - 1) + columns;
     data = Buffer(type, std::max<int64_t>(1, size), NAN);
   }
   int64_t place(int64_t b, int64_t i, int64_t j) const {
@@ -390,6 +395,20 @@ TEST_F(CudaContraction, AnyStridesAndFlags) {
   }
 }
 
+/// The last chunk of a row does not end where the next row begins.
+TEST_F(CudaContraction, OverlappingRows) {
+  for (bool transposed : {false, true}) {
+    Case c{32, 8 * draw(3, 7) + draw(1, 7), 8 * draw(25, 30)};
+    c.rhs = Layout::Overlapping;
+    c.blockN = 64;
+    if (transposed) {
+      std::swap(c.m, c.n);
+      c.lhs = Layout::Overlapping, c.rhs = Layout::InnerUnit;
+    }
+    check(c, random);
+  }
+}
+
 /// A result whose rows are contiguous, in whole vectors.
 TEST_F(CudaContraction, TransposedResults) {
   for (Scalar type : {Scalar::F16, Scalar::F32}) {
@@ -439,6 +458,7 @@ TEST_F(CudaContraction, Blocks) {
     Case c{draw(1, block.m), draw(1, block.n) + block.n / 2, 8 * draw(1, 30)};
     c.blockM = block.m, c.blockN = block.n, c.blockK = block.k;
     c.rhs = kUnits[draw(0, 1)], c.rowsLast = draw(0, 1);
+    c.isStatic = draw(0, 1);
     check(c, random);
   }
   Case f32{100, 130, 100};

@@ -1,6 +1,7 @@
 //===- HalfFloats.h - buffers of f32, f16 or bf16 for tests -----*- C++ -*-===//
 #pragma once
 #include "llvm/ADT/APFloat.h"
+#include <bit>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -29,32 +30,46 @@ public:
   void *bytes() { return storage.data(); }
 
   double get(int64_t i) const {
-    uint32_t bits = 0;
-    std::memcpy(&bits, &storage[i * elementBytes(type)], elementBytes(type));
-    llvm::APFloat value(semantics(), llvm::APInt(8 * elementBytes(type), bits));
-    return convert(value, llvm::APFloat::IEEEdouble()).convertToDouble();
+    const unsigned char *place = &storage[i * elementBytes(type)];
+    switch (type) {
+    case Scalar::F32:
+      return read<float>(place);
+    case Scalar::F16:
+      return double(read<_Float16>(place));
+    case Scalar::BF16:
+      return std::bit_cast<float>(uint32_t(read<uint16_t>(place)) << 16);
+    }
+    llvm_unreachable("unknown type");
+  }
+  std::vector<double> values() const {
+    std::vector<double> result(size());
+    for (int64_t i = 0; i < size(); ++i)
+      result[i] = get(i);
+    return result;
   }
   /// Rounds to nearest, even.
   void set(int64_t i, double value) {
-    auto bits = uint32_t(convert(llvm::APFloat(value), semantics())
-                             .bitcastToAPInt()
-                             .getZExtValue());
+    llvm::APFloat rounded(value);
+    bool losesInfo;
+    rounded.convert(semantics(), llvm::APFloat::rmNearestTiesToEven,
+                    &losesInfo);
+    auto bits = uint32_t(rounded.bitcastToAPInt().getZExtValue());
     std::memcpy(&storage[i * elementBytes(type)], &bits, elementBytes(type));
   }
 
   Scalar type = Scalar::F32;
 
 private:
+  template <class T>
+  static T read(const unsigned char *place) {
+    T value;
+    std::memcpy(&value, place, sizeof(T));
+    return value;
+  }
   const llvm::fltSemantics &semantics() const {
     return type == Scalar::F32   ? llvm::APFloat::IEEEsingle()
            : type == Scalar::F16 ? llvm::APFloat::IEEEhalf()
                                  : llvm::APFloat::BFloat();
-  }
-  static llvm::APFloat convert(llvm::APFloat value,
-                               const llvm::fltSemantics &to) {
-    bool losesInfo;
-    value.convert(to, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
-    return value;
   }
   std::vector<unsigned char> storage;
 };

@@ -1,0 +1,41 @@
+// Contractions for a GPU: weights as they are, blocks by extents and type, rows
+// outermost; sums of half precision in f32.
+// RUN: attune-opt %s --build-kernels=target=sm_80 | FileCheck %s
+
+// Run-time rows are many: the largest block.
+// CHECK: tile.kernel contraction @contraction_0(
+// CHECK-SAME: memref<?x64xf16>, %{{.*}}: memref<64x512xf16>, %{{.*}}: memref<?x512xf16>) {
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 128, %{{.*}} by 128)
+// CHECK:   tile.for %{{.*}} by 32) iter(%{{.*}}) : tensor<128x128xf32>
+// CHECK:   arith.truncf
+// Few rows: a block of no more, and a long stage.
+// CHECK: tile.kernel contraction @contraction_1(
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 64)
+// CHECK:   tile.for %{{.*}} by 64) iter(%{{.*}}) : tensor<16x64xf32>
+// The same in f32: half as many k in as many bytes.
+// CHECK: tile.kernel contraction @contraction_2(
+// CHECK:   tile.for %{{.*}} by 16) iter(%{{.*}}) : tensor<128x128xf32>
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: panels
+#X = #nn.shape<[B, 64]>
+#Y = #nn.shape<[B, 512]>
+nn.weight @w : tensor<64x512xf16> = dense<1.0> : tensor<64x512xf16>
+nn.weight @v : tensor<64x512xf32> = dense<1.0> : tensor<64x512xf32>
+
+func.func @main(%x: tensor<?x64xf16, #X>, %one: tensor<5x64xf16>, %z: tensor<?x64xf32, #X>) -> (tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>) {
+  %w = nn.load_weight @w : tensor<64x512xf16>
+  %v = nn.load_weight @v : tensor<64x512xf32>
+  %many = nn.group contraction (%a = %x, %b = %w) : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y> {
+    %c = nn.contract %a, %b contracting [1] x [0] accumulate f32 : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y>
+    nn.yield %c : tensor<?x512xf16, #Y>
+  }
+  %few = nn.group contraction (%a = %one, %b = %w) : (tensor<5x64xf16>, tensor<64x512xf16>) -> tensor<5x512xf16> {
+    %c = nn.contract %a, %b contracting [1] x [0] accumulate f32 : (tensor<5x64xf16>, tensor<64x512xf16>) -> tensor<5x512xf16>
+    nn.yield %c : tensor<5x512xf16>
+  }
+  %wide = nn.group contraction (%a = %z, %b = %v) : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y> {
+    %c = nn.contract %a, %b contracting [1] x [0] : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y>
+    nn.yield %c : tensor<?x512xf32, #Y>
+  }
+  return %many, %few, %wide : tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>
+}

@@ -1,0 +1,252 @@
+//===- ContractionKernelsTest.cpp - the kernels of contractions.tile ------===//
+//
+// The kernels that are timed on devices, here with smaller extents: their
+// numbers, what they ask of memory (no bank conflicts, whole sectors), and,
+// where ptxas is installed, at full size their registers.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/cuda/testing/HalfFloats.h"
+#include "compiler/target/cuda/testing/SimulatedKernels.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cctype>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+
+using namespace attune;
+using namespace attune::target::cuda;
+using namespace attune::target::cuda::testing;
+
+namespace {
+
+struct Kernel {
+  std::string name;
+  int64_t m, n, k; ///< at full size
+  Scalar type;
+  int64_t batch = 1;
+  bool bias = false, gelu = false, residual = false;
+  bool transposed = false; ///< the right operand is [columns, k]
+  double scale = 1;
+
+  friend void PrintTo(const Kernel &kernel, std::ostream *out) {
+    *out << kernel.name;
+  }
+};
+
+const Kernel kKernels[] = {
+    {.name = "f16_square",
+     .m = 4096,
+     .n = 4096,
+     .k = 4096,
+     .type = Scalar::F16},
+    {.name = "f16_square_wide",
+     .m = 4096,
+     .n = 4096,
+     .k = 4096,
+     .type = Scalar::F16},
+    {.name = "bf16_bias_gelu",
+     .m = 4096,
+     .n = 4096,
+     .k = 1024,
+     .type = Scalar::BF16,
+     .bias = true,
+     .gelu = true},
+    {.name = "bf16_bias_residual",
+     .m = 4096,
+     .n = 1024,
+     .k = 4096,
+     .type = Scalar::BF16,
+     .bias = true,
+     .residual = true},
+    {.name = "f32_square",
+     .m = 2048,
+     .n = 2048,
+     .k = 2048,
+     .type = Scalar::F32},
+    {.name = "f16_image",
+     .m = 197,
+     .n = 3072,
+     .k = 768,
+     .type = Scalar::F16,
+     .bias = true},
+    {.name = "f16_scores",
+     .m = 1024,
+     .n = 1024,
+     .k = 64,
+     .type = Scalar::F16,
+     .batch = 96,
+     .transposed = true,
+     .scale = 0.125},
+    {.name = "f16_scores_low",
+     .m = 1024,
+     .n = 1024,
+     .k = 64,
+     .type = Scalar::F16,
+     .batch = 96,
+     .transposed = true,
+     .scale = 0.125},
+};
+
+/// What extents become on the emulator: still whole blocks, as at full size.
+const std::map<std::string, int64_t> kSmaller = {{"4096", 256}, {"3072", 384},
+                                                 {"2048", 256}, {"1024", 256},
+                                                 {"768", 192},  {"96", 2}};
+
+int64_t smaller(int64_t extent) {
+  auto found = kSmaller.find(std::to_string(extent));
+  return found == kSmaller.end() ? extent : found->second;
+}
+
+std::string readKernels() {
+  auto buffer = llvm::MemoryBuffer::getFile(ATTUNE_TEST_KERNELS);
+  return buffer ? (*buffer)->getBuffer().str() : std::string();
+}
+
+std::string withSmallerExtents(const std::string &text) {
+  std::string result;
+  for (size_t i = 0; i < text.size();) {
+    size_t end = i;
+    while (end < text.size() && isdigit(text[end]))
+      ++end;
+    std::string number = text.substr(i, end - i);
+    if (auto found = kSmaller.find(number); found != kSmaller.end())
+      result += std::to_string(found->second);
+    else
+      result += end > i ? number : std::string(1, text[i]);
+    i = std::max(end, i + 1);
+  }
+  return result;
+}
+
+Buffer randomBuffer(Scalar type, int64_t size, std::mt19937 &random) {
+  std::normal_distribution<float> normal;
+  Buffer buffer(type, size, 0.0);
+  for (int64_t i = 0; i < size; ++i)
+    buffer.set(i, normal(random));
+  return buffer;
+}
+
+class CudaContractionKernels : public ::testing::TestWithParam<Kernel> {};
+
+} // namespace
+
+TEST_P(CudaContractionKernels, NumbersAndMemory) {
+  const Kernel &kernel = GetParam();
+  const char *given = getenv("ATTUNE_TEST_SEED");
+  unsigned seed = given ? atoi(given) : std::random_device()();
+  printf("ATTUNE_TEST_SEED=%u\n", seed);
+  std::mt19937 random(seed);
+  static auto kernels =
+      SimulatedKernels::compile(withSmallerExtents(readKernels()));
+  ASSERT_TRUE(kernels);
+
+  int64_t m = smaller(kernel.m), n = smaller(kernel.n), k = smaller(kernel.k),
+          batch = smaller(kernel.batch);
+  Buffer a = randomBuffer(kernel.type, batch * m * k, random),
+         b = randomBuffer(kernel.type, batch * n * k, random),
+         bias = randomBuffer(Scalar::F32, n, random),
+         residual = randomBuffer(kernel.type, m * n, random),
+         c(kernel.type, batch * m * n, NAN);
+  std::vector<Argument> arguments{Argument(a.bytes(), {batch, m, k}),
+                                  Argument(b.bytes(), {batch, n, k})};
+  if (kernel.bias)
+    arguments.push_back(Argument(bias.bytes(), {n}));
+  if (kernel.residual)
+    arguments.push_back(Argument(residual.bytes(), {m, n}));
+  arguments.push_back(Argument(c.bytes(), {batch, m, n}));
+  gpusim::Report report = kernels->run(kernel.name, arguments, random());
+  ASSERT_TRUE(report.ok()) << report.text();
+
+  // Shared memory is passed through without conflicts, but where f32 is read
+  // across its rows; global memory in whole sectors, some of them, in tails,
+  // several times.
+  EXPECT_EQ(report.sum("ldmatrix").conflicts, 0u);
+  EXPECT_EQ(report.sum("cp.async").conflicts, 0u);
+  EXPECT_EQ(report.sum("st.shared").conflicts, 0u);
+  if (kernel.type != Scalar::F32) {
+    EXPECT_EQ(report.sum("ld.shared").conflicts, 0u);
+  }
+  for (const char *access : {"cp.async", "st.global"}) {
+    gpusim::LineCount count = report.sum(access);
+    EXPECT_LE(count.sectors, count.sectorsNeeded) << access;
+  }
+
+  std::vector<double> x = a.values(), y = b.values();
+  double worst = 0, largest = 0;
+  for (int64_t q = 0; q < batch; ++q)
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        double sum = kernel.bias ? bias.get(j) : 0.0;
+        for (int64_t d = 0; d < k; ++d)
+          sum +=
+              x[(q * m + i) * k + d] *
+              y[kernel.transposed ? (q * n + j) * k + d : (q * k + d) * n + j];
+        sum *= kernel.scale;
+        if (kernel.gelu)
+          sum *= (1 + std::erf(sum / std::sqrt(2.0))) / 2;
+        if (kernel.residual)
+          sum += residual.get(i * n + j);
+        double got = c.get((q * m + i) * n + j);
+        ASSERT_FALSE(std::isnan(got)) << "at " << q << ", " << i << ", " << j;
+        worst = std::max(worst, std::abs(sum - got));
+        largest = std::max(largest, std::abs(sum));
+      }
+  double rounding = kernel.type == Scalar::F32   ? 6e-6
+                    : kernel.type == Scalar::F16 ? 5e-4
+                                                 : 4e-3;
+  EXPECT_LE(worst / largest, rounding);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaContractionKernels,
+                         ::testing::ValuesIn(kKernels),
+                         [](const auto &info) { return info.param.name; });
+
+//===----------------------------------------------------------------------===//
+// Budgets
+//===----------------------------------------------------------------------===//
+
+#ifdef ATTUNE_TEST_PTXAS
+namespace {
+
+/// What ptxas says of a module, with any warning an error; empty if it fails.
+std::string assemble(const std::string &ptx, llvm::StringRef architecture) {
+  llvm::SmallString<128> source, result, messages;
+  llvm::sys::fs::createTemporaryFile("contractions", "ptx", source);
+  llvm::sys::fs::createTemporaryFile("contractions", "cubin", result);
+  llvm::sys::fs::createTemporaryFile("contractions", "txt", messages);
+  std::error_code error;
+  llvm::raw_fd_ostream(source, error) << ptx;
+  std::string target = ("-arch=" + architecture).str();
+  int status = llvm::sys::ExecuteAndWait(
+      ATTUNE_TEST_PTXAS,
+      {ATTUNE_TEST_PTXAS, "-v", "--warning-as-error", "--warn-on-spills",
+       target, source, "-o", result},
+      std::nullopt, {std::nullopt, llvm::StringRef(messages), messages});
+  auto text = llvm::MemoryBuffer::getFile(messages);
+  std::string said = text ? (*text)->getBuffer().str() : std::string();
+  for (llvm::StringRef file : {source, result, messages})
+    llvm::sys::fs::remove(file);
+  EXPECT_EQ(status, 0) << said;
+  return status ? std::string() : said;
+}
+
+} // namespace
+
+/// At full size: no spills, and registers for as many blocks as planned.
+TEST(CudaContractionBudgets, RegistersAndSharedMemory) {
+  auto kernels = SimulatedKernels::compile(readKernels());
+  ASSERT_TRUE(kernels);
+  for (const Machine &machine : Machine::all())
+    EXPECT_FALSE(assemble(kernels->ptx().text, machine.name).empty());
+  for (const PtxKernel &kernel : kernels->ptx().kernels) {
+    int64_t most = Machine::find("sm_80")->sharedBytes;
+    // Blocks of 128 threads come in pairs.
+    EXPECT_LE(kernel.sharedBytes * (kernel.threads == 128 ? 2 : 1), most)
+        << kernel.name;
+  }
+}
+#endif
