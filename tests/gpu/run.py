@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks and times attune's kernels on the GPU at hand, beside its rivals.
 
-usage: run.py KERNELS --record FILE.json [--only attention]
+usage: run.py KERNELS --record FILE.json [--only sweeps|contractions|attention]
 
 KERNELS is a folder that emit_kernels has filled, here or on another machine. Exit code 1
 where a kernel is wrong.
@@ -16,8 +16,10 @@ import time
 import torch
 
 import attention
+import contractions
+import sweeps
 
-PARTS = {"attention": attention.run}
+PARTS = {"sweeps": sweeps.run, "contractions": contractions.run, "attention": attention.run}
 
 
 def machine():

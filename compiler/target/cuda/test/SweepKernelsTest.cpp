@@ -1,6 +1,6 @@
 //===- SweepKernelsTest.cpp - the code of common row and map kernels ------===//
 //
-// The kernels of sweep-kernels.mlir: their numbers on aligned and unaligned
+// The kernels of sweeps.tile: their numbers on aligned and unaligned
 // buffers, that memory is touched in whole sectors and shared memory without
 // conflicts, and, where ptxas is installed, that they assemble without a
 // warning and without spills.
