@@ -214,9 +214,9 @@ TEST(Memory, LaunchesThatCannotBe) {
   EXPECT_TRUE(launch({}, good).ok());
   EXPECT_TRUE(failsWith(launch({}, Arguments().add(uint64_t(0))),
                         ErrorKind::BadLaunch, "takes 12 bytes"));
-  EXPECT_TRUE(failsWith(launch({.block = shape(1025)}, good),
+  EXPECT_TRUE(failsWith(launch({.block = Shape(1025)}, good),
                         ErrorKind::BadLaunch, "1025x1x1 threads"));
-  EXPECT_TRUE(failsWith(launch({.grid = shape(0)}, good), ErrorKind::BadLaunch,
+  EXPECT_TRUE(failsWith(launch({.grid = Shape(0)}, good), ErrorKind::BadLaunch,
                         "0x1x1 blocks"));
   EXPECT_TRUE(failsWith(launch({.dynamicShared = 163 * 1024 + 1}, good),
                         ErrorKind::BadLaunch, "bytes of shared memory"));

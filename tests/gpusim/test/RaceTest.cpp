@@ -28,7 +28,7 @@ void expectRace(bool race, const std::string &body, unsigned threads = 64) {
     const LoadedModule *module = device.load(text, error);
     ASSERT_TRUE(module) << error;
     Report report = device.launch(
-        *module, "k", {.block = shape(threads), .dynamicShared = 1 << 16}, {});
+        *module, "k", {.block = Shape(threads), .dynamicShared = 1 << 16}, {});
     if (race)
       ASSERT_TRUE(failsWith(report, ErrorKind::Race, "no barrier since"))
           << body;
