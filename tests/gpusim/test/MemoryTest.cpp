@@ -179,6 +179,23 @@ TEST(Memory, Initialisers) {
                                         0x55555555, 0x3fd55555}));
 }
 
+TEST(Memory, NarrowLoadsExtend) {
+  EXPECT_TRUE(runBody(R"(
+    .local .align 4 .b8 bytes[4];
+    mov.b32 %r1, 0x8081ff7f; st.local.b32 [bytes], %r1;
+    ld.local.s8 %r2, [bytes+1]; setp.ne.s32 %p0, %r2, -1; @%p0 trap;
+    ld.local.u8 %r2, [bytes+1]; setp.ne.s32 %p0, %r2, 255; @%p0 trap;
+    ld.local.b8 %h0, [bytes+3]; setp.ne.b16 %p0, %h0, 128; @%p0 trap;
+    ld.local.s8 %d0, [bytes+3]; setp.ne.s64 %p0, %d0, -128; @%p0 trap;
+    ld.local.s16 %r2, [bytes+2]; setp.ne.s32 %p0, %r2, -32639; @%p0 trap;
+    ld.local.u16 %r2, [bytes+2]; setp.ne.s32 %p0, %r2, 0x8081; @%p0 trap;
+    ld.local.v2.s8 {%r2, %r3}, [bytes]; setp.ne.s32 %p0, %r2, 127; @%p0 trap;
+    setp.ne.s32 %p0, %r3, -1; @%p0 trap;)",
+                      2)
+                  .ok());
+  EXPECT_TRUE(failsWith(runBody("trap;", 1), ErrorKind::Trap));
+}
+
 /// Generic addresses find their space; local memory belongs to its thread.
 TEST(Memory, GenericAndLocal) {
   EXPECT_TRUE(runBody(R"(

@@ -72,6 +72,18 @@ TEST(Race, BytesApart) {
                    "@%p2 st.shared.b8 [3], %h0;\n");
 }
 
+/// Each warp reads a byte of its own; then one writes what the other read.
+TEST(Race, BytesReadByOthers) {
+  std::string reads = "setp.eq.u32 %p2, %r0, 0; mov.b32 %r4, 0;\n"
+                      "@%p2 st.shared.b32 [%r4], 0; bar.sync 0;\n"
+                      "ld.shared.b8 %h1, [%r1];\n"
+                      "setp.eq.u32 %p3, %r0, 32;\n",
+              write = "@%p3 st.shared.b8 [%r4], %h0;\n";
+  expectRace(true, reads + write);
+  expectRace(false, reads + "bar.sync 0;\n" + write);
+  expectRace(false, reads + "@%p3 st.shared.b8 [%r4+1], %h0;\n");
+}
+
 /// Lanes of one warp are not ordered by the program alone.
 TEST(Race, WithinAWarp) {
   std::string exchange = "st.shared.b32 [%r3], %r0;\n";

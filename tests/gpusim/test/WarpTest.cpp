@@ -166,6 +166,10 @@ TEST(Atomics, OneAfterTheOther) {
       {"add", "f32", [](V a, V b) { return bitsOfF32(f(a) + f(b)); }}};
   for (const Atomic &row : rows) {
     auto value = draw(row.type[0] == 'f' ? 29 : 32, 5);
+    // inc and dec wrap at the operand, so that it must be near the cell.
+    if (std::string(row.name).ends_with("c"))
+      for (unsigned lane = 0; lane < 32; ++lane)
+        value[lane] = 0x3f800000 + (lane < 3 ? 0 : value[lane] % 4);
     std::string instruction = std::string("atom.shared.") + row.name + "." +
                               row.type + " %x0, [%x1], %in0; ";
     std::string body = ".shared .align 4 .b32 cells[3];\n"
