@@ -45,8 +45,9 @@ TEST(Memory, BoundsOfGlobal) {
   EXPECT_TRUE(failsWith(runGlobal("ld.global.v4.f32 {%f0, %f1, %f2, %f3}, "
                                   "[%d0+256];"),
                         ErrorKind::OutOfBounds, "read of 16 bytes"));
-  EXPECT_TRUE(failsWith(runGlobal("st.global.f32 [4096], 0f00000000;"),
-                        ErrorKind::OutOfBounds, "in no allocation"));
+  EXPECT_TRUE(
+      failsWith(runGlobal("mov.b64 %d4, 4096; st.global.f32 [%d4], %f0;"),
+                ErrorKind::OutOfBounds, "in no allocation"));
 }
 
 /// The last allocated bytes end within a vector: not a byte may be outside.

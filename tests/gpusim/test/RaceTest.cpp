@@ -69,7 +69,7 @@ TEST(Race, BytesApart) {
   expectRace(false, two + "@%p2 ld.shared.b16 %h1, [%r4];\n");
   expectRace(true, "setp.eq.u32 %p2, %r2, 0; shl.b32 %r4, %r1, 1;\n"
                    "@%p2 st.shared.b16 [%r4], %h0;\n"
-                   "@%p2 st.shared.b8 [3], %h0;\n");
+                   "mov.b32 %r5, 3; @%p2 st.shared.b8 [%r5], %h0;\n");
 }
 
 /// Each warp reads a byte of its own; then one writes what the other read.
