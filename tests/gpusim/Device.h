@@ -7,7 +7,7 @@
 //   const LoadedModule *module = device.load(ptx, error);
 //   uint64_t x = device.allocate(bytes, "x");
 //   Report report = device.launch(*module, "kernel",
-//                                 {.grid = {8}, .block = {128}},
+//                                 {.grid = 8, .block = {32, 4}},
 //                                 Arguments().add(x).add(n));
 //
 //===----------------------------------------------------------------------===//
@@ -43,17 +43,16 @@ public:
   std::vector<std::byte> bytes;
 };
 
-struct Configuration {
-  std::array<uint32_t, 3> grid = {1, 1, 1};
-  std::array<uint32_t, 3> block = {1, 1, 1};
-  uint64_t dynamicShared = 0;
+/// 8 and {8} are 8 x 1 x 1.
+struct Shape : std::array<uint32_t, 3> {
+  constexpr Shape(uint32_t x = 1, uint32_t y = 1, uint32_t z = 1)
+      : std::array<uint32_t, 3>{x, y, z} {}
 };
 
-/// A list that is short is filled up with ones: {8} is 8 x 1 x 1.
-inline std::array<uint32_t, 3> shape(uint32_t x, uint32_t y = 1,
-                                     uint32_t z = 1) {
-  return {x, y, z};
-}
+struct Configuration {
+  Shape grid = {}, block = {};
+  uint64_t dynamicShared = 0;
+};
 
 class Device {
 public:

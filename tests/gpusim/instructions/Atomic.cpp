@@ -53,12 +53,25 @@ uint32_t addPair(uint32_t a, uint32_t b, Type type) {
   return one(0) | one(16) << 16;
 }
 
+/// Global memory adds without subnormals, shared memory with them.
+uint32_t addF32(uint32_t a, uint32_t b, Space space) {
+  float x = f32FromBits(a), y = f32FromBits(b);
+  if (space == Space::Shared)
+    return bitsOfF32(canonical(x + y));
+  return bitsOfF32(canonical(flush(flush(x) + flush(y))));
+}
+
 /// New value of `old`; bits in, bits out.
-uint64_t apply(const Inst &inst, uint64_t old, uint64_t b, uint64_t c) {
+uint64_t apply(const Inst &inst, Space space, uint64_t old, uint64_t b,
+               uint64_t c) {
   auto operation = Operation(inst.kind);
   switch (Type(inst.count)) {
   case Type::F32:
-    return bitsOfF32(f32FromBits(uint32_t(old)) + f32FromBits(uint32_t(b)));
+    return addF32(uint32_t(old), uint32_t(b), space);
+  case Type::F16:
+    return addPair(uint16_t(old), uint16_t(b), Type::F16x2) & 0xffff;
+  case Type::BF16:
+    return addPair(uint16_t(old), uint16_t(b), Type::BF16x2) & 0xffff;
   case Type::F64:
     return std::bit_cast<uint64_t>(std::bit_cast<double>(old) +
                                    std::bit_cast<double>(b));
@@ -99,7 +112,7 @@ void executeAtomic(Warp &warp, const Inst &inst, Mask mask) {
     uint64_t b = readLane(warp, inst.b, inst.bytes, lane);
     uint64_t c =
         inst.c == kNoRow ? 0 : readLane(warp, inst.c, inst.bytes, lane);
-    uint64_t value = apply(inst, old, b, c);
+    uint64_t value = apply(inst, space, old, b, c);
     std::memcpy(place, &value, inst.bytes);
     if (inst.d != kNoRow)
       std::memcpy(warp.registers.data() + inst.d + lane * inst.bytes, &old,
@@ -110,6 +123,8 @@ void executeAtomic(Warp &warp, const Inst &inst, Mask mask) {
 bool isSupported(Operation operation, Type type) {
   bool isFloat =
       classOf(type) != TypeClass::Integer && classOf(type) != TypeClass::Bits;
+  if (bitsOf(type) == 16) // of the integers only cas.b16
+    return isFloat ? operation == Add : operation == Cas && type == Type::B16;
   if (bitsOf(type) < 32 || type == Type::TF32 || bitsOf(type) > 64)
     return false;
   if (operation == Inc || operation == Dec)

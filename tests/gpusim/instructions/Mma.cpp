@@ -198,37 +198,48 @@ void multiplyExact(const Shape &shape, Tile &tile) {
             std::fma(tile.a[row][k], tile.b[k][column], tile.d[row][column]);
 }
 
-uint64_t encodeResult(const Inst &inst, Type type, double value) {
+/// One element of the D fragment of every lane.
+template <class T, class F>
+void encodeRow(std::byte *row, const uint16_t *places, const double *values,
+               size_t stride, F encode) {
+  for (unsigned lane = 0; lane < kWarpSize; ++lane) {
+    T bits = encode(values[places[lane]]);
+    std::memcpy(row + lane * stride, &bits, sizeof(bits));
+  }
+}
+
+void encodeElement(const Inst &inst, Type type, std::byte *row,
+                   const uint16_t *places, const double *values) {
   switch (type) {
   case Type::F16:
-    return floatToF16(value);
+    return encodeRow<uint16_t>(row, places, values, 4, floatToF16);
   case Type::F32:
-    return bitsOfF32(canonical(float(value)));
+    return encodeRow<float>(row, places, values, 4, [](double value) {
+      return canonical(float(value));
+    });
   case Type::F64:
-    return std::bit_cast<uint64_t>(value);
+    return encodeRow<double>(row, places, values, 8,
+                             [](double value) { return value; });
   default:
-    if (inst.flags[0]) // .satfinite
-      value = std::clamp(value, -0x1p31, 0x1p31 - 1);
-    return uint32_t(int64_t(value));
+    return encodeRow<uint32_t>(row, places, values, 4, [&](double value) {
+      if (inst.flags[0]) // .satfinite
+        value = std::clamp(value, -0x1p31, 0x1p31 - 1);
+      return uint32_t(int64_t(value));
+    });
   }
 }
 
 void store(Warp &warp, const Inst &inst, const Tile &tile) {
   const Shape &shape = kShapes[inst.kind];
   const uint16_t *places = layoutOf(inst.kind).c.data();
-  const double *values = tile.d[0];
   const Row *rows =
       warp.program->rows.data() + inst.list + firstC(shape) + registersC(shape);
-  bool half = shape.d == Type::F16;
-  unsigned width = shape.d == Type::F64 ? 8 : 4, bytes = half ? 2 : width;
-  for (unsigned i = 0; i < shape.m * shape.n / 32u; ++i, places += kWarpSize) {
-    std::byte *row =
-        warp.registers.data() + rows[half ? i / 2 : i] + (half ? i % 2 * 2 : 0);
-    for (unsigned lane = 0; lane < kWarpSize; ++lane) {
-      uint64_t bits = encodeResult(inst, shape.d, values[places[lane]]);
-      std::memcpy(row + lane * width, &bits, bytes);
-    }
-  }
+  bool half = shape.d == Type::F16; // two elements to a register
+  for (unsigned i = 0; i < shape.m * shape.n / 32u; ++i, places += kWarpSize)
+    encodeElement(inst, shape.d,
+                  warp.registers.data() +
+                      (half ? rows[i / 2] + i % 2 * 2 : rows[i]),
+                  places, tile.d[0]);
 }
 
 /// kind: index into kShapes.

@@ -12,6 +12,7 @@
 #include "tests/gpusim/machine/Numbers.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace attune::gpusim {
 
@@ -35,13 +36,13 @@ int16_t factorExponent(double value, int least) {
   return value == 0 ? kNoExponent : int16_t(std::max(exponentOf(value), least));
 }
 
-/// 2^exponent, for exponents of normal doubles.
-double powerOfTwo(int exponent) {
-  return std::bit_cast<double>(uint64_t(exponent + 1023) << 52);
-}
+/// What follows is compiled twice, see addFinite. Vectors that are wider than
+/// the registers have no fixed way to be returned, but all of it is inlined.
+#pragma GCC diagnostic ignored "-Wpsabi"
+#define FOR_EVERY_TARGET [[gnu::always_inline]] inline
 
-void findExponents(const Products &products, const Tile &tile,
-                   Exponents &exponents) {
+FOR_EVERY_TARGET void findExponents(const Products &products, const Tile &tile,
+                                    Exponents &exponents) {
   for (unsigned m = 0; m < products.rows; ++m)
     for (unsigned k = 0; k < products.k; ++k)
       exponents.a[m][k] = factorExponent(tile.a[m][k], products.leastExponent);
@@ -50,52 +51,76 @@ void findExponents(const Products &products, const Tile &tile,
       exponents.b[k][n] = factorExponent(tile.b[k][n], products.leastExponent);
 }
 
+/// One value per column.
+template <class T>
+using Columns [[gnu::vector_size(sizeof(T) * kColumns)]] = T;
+
+template <class T>
+FOR_EVERY_TARGET Columns<T> load(const T *row) {
+  Columns<T> columns;
+  std::memcpy(&columns, row, sizeof(columns));
+  return columns;
+}
+
+/// 2^exponent in every column.
+FOR_EVERY_TARGET Columns<double> powersOfTwo(Columns<int64_t> exponents) {
+  return std::bit_cast<Columns<double>>((exponents + 1023) << 52);
+}
+
 /// What is left of a sum in the format of D.
 double narrow(double sum, bool half) {
-  if (half)
-    return f16ToFloat(uint16_t(encode(sum, kF16)));
-  constexpr uint64_t kDropped = (uint64_t(1) << 29) - 1;
-  if (std::fabs(sum) >= 0x1p-126)
-    return std::bit_cast<double>(std::bit_cast<uint64_t>(sum) & ~kDropped);
-  return roundToF32(sum, Rounding::Zero);
+  return half ? f16ToFloat(uint16_t(encode(sum, kF16)))
+              : roundToF32(sum, Rounding::Zero);
+}
+
+/// The same for a row.
+FOR_EVERY_TARGET void narrowRow(Columns<double> sums, bool half, double *d) {
+  auto bits = std::bit_cast<Columns<int64_t>>(sums);
+  constexpr int64_t kDropped = (int64_t(1) << 29) - 1, kSign = INT64_MIN;
+  Columns<int64_t> cut = bits & ~kDropped;
+  std::memcpy(d, &cut, sizeof(cut));
+  for (unsigned n = 0; n < kColumns; ++n)
+    if (half || (bits[n] & ~kSign) < std::bit_cast<int64_t>(0x1p-126))
+      d[n] = narrow(sums[n], half);
 }
 
 /// Adds the products of [first, last) to a row of D. Terms have at most 28
-/// bits, so that halves of the sums fit in 32.
-void addBlock(const Products &products, int fraction, const Tile &tile,
-              const Exponents &exponents, unsigned row, unsigned first,
-              unsigned last, double *d) {
-  int16_t largest[kColumns];
+/// bits, so that eight of them fit in 32.
+FOR_EVERY_TARGET void addBlock(const Products &products, int fraction,
+                               const Tile &tile, const Exponents &exponents,
+                               unsigned row, unsigned first, unsigned last,
+                               double *d) {
+  Columns<int16_t> largest;
   int least = products.half ? -14 : -126;
   for (unsigned n = 0; n < kColumns; ++n)
     largest[n] = int16_t(std::max(exponentOf(d[n]), least));
-  for (unsigned k = first; k < last; ++k)
-    for (unsigned n = 0; n < kColumns; ++n) {
-      auto exponent = int16_t(exponents.a[row][k] + exponents.b[k][n]);
-      largest[n] = std::max(largest[n], exponent);
-    }
-  double scale[kColumns];
-  for (unsigned n = 0; n < kColumns; ++n)
-    scale[n] = std::isfinite(d[n]) ? powerOfTwo(fraction - largest[n]) : 0;
-  int64_t sums[kColumns];
-  for (unsigned n = 0; n < kColumns; ++n)
-    sums[n] = std::isfinite(d[n]) ? int32_t(d[n] * scale[n]) : 0;
-  for (unsigned k = first; k < last;) {
-    int32_t part[kColumns] = {};
-    for (unsigned end = std::min(k + 8, last); k < end; ++k)
-      for (unsigned n = 0; n < kColumns; ++n)
-        part[n] += int32_t(tile.a[row][k] * tile.b[k][n] * scale[n]);
-    for (unsigned n = 0; n < kColumns; ++n)
-      sums[n] += part[n];
+  for (unsigned k = first; k < last; ++k) {
+    Columns<int16_t> sum = exponents.a[row][k] + load(exponents.b[k]);
+    largest = sum > largest ? sum : largest;
   }
-  // An infinite f16 from the block before stays.
-  for (unsigned n = 0; n < kColumns; ++n)
-    if (std::isfinite(d[n]))
-      d[n] = narrow(double(sums[n]) * powerOfTwo(largest[n] - fraction),
-                    products.half);
+  auto top = __builtin_convertvector(largest, Columns<int64_t>);
+  Columns<double> scale = powersOfTwo(fraction - top);
+  // An infinite f16, which only the block before can have left, stays.
+  Columns<double> before = load(d), zero = {};
+  auto finite = before - before == zero;
+  Columns<double> sums = __builtin_convertvector(
+      __builtin_convertvector((finite ? before : zero) * scale,
+                              Columns<int32_t>),
+      Columns<double>);
+  for (unsigned k = first; k < last;) {
+    Columns<int32_t> part = {};
+    for (unsigned end = std::min(k + 8, last); k < end; ++k)
+      part += __builtin_convertvector(tile.a[row][k] * load(tile.b[k]) * scale,
+                                      Columns<int32_t>);
+    sums += __builtin_convertvector(part, Columns<double>);
+  }
+  narrowRow(sums * powersOfTwo(top - fraction), products.half, d);
+  Columns<double> after = finite ? load(d) : before;
+  std::memcpy(d, &after, sizeof(after));
 }
 
-void addFinite(const Products &products, TensorCore generation, Tile &tile) {
+FOR_EVERY_TARGET void addRows(const Products &products, TensorCore generation,
+                              Tile &tile) {
   bool ampere = generation == TensorCore::Ampere;
   int fraction = ampere ? 24 : 25;
   unsigned block = products.k / (ampere && products.splits ? 2 : 1);
@@ -105,6 +130,26 @@ void addFinite(const Products &products, TensorCore generation, Tile &tile) {
     for (unsigned k = 0; k < products.k; k += block)
       addBlock(products, fraction, tile, exponents, row, k, k + block,
                tile.d[row]);
+}
+
+#undef FOR_EVERY_TARGET
+
+#ifdef __x86_64__
+[[gnu::target("avx2")]] void addRowsAvx2(const Products &products,
+                                         TensorCore generation, Tile &tile) {
+  addRows(products, generation, tile);
+}
+#endif
+
+/// Most of the time of a kernel with mma.sync goes by here, so that vectors of
+/// twice the width are worth a second copy; everything is exact in either.
+void addFinite(const Products &products, TensorCore generation, Tile &tile) {
+#ifdef __x86_64__
+  static const bool hasAvx2 = __builtin_cpu_supports("avx2");
+  if (hasAvx2)
+    return addRowsAvx2(products, generation, tile);
+#endif
+  addRows(products, generation, tile);
 }
 
 template <size_t rows, size_t columns>

@@ -75,8 +75,8 @@ Outcome runMatmul(Device &device, const LoadedModule *module,
   arguments.add(device.upload(a.half, "a")).add(device.upload(b.half, "b"));
   arguments.add(c).add(m).add(n).add(k);
   return finish(device, module, "matmul",
-                {.grid = shape(2, 2),
-                 .block = shape(128),
+                {.grid = Shape(2, 2),
+                 .block = Shape(128),
                  .dynamicShared = kMatmulShared},
                 arguments, c, want);
 }
@@ -101,7 +101,7 @@ Outcome runSoftmax(Device &device, const LoadedModule *module,
   Arguments arguments;
   arguments.add(device.upload(x, "x")).add(y).add(s);
   return finish(device, module, "softmax",
-                {.grid = shape((s + 3) / 4), .block = shape(128)}, arguments, y,
+                {.grid = Shape((s + 3) / 4), .block = Shape(128)}, arguments, y,
                 want);
 }
 
@@ -134,8 +134,8 @@ Outcome runAttention(Device &device, const LoadedModule *module,
     arguments.add(device.upload(matrix->half, name));
   arguments.add(o).add(s).add(1.4426950408889634f);
   return finish(device, module, "attention",
-                {.grid = shape(uint32_t(s / 16), uint32_t(heads)),
-                 .block = shape(32),
+                {.grid = Shape(uint32_t(s / 16), uint32_t(heads)),
+                 .block = Shape(32),
                  .dynamicShared = kAttentionShared},
                 arguments, o, want);
 }

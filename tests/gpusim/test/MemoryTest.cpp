@@ -45,8 +45,9 @@ TEST(Memory, BoundsOfGlobal) {
   EXPECT_TRUE(failsWith(runGlobal("ld.global.v4.f32 {%f0, %f1, %f2, %f3}, "
                                   "[%d0+256];"),
                         ErrorKind::OutOfBounds, "read of 16 bytes"));
-  EXPECT_TRUE(failsWith(runGlobal("st.global.f32 [4096], 0f00000000;"),
-                        ErrorKind::OutOfBounds, "in no allocation"));
+  EXPECT_TRUE(
+      failsWith(runGlobal("mov.b64 %d4, 4096; st.global.f32 [%d4], %f0;"),
+                ErrorKind::OutOfBounds, "in no allocation"));
 }
 
 /// The last allocated bytes end within a vector: not a byte may be outside.
@@ -179,6 +180,23 @@ TEST(Memory, Initialisers) {
                                         0x55555555, 0x3fd55555}));
 }
 
+TEST(Memory, NarrowLoadsExtend) {
+  EXPECT_TRUE(runBody(R"(
+    .local .align 4 .b8 bytes[4];
+    mov.b32 %r1, 0x8081ff7f; st.local.b32 [bytes], %r1;
+    ld.local.s8 %r2, [bytes+1]; setp.ne.s32 %p0, %r2, -1; @%p0 trap;
+    ld.local.u8 %r2, [bytes+1]; setp.ne.s32 %p0, %r2, 255; @%p0 trap;
+    ld.local.b8 %h0, [bytes+3]; setp.ne.b16 %p0, %h0, 128; @%p0 trap;
+    ld.local.s8 %d0, [bytes+3]; setp.ne.s64 %p0, %d0, -128; @%p0 trap;
+    ld.local.s16 %r2, [bytes+2]; setp.ne.s32 %p0, %r2, -32639; @%p0 trap;
+    ld.local.u16 %r2, [bytes+2]; setp.ne.s32 %p0, %r2, 0x8081; @%p0 trap;
+    ld.local.v2.s8 {%r2, %r3}, [bytes]; setp.ne.s32 %p0, %r2, 127; @%p0 trap;
+    setp.ne.s32 %p0, %r3, -1; @%p0 trap;)",
+                      2)
+                  .ok());
+  EXPECT_TRUE(failsWith(runBody("trap;", 1), ErrorKind::Trap));
+}
+
 /// Generic addresses find their space; local memory belongs to its thread.
 TEST(Memory, GenericAndLocal) {
   EXPECT_TRUE(runBody(R"(
@@ -214,9 +232,9 @@ TEST(Memory, LaunchesThatCannotBe) {
   EXPECT_TRUE(launch({}, good).ok());
   EXPECT_TRUE(failsWith(launch({}, Arguments().add(uint64_t(0))),
                         ErrorKind::BadLaunch, "takes 12 bytes"));
-  EXPECT_TRUE(failsWith(launch({.block = shape(1025)}, good),
+  EXPECT_TRUE(failsWith(launch({.block = Shape(1025)}, good),
                         ErrorKind::BadLaunch, "1025x1x1 threads"));
-  EXPECT_TRUE(failsWith(launch({.grid = shape(0)}, good), ErrorKind::BadLaunch,
+  EXPECT_TRUE(failsWith(launch({.grid = Shape(0)}, good), ErrorKind::BadLaunch,
                         "0x1x1 blocks"));
   EXPECT_TRUE(failsWith(launch({.dynamicShared = 163 * 1024 + 1}, good),
                         ErrorKind::BadLaunch, "bytes of shared memory"));

@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/ptx/Parser.h"
 #include "tests/gpusim/test/Support.h"
+#include <fstream>
 #include <random>
+#include <sstream>
 
 using namespace attune::gpusim;
 using namespace attune::gpusim::test;
@@ -97,6 +99,23 @@ TEST(Parser, Complaints) {
               HasSubstr("registers in a function"));
   EXPECT_THAT(body(".shared .b8 s[99999999999999999999];"), HasSubstr("line"));
   EXPECT_THAT(body(".shared .b8 s[1073741824];"), HasSubstr("256 MiB"));
+}
+
+/// Instructions that LLVM makes of ordinary code; see the file.
+TEST(Parser, FormsThatLLVMEmits) {
+  std::ifstream file(ATTUNE_TEST_DATA "/llvm.ptx");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_GT(text.str().size(), 10000u);
+  EXPECT_EQ(loadError(text.str()), "");
+}
+
+TEST(Parser, CallsAreAnError) {
+  EXPECT_THAT(loadError(module("",
+                               ".param .b32 result; call.uni (result), "
+                               "helper;",
+                               ".func (.param .b32 r) helper() { ret; }\n")),
+              HasSubstr("call.uni: functions are not supported"));
 }
 
 TEST(Parser, AllUnsupportedAtOnce) {

@@ -28,7 +28,7 @@ void expectRace(bool race, const std::string &body, unsigned threads = 64) {
     const LoadedModule *module = device.load(text, error);
     ASSERT_TRUE(module) << error;
     Report report = device.launch(
-        *module, "k", {.block = shape(threads), .dynamicShared = 1 << 16}, {});
+        *module, "k", {.block = Shape(threads), .dynamicShared = 1 << 16}, {});
     if (race)
       ASSERT_TRUE(failsWith(report, ErrorKind::Race, "no barrier since"))
           << body;
@@ -69,7 +69,19 @@ TEST(Race, BytesApart) {
   expectRace(false, two + "@%p2 ld.shared.b16 %h1, [%r4];\n");
   expectRace(true, "setp.eq.u32 %p2, %r2, 0; shl.b32 %r4, %r1, 1;\n"
                    "@%p2 st.shared.b16 [%r4], %h0;\n"
-                   "@%p2 st.shared.b8 [3], %h0;\n");
+                   "mov.b32 %r5, 3; @%p2 st.shared.b8 [%r5], %h0;\n");
+}
+
+/// Each warp reads a byte of its own; then one writes what the other read.
+TEST(Race, BytesReadByOthers) {
+  std::string reads = "setp.eq.u32 %p2, %r0, 0; mov.b32 %r4, 0;\n"
+                      "@%p2 st.shared.b32 [%r4], 0; bar.sync 0;\n"
+                      "ld.shared.b8 %h1, [%r1];\n"
+                      "setp.eq.u32 %p3, %r0, 32;\n",
+              write = "@%p3 st.shared.b8 [%r4], %h0;\n";
+  expectRace(true, reads + write);
+  expectRace(false, reads + "bar.sync 0;\n" + write);
+  expectRace(false, reads + "@%p3 st.shared.b8 [%r4+1], %h0;\n");
 }
 
 /// Lanes of one warp are not ordered by the program alone.

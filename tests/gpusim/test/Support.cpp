@@ -46,7 +46,7 @@ Report runBlock(const std::string &text, unsigned threads,
   if (!module)
     return {};
   Configuration configuration;
-  configuration.block = shape(threads);
+  configuration.block = Shape(threads);
   configuration.dynamicShared = dynamicShared;
   return device->launch(*module, "k", configuration, arguments);
 }

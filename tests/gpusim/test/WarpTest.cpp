@@ -166,6 +166,10 @@ TEST(Atomics, OneAfterTheOther) {
       {"add", "f32", [](V a, V b) { return bitsOfF32(f(a) + f(b)); }}};
   for (const Atomic &row : rows) {
     auto value = draw(row.type[0] == 'f' ? 29 : 32, 5);
+    // inc and dec wrap at the operand, so that it must be near the cell.
+    if (std::string(row.name).ends_with("c"))
+      for (unsigned lane = 0; lane < 32; ++lane)
+        value[lane] = 0x3f800000 + (lane < 3 ? 0 : value[lane] % 4);
     std::string instruction = std::string("atom.shared.") + row.name + "." +
                               row.type + " %x0, [%x1], %in0; ";
     std::string body = ".shared .align 4 .b32 cells[3];\n"
@@ -204,6 +208,39 @@ TEST(Atomics, CompareAndSwapAndPairs) {
   EXPECT_EQ(halves[3], 0x50204c80u); // 1 + 32 and 2 + 16
 }
 
+TEST(Atomics, SixteenBits) {
+  const std::string cell = ".shared .align 4 .b16 cell[2]; .reg .b16 %h<4>; "
+                           "setp.eq.u32 %q0, %lane, 0;\n@%q0 st.shared.b16 "
+                           "[cell+2], ",
+                    read = "bar.warp.sync -1; ld.shared.b16 %h2, [cell+2]; "
+                           "cvt.u32.u16 %out, %h2;";
+  auto half = run({}, cell +
+                          "0x3c00; bar.warp.sync -1; mov.b16 %h0, 0x3800; "
+                          "atom.shared.add.noftz.f16 %h1, [cell+2], %h0; " +
+                          read);
+  EXPECT_EQ(half[7], 0x4c40u); // 1 + 32 / 2
+  auto swapped = run({}, cell +
+                             "5; bar.warp.sync -1; atom.shared.cas.b16 %h1, "
+                             "[cell+2], 5, 9; " +
+                             read);
+  EXPECT_EQ(swapped[7], 9u);
+}
+
+/// atom.add.f32 flushes in global memory only.
+TEST(Atomics, SubnormalsInGlobalMemory) {
+  Device device;
+  uint64_t cells = device.upload(std::vector<uint32_t>{1, 0}, "cells");
+  std::string text = test::module(
+      ".param .u64 x",
+      ".shared .align 4 .b32 s; .reg .b64 %d0; .reg .f32 %f<4>; ld.param.u64 "
+      "%d0, [x]; mov.b32 %f0, 0f00000002; red.global.add.f32 [%d0], %f0; "
+      "st.shared.b32 [s], 1; red.shared.add.f32 [s], %f0; ld.shared.b32 %f1, "
+      "[s]; st.global.b32 [%d0+4], %f1;");
+  Report report = runBlock(text, 1, 0, Arguments().add(cells), &device);
+  ASSERT_TRUE(report.ok()) << report.text();
+  EXPECT_EQ(device.download<uint32_t>(cells, 2), (std::vector<uint32_t>{0, 3}));
+}
+
 /// All threads of all CTAs count on one cell of global memory.
 TEST(Atomics, GlobalAcrossBlocks) {
   Device device({.seed = testSeed(), .residentCtas = 3});
@@ -215,7 +252,7 @@ TEST(Atomics, GlobalAcrossBlocks) {
       error);
   ASSERT_TRUE(module) << error;
   Report report =
-      device.launch(*module, "k", {.grid = shape(7, 2), .block = shape(48, 2)},
+      device.launch(*module, "k", {.grid = Shape(7, 2), .block = Shape(48, 2)},
                     Arguments().add(cell));
   ASSERT_TRUE(report.ok()) << report.text();
   EXPECT_EQ(device.download<uint64_t>(cell, 1)[0], 5u + 3 * 14 * 96);
