@@ -56,9 +56,9 @@ gpusim::Report SimulatedKernels::run(const std::string &name,
   int64_t items = target::common::testing::gridSize(kernel, arguments);
   if (items)
     report = device.launch(*loaded, name,
-                           {.grid = gpusim::shape(uint32_t(llvm::divideCeil(
+                           {.grid = gpusim::Shape(uint32_t(llvm::divideCeil(
                                 items, launch->itemsPerBlock))),
-                            .block = gpusim::shape(uint32_t(launch->threads)),
+                            .block = gpusim::Shape(uint32_t(launch->threads)),
                             .dynamicShared = uint64_t(launch->sharedBytes)},
                            slots);
   buffers.copyBack();
