@@ -8,15 +8,17 @@ using namespace attune::target::cuda;
 
 /// The sums of a lane, in registers: half of the 255 that there are, the rest
 /// being fragments, addresses and pointers. Of f32 each fragment is there twice
-/// (Fragments.h).
+/// (Fragments.h). With more than the fewer of these, eight warps fill a
+/// multiprocessor.
 static constexpr int64_t kMostSums = 128, kMostSumsOfF32 = 64;
 /// A multiprocessor has four schedulers, so fewer warps leave some idle.
 static constexpr int64_t kFewestWarps = 4, kMostWarps = 8;
 /// Bytes along k of a stage at most: a row of 8 chunks takes all banks.
 static constexpr int64_t kDepthBytes = 128;
 static constexpr int64_t kFewestStages = 2, kMostStages = 4;
-/// With so many sums two blocks of four warps fill the registers.
-static constexpr int64_t kResident = 2;
+/// Shared memory that a block may have on any capability from 8.0 on, whatever
+/// the one that code is made for has: PTX is to run on all.
+static constexpr int64_t kSharedBytes = 99 * 1024;
 
 int64_t ContractionPlan::stagingPitch() const {
   // Four rows of a fragment, written at once in pairs, take all banks if they
@@ -75,9 +77,14 @@ LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
            << ", which is more than the registers of " << kMostWarps
            << " warps hold";
   bool isFull = rows * columns / threads() > kMostSumsOfF32;
-  residentBlocks =
-      isFull && warpsDown * warpsAcross <= kFewestWarps ? kResident : 0;
+  bool isPair = warpsDown * warpsAcross <= kFewestWarps;
+  residentBlocks = !isFull ? 0 : isPair ? 2 : 1;
   return success();
+}
+
+int64_t ContractionPlan::roomOf(const Machine &machine) const {
+  int64_t share = machine.sharedBytes / std::max<int64_t>(1, residentBlocks);
+  return std::min(share, kSharedBytes);
 }
 
 void ContractionPlan::chooseRing(const Contraction &parts,
@@ -87,7 +94,7 @@ void ContractionPlan::chooseRing(const Contraction &parts,
   depth = std::min<int64_t>(llvm::alignTo(parts.loop.getStep(), unit),
                             kDepthBytes / bytes);
   int64_t stage = (rows + columns) * depth * bytes;
-  int64_t room = machine.sharedBytes / std::max<int64_t>(1, residentBlocks);
+  int64_t room = roomOf(machine);
   stages = std::clamp(room / stage, kFewestStages, kMostStages);
   // A short k needs no more than itself.
   auto type = cast<MemRefType>(parts.lhs.getSource().getType());
@@ -98,7 +105,8 @@ void ContractionPlan::chooseRing(const Contraction &parts,
   stages = std::clamp(needed, kFewestStages, stages);
 }
 
-void ContractionPlan::chooseWayOut(const Contraction &parts) {
+void ContractionPlan::chooseWayOut(const Contraction &parts,
+                                   const Machine &machine) {
   lanesAlongRows = llvm::all_of(parts.stores, [&](tile::StoreOp store) {
     auto stride = [&](Value span) {
       return strideAlong(store.getDest(), store.getPositions(), span);
@@ -112,11 +120,14 @@ void ContractionPlan::chooseWayOut(const Contraction &parts) {
                                       .getIntOrFloatBitWidth() /
                                   8);
   lanes = std::clamp<int64_t>(SharedTile::kChunkBytes / bytes, 2, 8);
-  // As many strips at a time as the ring has room for.
-  int64_t ring =
+  // As many strips at a time as there is room for, without fewer blocks at a
+  // time.
+  int64_t room =
       stages * (rows + columns) * depth * (element.getIntOrFloatBitWidth() / 8);
+  if (residentBlocks)
+    room = std::max(room, roomOf(machine));
   strips = warpRows() / 16;
-  while (strips > 1 && (stagingBytes() > ring || warpRows() / 16 % strips))
+  while (strips > 1 && (stagingBytes() > room || warpRows() / 16 % strips))
     --strips;
 }
 
@@ -143,6 +154,6 @@ FailureOr<ContractionPlan> ContractionPlan::make(const Contraction &parts,
   if (failed(plan.chooseWarps(parts)))
     return failure();
   plan.chooseRing(parts, machine);
-  plan.chooseWayOut(parts);
+  plan.chooseWayOut(parts, machine);
   return plan;
 }

@@ -48,8 +48,9 @@ struct ContractionPlan {
 
 private:
   llvm::LogicalResult chooseWarps(const Contraction &parts);
+  int64_t roomOf(const Machine &machine) const;
   void chooseRing(const Contraction &parts, const Machine &machine);
-  void chooseWayOut(const Contraction &parts);
+  void chooseWayOut(const Contraction &parts, const Machine &machine);
 };
 
 } // namespace attune::target::cuda

@@ -243,9 +243,9 @@ TEST(CudaContractionBudgets, RegistersAndSharedMemory) {
   for (const Machine &machine : Machine::all())
     EXPECT_FALSE(assemble(kernels->ptx().text, machine.name).empty());
   for (const PtxKernel &kernel : kernels->ptx().kernels) {
+    // Blocks of 128 threads come in pairs; one runs on any capability.
     int64_t most = Machine::find("sm_80")->sharedBytes;
-    // Blocks of 128 threads come in pairs.
-    EXPECT_LE(kernel.sharedBytes * (kernel.threads == 128 ? 2 : 1), most)
+    EXPECT_LE(kernel.sharedBytes, kernel.threads == 128 ? most / 2 : 99 * 1024)
         << kernel.name;
   }
 }

@@ -12,6 +12,7 @@
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <random>
 
@@ -285,11 +286,12 @@ static double tolerance(const Case &c) {
   return sums + rounding;
 }
 
-static void check(const Case &c, std::mt19937 &random) {
+static void check(Problem &problem, const std::string &text,
+                  std::mt19937 &random) {
+  const Case &c = problem.c;
   SCOPED_TRACE(c.text());
-  Problem problem(c);
-  auto kernels = SimulatedKernels::compile(problem.text());
-  ASSERT_TRUE(kernels);
+  auto kernels = SimulatedKernels::compile(text);
+  ASSERT_TRUE(kernels) << text;
   problem.lhs.fill(random);
   problem.rhs.fill(random);
   problem.result.fill(random);
@@ -314,10 +316,12 @@ static void check(const Case &c, std::mt19937 &random) {
         worst = std::max(worst, std::abs(want - got));
         largest = std::max(largest, std::abs(want));
       }
-  if (getenv("ATTUNE_TEST_VERBOSE"))
-    printf("%s: error %.2g of %.2g\n", c.text().c_str(), worst / largest,
-           tolerance(c));
   EXPECT_LE(worst / largest, tolerance(c));
+}
+
+static void check(const Case &c, std::mt19937 &random) {
+  Problem problem(c);
+  check(problem, problem.text(), random);
 }
 
 namespace {
@@ -473,6 +477,43 @@ TEST_F(CudaContraction, ManyBlocks) {
     c.blockM = c.blockN = c.blockK = 16, c.rowsLast = rowsLast;
     check(c, random);
   }
+}
+
+/// Sums of half precision are f32 until they are rounded once.
+TEST_F(CudaContraction, SumsOfHalfPrecision) {
+  Case c{40, 40, 64};
+  c.out = Scalar::F16;
+  Problem problem(c);
+  std::string text = problem.text();
+  auto replaceAll = [&](const std::string &from, const std::string &to) {
+    for (size_t at; (at = text.find(from)) != std::string::npos;)
+      text.replace(at, from.size(), to);
+  };
+  replaceAll("        %o = arith.truncf %sum : tensor<64x64xf32> to "
+             "tensor<64x64xf16>\n",
+             "");
+  replaceAll("tile.store %o", "tile.store %sum");
+  replaceAll("tensor<64x64xf32>", "tensor<64x64xf16>");
+  check(problem, text, random);
+}
+
+TEST_F(CudaContraction, WhatHasNoCodeIsAnError) {
+  auto complaint = [](const std::string &text) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_FALSE(SimulatedKernels::compile(text));
+    return ::testing::internal::GetCapturedStderr();
+  };
+  Case large{8, 8, 8};
+  large.blockM = large.blockN = 256;
+  EXPECT_THAT(complaint(Problem(large).text()),
+              ::testing::HasSubstr("has a block of 256 x 256, which is more "
+                                   "than the registers of 8 warps hold"));
+  std::string text = Problem(Case{8, 8, 8}).text();
+  for (size_t at; (at = text.find("f16")) != std::string::npos;)
+    text.replace(at, 3, "f64");
+  EXPECT_THAT(complaint(text),
+              ::testing::HasSubstr("expected two operands of f16, of bf16 or "
+                                   "of f32: other types have no contraction"));
 }
 
 TEST_F(CudaContraction, AnEmptySumIsTheStartValue) {
