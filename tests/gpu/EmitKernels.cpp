@@ -115,24 +115,20 @@ static bool emitText(StringRef text, StringRef prefix, StringRef folder,
 }
 
 static bool emitAttention(StringRef folder, MLIRContext &context) {
-  struct Blocks {
-    int64_t size, rows, keys;
-  };
   bool ok = true;
-  for (Blocks blocks : {Blocks{32, 128, 64},
-                        {64, 128, 64},
-                        {80, 128, 32},
-                        {128, 128, 32},
-                        {256, 64, 32}})
+  for (int64_t size : {32, 64, 80, 128, 256})
     for (const char *element : {"f16", "bf16", "f32"})
       for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
+        bool isNarrow = element != std::string("f32");
+        // As kernels/Schedule.cpp chooses.
+        int64_t rows = isNarrow && size <= 128 ? 128 : 64;
+        int64_t keys = size <= 64 ? 64 : isNarrow || size <= 128 ? 32 : 16;
         // One head in the text; a launch gives the rest as batch.
-        AttentionCase c{1, 1, 1, 1, 1, blocks.size, blocks.size, mask};
+        AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
         c.element = element;
-        c.blockRows = blocks.rows;
-        c.blockKeys = blocks.keys;
-        std::string name = "attention_" + std::to_string(blocks.size) + "_" +
-                           element +
+        c.blockRows = rows;
+        c.blockKeys = keys;
+        std::string name = "attention_" + std::to_string(size) + "_" + element +
                            (mask == AttentionMask::None ? "" : "_causal");
         ok &= emitText(attentionText(c), name, folder, context);
       }

@@ -78,7 +78,7 @@ public:
   Value at(Value pointer, Value offset, mlir::Type element);
   Value at(Value pointer, int64_t offset, mlir::Type element);
   Value load(Value pointer, mlir::Type type);
-  void store(Value value, Value pointer);
+  virtual void store(Value value, Value pointer);
   /// Elements, one per lane, at stride `stride`; lanes outside `mask` hold
   /// `fill` (a scalar; zero if null) and are not read.
   Value loadVector(Value pointer, mlir::Type element, Value stride, Value mask,

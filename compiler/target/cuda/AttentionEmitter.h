@@ -86,7 +86,8 @@ private:
   void softmaxStep(State &state, Scores &scores);
   void rescale(State &state, ValueRange alphas, Value moved);
   // After the loop.
-  void finish(const State &state);
+  Value pairsAreAligned();
+  void finish(State state);
   void storeRow(const Rows &rows, int64_t tile, int64_t half);
 
   void placeFragments();

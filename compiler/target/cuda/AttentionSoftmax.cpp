@@ -5,8 +5,10 @@
 // loop; sums are combined once, at the end.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/SweepPlan.h"
 #include "compiler/target/cuda/AttentionEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include <numbers>
@@ -177,18 +179,61 @@ void AttentionEmitter::rescale(State &state, ValueRange alphas, Value moved) {
 // After the loop
 //===----------------------------------------------------------------------===//
 
-void AttentionEmitter::finish(const State &state) {
-  for (int64_t tile = 0; tile < shape.tiles; ++tile)
-    for (int64_t half = 0; half < 2; ++half) {
-      // All lanes take part in the exchange, also those of idle rows.
-      Rows rows = state[tile];
-      rows.sum[half] =
-          emit.combineLanes(rows.sum[half], kGroup,
-                            [&](Value a, Value b) { return emit.addf(a, b); });
-      emit.ifThen(
-          emit.less(rowAt[tile][half].index, frame.span(parts.rows).count),
-          [&] { storeRow(rows, tile, half); });
-    }
+/// Whether pairs of neighbouring columns lie at multiples of their size in all
+/// operands that the stores of the result reach: an i1.
+Value AttentionEmitter::pairsAreAligned() {
+  Value aligned = arith::ConstantOp::create(emit, emit.getBoolAttr(true));
+  auto also = [&](Value condition) {
+    aligned = arith::AndIOp::create(emit, aligned, condition);
+  };
+  auto isEven = [&](Value number, int64_t of) {
+    return emit.equal(emit.rem(number, emit.integer(of)), emit.integer(0));
+  };
+  auto look = [&](Value memref, ValueRange positions) {
+    if (!llvm::is_contained(positions, parts.valueColumns))
+      return;
+    const Operand &operand = frame.operand(memref);
+    Type type = operand.type.getElementType();
+    int64_t bytes = std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
+    also(isEven(
+        LLVM::PtrToIntOp::create(emit, emit.getI64Type(), operand.pointer),
+        2 * bytes));
+    for (auto [position, stride] : llvm::zip(positions, operand.strides))
+      if (position != parts.valueColumns)
+        also(isEven(stride, 2));
+  };
+  for (tile::StoreOp store : parts.stores) {
+    look(store.getDest(), store.getPositions());
+    for (Value block : target::common::partsOf(store.getBlock()))
+      if (auto load = block.getDefiningOp<tile::LoadOp>())
+        look(load.getSource(), load.getPositions());
+  }
+  return aligned;
+}
+
+void AttentionEmitter::finish(State state) {
+  // All lanes take part in the exchange, also those of idle rows.
+  for (Rows &rows : state)
+    for (Value &sum : rows.sum)
+      sum = emit.combineLanes(
+          sum, kGroup, [&](Value a, Value b) { return emit.addf(a, b); });
+  auto storeRows = [&] {
+    for (int64_t tile = 0; tile < shape.tiles; ++tile)
+      for (int64_t half = 0; half < 2; ++half)
+        emit.ifThen(
+            emit.less(rowAt[tile][half].index, frame.span(parts.rows).count),
+            [&] { storeRow(state[tile], tile, half); });
+    return Values();
+  };
+  emit.ifElse(
+      pairsAreAligned(), TypeRange(),
+      [&] {
+        emit.alignedVectors = true;
+        storeRows();
+        emit.alignedVectors = false;
+        return Values();
+      },
+      storeRows);
 }
 
 void AttentionEmitter::storeRow(const Rows &rows, int64_t tile, int64_t half) {

@@ -19,6 +19,23 @@ Type Emitter::sharedPointerType() {
   return LLVM::LLVMPointerType::get(getContext(), kSharedSpace);
 }
 
+void Emitter::store(Value value, Value pointer) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  int64_t bits =
+      vector ? vector.getNumElements() * vector.getElementTypeBitWidth() : 0;
+  if (!alignedVectors || (bits != 32 && bits != 64))
+    return common::Emitter::store(value, pointer);
+  Value whole = LLVM::BitcastOp::create(*this, getIntegerType(bits), value);
+  StringRef text =
+      bits == 32 ? "st.global.b32 [$0], $1;" : "st.global.b64 [$0], $1;";
+  LLVM::InlineAsmOp::create(
+      *this, TypeRange(), ValueRange{pointer, whole}, text,
+      bits == 32 ? "l,r" : "l,l", /*has_side_effects=*/true,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT),
+      ArrayAttr());
+}
+
 Value Emitter::lanesBelow(Value count) {
   Value narrow = arith::TruncIOp::create(*this, getI32Type(), count);
   Values below;

@@ -30,6 +30,10 @@ public:
   /// Set where it has been made sure that vectors in global memory lie at
   /// multiples of their size, or of 16 bytes.
   bool alignedVectors = false;
+  /// A short vector that is aligned is one instruction of ours, in global
+  /// memory: LLVM would find the stores of the two paths alike but for their
+  /// alignment, and merge them into the worse.
+  void store(Value value, Value pointer) override;
 
   /// Lane by lane, for there are no vectors in hardware. |count| < 2^31.
   Value lanesBelow(Value count) override;

@@ -129,8 +129,12 @@ Fragments::Values Fragments::multiply(ValueRange a, ValueRange b,
   };
   fill(a, highA, lowA);
   fill(b, highB, lowB);
-  // The small ones first.
-  Values sums = emit.mma(type, lowA, highB, c);
+  // The small ones first. A tensor core rounds sums to zero, which over a long
+  // k adds up to more than the products' own error: c is added outside.
+  Values sums = emit.mma(type, lowA, highB, Values(4, emit.real(0)));
   sums = emit.mma(type, highA, lowB, sums);
-  return emit.mma(type, highA, highB, sums);
+  sums = emit.mma(type, highA, highB, sums);
+  for (auto [sum, before] : llvm::zip(sums, c))
+    sum = emit.addf(before, sum);
+  return sums;
 }
