@@ -1,3 +1,5 @@
+// RUN: attune-opt %s | FileCheck %s
+// CHECK-COUNT-12: tile.kernel
 // Row and map kernels as build-kernels writes them for sm_80, of the kinds that
 // models spend their time in. SweepKernelsTest.cpp compiles, assembles and runs
 // them; tests/gpu times them against a copy. Rows, or batches, are run-time.
