@@ -11,8 +11,9 @@ using namespace attune::target::cuda;
 /// still spreads, so many that a multiprocessor fills up with blocks.
 static constexpr int64_t kSharedBlock = 64, kSharedMapBlock = 128;
 static constexpr int64_t kMostThreads = 256, kMostRowThreads = 512;
-/// Values of a block that a thread keeps in registers.
-static constexpr int64_t kKeptValues = 32;
+/// Values of a block that a thread keeps in registers, and of all blocks: more
+/// would spill, or leave a multiprocessor too few warps.
+static constexpr int64_t kKeptValues = 32, kKeptInAll = 64;
 /// What a thread of a long row takes, if that leaves enough threads.
 static constexpr int64_t kValuesOfRow = 16;
 static constexpr int64_t kMapUnroll = 2, kRowUnroll = 4;
@@ -61,6 +62,7 @@ private:
   std::optional<int64_t> itemLimit();
   bool isExact() const;
   bool startsAtZero() const;
+  int64_t registersOfValue() const;
 
   tile::KernelOp kernel;
   const SweepPlan &plan;
@@ -235,9 +237,25 @@ void Chooser::chooseForRow() {
   shape.exchanges = shape.threads > 1;
   // More than a warp meet at barriers, which are of the block.
   shape.items = shape.threads > kWarp ? 1 : kSharedBlock / shape.threads;
-  shape.inRegisters =
-      exact &&
-      llvm::divideCeil(units, shape.threads) * shape.vector <= kKeptValues;
+  int64_t values = llvm::divideCeil(units, shape.threads) * shape.vector;
+  shape.inRegisters = exact && values <= kKeptValues &&
+                      values * registersOfValue() <= kKeptInAll;
+}
+
+/// Registers for what is loaded in one sweep and wanted in another, for each
+/// element.
+int64_t Chooser::registersOfValue() const {
+  llvm::DenseMap<Value, unsigned> sweepsOf;
+  for (const Sweep &sweep : plan.sweeps)
+    for (Value part : partsOf(sinksOf(sweep)))
+      if (part.getDefiningOp<tile::LoadOp>())
+        ++sweepsOf[part];
+  int64_t registers = 0;
+  for (auto [load, sweeps] : sweepsOf)
+    if (sweeps > 1)
+      registers += llvm::divideCeil(
+          bytesOf(load.getDefiningOp<tile::LoadOp>().getSource()), 4);
+  return registers;
 }
 
 /// Threads side by side along the lanes, then along what is reduced.
