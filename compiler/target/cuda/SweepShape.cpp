@@ -14,10 +14,10 @@ static constexpr int64_t kMostThreads = 256, kMostRowThreads = 512;
 /// Values of a block that a thread keeps in registers, and of all blocks: more
 /// would spill, or leave a multiprocessor too few warps.
 static constexpr int64_t kKeptValues = 32, kKeptInAll = 64;
-/// Threads that a multiprocessor must at least hold of rows in registers:
-/// enough loads under way. Left alone, the assembler would rather spill than
-/// hold less.
-static constexpr int64_t kResidentThreads = 640;
+/// Threads of a kernel that reduces which a multiprocessor must hold at least:
+/// enough loads under way. Left alone, the assembler would sooner spill than
+/// hold fewer than it likes.
+static constexpr int64_t kResidentThreads = 384;
 /// Units of a row of run-time length for which there is code without loops.
 static constexpr int64_t kFewUnits = 2, kManyUnits = 8;
 /// What a thread of a long row takes, if that leaves enough threads.
@@ -253,8 +253,6 @@ void Chooser::chooseForRow() {
     return;
   int64_t most = kKeptInAll / std::max<int64_t>(1, registersOfValue());
   most = std::min(most, kKeptValues) / shape.vector;
-  shape.residentBlocks =
-      std::max<int64_t>(1, kResidentThreads / (shape.threads * shape.items));
   if (!exact)
     shape.keptUnits = {kFewUnits, std::min(most, kManyUnits)};
   else if (int64_t each = llvm::divideCeil(units, shape.threads); each <= most)
@@ -317,6 +315,9 @@ SweepShape Chooser::run() {
     chooseForRow();
   else
     chooseForMap();
+  if (reduces)
+    shape.residentBlocks =
+        std::max<int64_t>(1, kResidentThreads / (shape.threads * shape.items));
   return shape;
 }
 
