@@ -50,6 +50,7 @@ private:
   void emitItem();
   Value areAligned();
   void emitSweeps(bool vectors);
+  void emitInLoops(bool vectors);
   void emitSweep(const Sweep &sweep, bool vectors);
   void emitLanes(bool vectors);
   void emitAlongLanes(bool vectors, const Coord &lane, Value exists);
@@ -75,8 +76,9 @@ private:
                   int64_t step, int64_t unroll, Values sums);
 
   // Rows that stay in registers (SweepRegisters.cpp).
-  void emitInRegisters(bool vectors);
-  llvm::SmallVector<Unit> unitsOfThread(const Walk &walk);
+  void emitByLength(bool vectors, llvm::ArrayRef<int64_t> kept);
+  void emitInRegisters(const Walk &walk, int64_t count);
+  llvm::SmallVector<Unit> unitsOfThread(const Walk &walk, int64_t count);
 
   // Reductions (SweepReduce.cpp).
   Value neutral(tile::ReduceOp reduce, int64_t vector);

@@ -258,15 +258,19 @@ void SweepEmitter::emitSweep(const Sweep &sweep, bool vectors) {
   seedSums(sweep, {}, joinThreads(sweep, sums));
 }
 
+void SweepEmitter::emitInLoops(bool vectors) {
+  for (const Sweep &sweep : plan.sweeps)
+    if (succeeded(result))
+      emitSweep(sweep, vectors);
+}
+
 void SweepEmitter::emitSweeps(bool vectors) {
   BlockEvaluator::Scope scope(evaluator);
   if (plan.lanes)
     return emitLanes(vectors);
-  if (shape.inRegisters && vectors == (shape.vector > 1))
-    return emitInRegisters(vectors);
-  for (const Sweep &sweep : plan.sweeps)
-    if (succeeded(result))
-      emitSweep(sweep, vectors);
+  if (!shape.keptUnits.empty())
+    return emitByLength(vectors, shape.keptUnits);
+  emitInLoops(vectors);
 }
 
 //===----------------------------------------------------------------------===//
@@ -392,7 +396,7 @@ void SweepEmitter::emitItem() {
 
 LogicalResult SweepEmitter::run() {
   frame.shareBlocks(shape.items);
-  if (failed(frame.start(shape.threads * shape.items)))
+  if (failed(frame.start(shape.threads * shape.items, shape.residentBlocks)))
     return failure();
   // A warp shuffles with all of its threads.
   bool isPartOfWarp = shape.threads < kWarp && shape.exchanges;

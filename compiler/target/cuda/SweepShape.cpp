@@ -11,8 +11,15 @@ using namespace attune::target::cuda;
 /// still spreads, so many that a multiprocessor fills up with blocks.
 static constexpr int64_t kSharedBlock = 64, kSharedMapBlock = 128;
 static constexpr int64_t kMostThreads = 256, kMostRowThreads = 512;
-/// Values of a block that a thread keeps in registers.
-static constexpr int64_t kKeptValues = 32;
+/// Values of a block that a thread keeps in registers, and of all blocks: more
+/// would spill, or leave a multiprocessor too few warps.
+static constexpr int64_t kKeptValues = 32, kKeptInAll = 64;
+/// Threads of a kernel that reduces which a multiprocessor must hold at least:
+/// enough loads under way. Left alone, the assembler would sooner spill than
+/// hold fewer than it likes.
+static constexpr int64_t kResidentThreads = 384;
+/// Units of a row of run-time length for which there is code without loops.
+static constexpr int64_t kFewUnits = 2, kManyUnits = 8;
 /// What a thread of a long row takes, if that leaves enough threads.
 static constexpr int64_t kValuesOfRow = 16;
 static constexpr int64_t kMapUnroll = 2, kRowUnroll = 4;
@@ -59,8 +66,9 @@ private:
   void chooseForLanes();
   std::optional<int64_t> elements() const;
   std::optional<int64_t> itemLimit();
-  bool isExact() const;
+  const Spans *commonSpans() const;
   bool startsAtZero() const;
+  int64_t registersOfValue() const;
 
   tile::KernelOp kernel;
   const SweepPlan &plan;
@@ -179,28 +187,36 @@ void Chooser::chooseForMap() {
     most = itemLimit();
   int64_t units = llvm::divideCeil(most.value_or(kUnknown), shape.vector);
   shape.unroll = kMapUnroll;
+  int64_t wanted = llvm::divideCeil(units, shape.unroll);
+  // A block of one item is of whole warps, whatever their number.
   shape.threads =
-      std::min(kMostThreads, powerAbove(llvm::divideCeil(units, shape.unroll)));
+      wanted > kSharedMapBlock / 2
+          ? std::min<int64_t>(kMostThreads, llvm::alignTo(wanted, kWarp))
+          : powerAbove(wanted);
   shape.items = std::max<int64_t>(1, kSharedMapBlock / shape.threads);
 }
 
-/// Whether all sweeps over elements run over the same ones, and how many there
-/// are is known.
-bool Chooser::isExact() const {
+/// The spans of all sweeps over elements; null if they differ.
+const Spans *Chooser::commonSpans() const {
   const Spans *spans = nullptr;
   for (const Sweep &sweep : plan.sweeps) {
     if (sweep.spans.empty())
       continue;
     if (spans && sweep.spans != *spans)
-      return false;
+      return nullptr;
     spans = &sweep.spans;
   }
-  return spans && llvm::all_of(*spans, [](Value span) {
-           auto range = span.getDefiningOp<tile::RangeOp>();
-           return range && limitOf(span).value_or(0) > 0 &&
-                  matchPattern(range.getStart(), m_Constant()) &&
-                  matchPattern(range.getEnd(), m_Constant());
-         });
+  return spans;
+}
+
+/// Whether it is known how many elements there are.
+static bool isExact(const Spans &spans) {
+  return llvm::all_of(spans, [](Value span) {
+    auto range = span.getDefiningOp<tile::RangeOp>();
+    return range && limitOf(span).value_or(0) > 0 &&
+           matchPattern(range.getStart(), m_Constant()) &&
+           matchPattern(range.getEnd(), m_Constant());
+  });
 }
 
 /// Whether all items have their elements at the same places.
@@ -215,14 +231,12 @@ bool Chooser::startsAtZero() const {
 
 void Chooser::chooseForRow() {
   shape.unroll = kRowUnroll;
-  bool exact = isExact();
+  const Spans *spans = commonSpans();
+  bool exact = spans && isExact(*spans);
   std::optional<int64_t> count = elements();
-  if (exact && count) {
-    // A row in registers has no tail of its own.
-    const Spans &spans = plan.sweeps.front().spans;
-    if (*limitOf(spans.back()) % shape.vector)
-      shape.vector = 1;
-  }
+  // A row in registers has no tail of its own.
+  if (exact && *limitOf(spans->back()) % shape.vector)
+    shape.vector = 1;
   int64_t units = count ? llvm::divideCeil(*count, shape.vector) : kWarp;
   if (units < kWarp && startsAtZero())
     shape.threads = powerBelow(units);
@@ -235,9 +249,30 @@ void Chooser::chooseForRow() {
   shape.exchanges = shape.threads > 1;
   // More than a warp meet at barriers, which are of the block.
   shape.items = shape.threads > kWarp ? 1 : kSharedBlock / shape.threads;
-  shape.inRegisters =
-      exact &&
-      llvm::divideCeil(units, shape.threads) * shape.vector <= kKeptValues;
+  if (!spans)
+    return;
+  int64_t most = kKeptInAll / std::max<int64_t>(1, registersOfValue());
+  most = std::min(most, kKeptValues) / shape.vector;
+  if (!exact)
+    shape.keptUnits = {kFewUnits, std::min(most, kManyUnits)};
+  else if (int64_t each = llvm::divideCeil(units, shape.threads); each <= most)
+    shape.keptUnits = {each};
+}
+
+/// Registers for what is loaded in one sweep and wanted in another, for each
+/// element.
+int64_t Chooser::registersOfValue() const {
+  llvm::DenseMap<Value, unsigned> sweepsOf;
+  for (const Sweep &sweep : plan.sweeps)
+    for (Value part : partsOf(sinksOf(sweep)))
+      if (part.getDefiningOp<tile::LoadOp>())
+        ++sweepsOf[part];
+  int64_t registers = 0;
+  for (auto [load, sweeps] : sweepsOf)
+    if (sweeps > 1)
+      registers += llvm::divideCeil(
+          bytesOf(load.getDefiningOp<tile::LoadOp>().getSource()), 4);
+  return registers;
 }
 
 /// Threads side by side along the lanes, then along what is reduced.
@@ -247,8 +282,9 @@ void Chooser::chooseForLanes() {
   int64_t width = limitOf(plan.lanes).value_or(kLanes);
   shape.across =
       std::min(kLanes, powerAbove(llvm::divideCeil(width, shape.vector)));
-  int64_t most = std::max<int64_t>(1, kMostRowThreads / shape.across),
-          share = most;
+  // Each thread reads the sums of all warps, for each element of a vector.
+  int64_t threads = shape.vector > 4 ? kMostThreads : kMostRowThreads;
+  int64_t most = std::max<int64_t>(1, threads / shape.across), share = most;
   if (std::optional<int64_t> count = elements())
     share = std::min(most, powerBelow(*count / kShare));
   // Items of one warp could go different ways between two exchanges.
@@ -279,6 +315,9 @@ SweepShape Chooser::run() {
     chooseForRow();
   else
     chooseForMap();
+  if (reduces)
+    shape.residentBlocks =
+        std::max<int64_t>(1, kResidentThreads / (shape.threads * shape.items));
   return shape;
 }
 

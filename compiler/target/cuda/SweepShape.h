@@ -30,15 +30,18 @@ struct VectorAccess {
 
 struct SweepShape {
   int64_t vector = 1;  ///< elements of a vector; 1: there are no vectors
-  int64_t threads = 1; ///< of a work item; a power of two
+  int64_t threads = 1; ///< of a work item; a power of two, but for maps
   int64_t items = 1;   ///< of a block
   /// Of `threads`, those that stand side by side along the lanes that the
   /// reductions leave; the others share what is reduced.
   int64_t across = 1;
-  int64_t unroll = 1; ///< units that a thread has in flight
+  int64_t residentBlocks = 0; ///< of a multiprocessor; 0: as many as may
+  int64_t unroll = 1;         ///< units that a thread has in flight
   /// What a thread loads or computes in one sweep stays in its registers for
-  /// the next: extents are static and rows short enough.
-  bool inRegisters = false;
+  /// the next, if it has at most so many units: the rows for which there is
+  /// code of that kind. Others are read again. If the extents are static, the
+  /// number of units that every thread has, and there are no others.
+  llvm::SmallVector<int64_t> keptUnits;
   /// Whether the threads of an item combine their sums.
   bool exchanges = false;
   /// Whether some sweep reads along another span than it writes.

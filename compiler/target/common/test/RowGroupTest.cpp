@@ -243,6 +243,32 @@ TEST_P(RowGroup, EveryReductionOverEveryAxis) {
     }
 }
 
+TEST_P(RowGroup, DoublePrecision) {
+  for (const char *kind : {"sum", "max"})
+    for (const char *axis : {"0", "1"}) {
+      bind({{"B", draw(1, 40)}, {"S", draw(1, 200)}});
+      check({"row",
+             {{"B, S", "f64"}},
+             {{*axis == '0' ? "S" : "B", "f64"}},
+             llvm::formatv("    %r0 = nn.reduce {0} %0 axes [{1}] : (@0) -> $0",
+                           kind, axis)},
+            1e-14);
+    }
+}
+
+// Three tensors of a row that is wanted three times: too much for registers.
+TEST_P(RowGroup, ManyOperandsOfALongRow) {
+  bind({{"B", 3}});
+  check({"row",
+         {{"B, 1000"}, {"B, 1000"}, {"B, 1000"}},
+         {{"B, 1000"}},
+         R"(
+    %a = nn.elementwise mul %0, %1 : (@0, @1) -> @0
+    %b = nn.elementwise add %a, %2 : (@0, @2) -> @0
+    %r0 = nn.softmax %b axis 1 : (@0) -> $0)"},
+        1e-5);
+}
+
 TEST_P(RowGroup, AnyAndAll) {
   for (const char *kind : {"max", "min"})
     check({"row",

@@ -45,7 +45,7 @@ TestTarget testing::targetOf(CodeVersion version) {
   return target;
 }
 
-const std::vector<TestTarget> &common::testing::testTargets() {
+const std::vector<TestTarget> &target::common::testing::testTargets() {
   static const std::vector<TestTarget> targets = [] {
     std::vector<TestTarget> all;
     for (CodeVersion version : runnableVersions())
