@@ -11,7 +11,12 @@ void buildPipeline(mlir::OpPassManager &passes,
   ChooseAttentionOptions attention;
   attention.attention = options.attention;
   passes.addPass(createChooseAttention(attention));
-  // The views that both made.
+  // After detection, which casts inside the parts would hide from, and after
+  // the parts of unfused attention are there; before groups take the casts in.
+  ConvertPrecisionOptions precision;
+  precision.precision = options.precision;
+  passes.addPass(createConvertPrecision(precision));
+  // The views and casts that these made.
   passes.addPass(cleanup::createSimplify());
   FormGroupsOptions groups;
   groups.fuse = options.fuse;
