@@ -11,6 +11,8 @@ static constexpr MachineModel kMachines[] = {
     {"x86-64-v2", 4, 16, 16, 2, 32 * kKiB, 256 * kKiB},
     {"x86-64-v3", 8, 16, 16, 6, 32 * kKiB, 512 * kKiB},
     {"x86-64-v4", 16, 32, 16, 8, 32 * kKiB, 1024 * kKiB},
+    // A warp for a vector; the tile is that of one tensor core product.
+    {"sm_80", 32, 255, 0, 16, 192 * kKiB, 40960 * kKiB, /*isGpu=*/true},
 };
 
 std::optional<MachineModel> MachineModel::get(llvm::StringRef name) {

@@ -12,7 +12,9 @@ void buildPipeline(mlir::OpPassManager &passes,
   kernels.target = options.target;
   passes.addPass(createBuildKernels(kernels));
   // After them: the target reads the scratch off the finished kernel.
-  passes.addPass(createPlanScratch());
+  PlanScratchOptions scratch;
+  scratch.target = options.target;
+  passes.addPass(createPlanScratch(scratch));
   passes.addPass(createVerifyKernels());
 }
 

@@ -60,8 +60,13 @@ def PlanScratch : Pass<"plan-scratch", "::mlir::ModuleOp"> {
   let description = [{
     What a kernel keeps between its blocks (packed columns, partial sums, scores)
     is known to the target that carries it out. The bytes become part of the
-    kernel's schedule, as a map from its value slots, and of each launch.
+    kernel's schedule, as a map from its value slots, and of each launch. A GPU keeps it
+    in shared memory, which no plan provides.
   }];
+  let options = [
+    Option<"target", "target", "std::string", "\"x86-64-v3\"",
+           "code version that is asked">
+  ];
 }
 
 def VerifyKernels : Pass<"verify-kernels", "::mlir::ModuleOp"> {

@@ -14,11 +14,16 @@ using namespace mlir;
 
 namespace {
 struct PlanScratch : impl::PlanScratchBase<PlanScratch> {
+  using PlanScratchBase::PlanScratchBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    auto version = target::cpu::codeVersionFromName(target);
+    if (!version)
+      return;       // of a GPU
     bool ok = true; // every kernel that the target does not know is reported
     for (auto kernel : module.getOps<tile::KernelOp>()) {
-      FailureOr<AffineMap> bytes = target::cpu::scratchBytes(kernel);
+      FailureOr<AffineMap> bytes = target::cpu::scratchBytes(kernel, *version);
       ok &= succeeded(bytes);
       if (succeeded(bytes) && *bytes)
         kernel.setScratch(*bytes);
