@@ -56,7 +56,9 @@ std::unique_ptr<CompiledGroups> CompiledGroups::compile(const std::string &text,
   options.target = codeVersionName(version).str();
   PassManager passes(result->owner.get());
   passes.addPass(kernels::createBuildKernels(options));
-  passes.addPass(kernels::createPlanScratch());
+  kernels::PlanScratchOptions scratch;
+  scratch.target = options.target;
+  passes.addPass(kernels::createPlanScratch(scratch));
   passes.addPass(kernels::createVerifyKernels());
   if (failed(passes.run(*result->lowered)))
     return nullptr;

@@ -66,7 +66,7 @@ CompiledKernels::compile(const std::string &text, CodeVersion version) {
   if (!result->module)
     return nullptr;
   for (auto kernel : result->module->getOps<tile::KernelOp>()) {
-    FailureOr<AffineMap> scratch = scratchBytes(kernel);
+    FailureOr<AffineMap> scratch = scratchBytes(kernel, version);
     if (failed(scratch))
       return nullptr;
     if (*scratch)
