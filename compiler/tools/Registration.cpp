@@ -10,6 +10,7 @@
 #include "compiler/memory/Passes.h"
 #include "compiler/target/cpu/EmitObject.h"
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/cuda/LowerKernels.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "dialects/plan/Plan.h"
 #include "dialects/tile/Tile.h"
@@ -42,4 +43,5 @@ void attune::registerAllPasses() {
   attune::kernels::registerPasses();
   attune::memory::registerPasses();
   attune::target::cpu::registerPasses();
+  attune::target::cuda::registerPasses();
 }
