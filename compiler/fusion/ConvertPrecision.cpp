@@ -65,11 +65,15 @@ public:
   void run(Block &block);
 
 private:
+  void describe(Operation &op);
   bool isReadNarrowOnly(Value value) const;
+  bool canWiden(OpOperand &use) const;
   void mark(Operation &op);
+  void choose(Operation &op);
   void convert(Operation &op);
   void convertOperands(Operation &op, unsigned count);
   void giveNarrow(nn::AttentionOp op);
+  void widenReaders(OpBuilder &builder, Value view);
   Value narrowed(OpBuilder &builder, Value value);
   Value clone(OpBuilder &builder, Operation &op);
   nn::WeightOp narrowed(nn::WeightOp weight);
@@ -77,12 +81,47 @@ private:
   SymbolTable symbols;
   FloatType narrow;
   llvm::DenseMap<Operation *, nn::WeightOp> weights;
+  llvm::DenseSet<Value> projected;  // made of a product with a weight
+  llvm::DenseSet<Value> ofInputs;   // views that alone read an input
   llvm::DenseSet<Value> wanted;     // read in the narrow type
-  llvm::DenseSet<Value> onlyWanted; // of those, of views and moves: read in no
-                                    // other
+  llvm::DenseSet<Value> onlyWanted; // moves and views read in no other
+  llvm::DenseSet<Value> widenable;  // views whose readers can widen it
+  llvm::DenseSet<Value> stored;     // narrow for all that read it by views
   llvm::DenseMap<Value, Value> known;
 };
 } // namespace
+
+// ---- what values are: one walk in the order of the block ----
+
+static bool isParameter(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (op && isView(op))
+    op = op->getOperand(0).getDefiningOp();
+  return op && isa<nn::LoadWeightOp, arith::ConstantOp>(op);
+}
+
+void Narrower::describe(Operation &op) {
+  if (op.getNumResults() != 1 || op.getNumOperands() == 0)
+    return;
+  Value result = op.getResult(0);
+  auto isProjected = [&](Value value) { return projected.contains(value); };
+  if (isa<nn::ContractOp>(op)) {
+    if (narrowOperands(&op) && llvm::any_of(op.getOperands(), isParameter))
+      projected.insert(result);
+  } else if (isa<ElementwiseOp>(op) && elementOf(result).isF32()) {
+    // A bias and an activation, but no residual.
+    if (llvm::any_of(op.getOperands(), isProjected) &&
+        llvm::all_of(op.getOperands(), [&](Value operand) {
+          return isProjected(operand) || isParameter(operand);
+        }))
+      projected.insert(result);
+  } else if (isView(&op) && !isa<nn::BroadcastOp>(op)) {
+    Value source = op.getOperand(0);
+    if (source.hasOneUse() &&
+        (isa<BlockArgument>(source) || ofInputs.contains(source)))
+      ofInputs.insert(result);
+  }
+}
 
 // ---- what is wanted: one walk against the order of the block ----
 
@@ -96,6 +135,15 @@ bool Narrower::isReadNarrowOnly(Value value) const {
   });
 }
 
+// Whether a cast to f32 behind `use` joins the group that reads it.
+bool Narrower::canWiden(OpOperand &use) const {
+  Operation *reader = use.getOwner();
+  if (isView(reader))
+    return widenable.contains(reader->getResult(0));
+  return isa<ElementwiseOp, nn::NormOp, nn::SoftmaxOp, nn::ReduceOp>(reader) ||
+         use.getOperandNumber() < narrowOperands(reader);
+}
+
 void Narrower::mark(Operation &op) {
   ValueRange operands = op.getOperands();
   unsigned count = narrowOperands(&op);
@@ -103,11 +151,45 @@ void Narrower::mark(Operation &op) {
     bool isOnly = isReadNarrowOnly(op.getResult(0));
     if (isOnly)
       onlyWanted.insert(op.getResult(0));
-    // A move is done once, in whichever type serves all its readers.
-    if (isView(&op) || isOnly)
+    // A move is done once, in whichever type serves all its readers. The cast
+    // of an input does the work of a copy for its views, up to the last that is
+    // no reshape: what that would merge, the cast has laid side by side.
+    bool isCast = ofInputs.contains(op.getResult(0)) && !isa<nn::ReshapeOp>(op);
+    if (isView(&op) ? !isCast : isOnly)
       count = operands.size();
   }
   wanted.insert_range(operands.take_front(count));
+  if (isView(&op) &&
+      llvm::all_of(op.getResult(0).getUses(),
+                   [&](OpOperand &use) { return canWiden(use); }))
+    widenable.insert(op.getResult(0));
+}
+
+// Projections that leave their group through views, and attention, are stored
+// in the narrow type alone if whoever needs f32 can widen them: that is the
+// type that autocast gives them, and a third of the bytes of both.
+void Narrower::choose(Operation &op) {
+  if (op.getNumResults() == 0)
+    return;
+  Value result = op.getResult(0);
+  bool isStored = false;
+  if (isView(&op)) {
+    isStored = stored.contains(op.getOperand(0)) && widenable.contains(result);
+  } else if (isa<nn::AttentionOp>(op) && narrowOperands(&op)) {
+    isStored = wanted.contains(result) ||
+               llvm::all_of(result.getUses(),
+                            [&](OpOperand &use) { return canWiden(use); });
+  } else if (projected.contains(result)) {
+    auto isRead = [](OpOperand &use) { return isView(use.getOwner()); };
+    isStored = llvm::any_of(result.getUses(), isRead) &&
+               llvm::all_of(result.getUses(), [&](OpOperand &use) {
+                 return !isRead(use) || canWiden(use);
+               });
+  }
+  if (!isStored)
+    return;
+  stored.insert(result);
+  wanted.insert(result);
 }
 
 // ---- narrow values: one walk in the order of the block ----
@@ -146,7 +228,8 @@ nn::WeightOp Narrower::narrowed(nn::WeightOp weight) {
 
 Value Narrower::narrowed(OpBuilder &builder, Value value) {
   Operation *op = value.getDefiningOp();
-  if (op && (isView(op) || onlyWanted.contains(value)))
+  if (op && (isView(op) ? known.contains(op->getOperand(0))
+                        : onlyWanted.contains(value)))
     return clone(builder, *op);
   if (auto load = dyn_cast_or_null<nn::LoadWeightOp>(op))
     if (auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
@@ -170,12 +253,10 @@ void Narrower::convertOperands(Operation &op, unsigned count) {
     contract.setAccumulate(Float32Type::get(op.getContext()));
 }
 
-// A group of attention has no room for a cast, so its result is stored in one
-// type: the narrow one, if any reader wants that. Other readers widen it in
-// their own groups, which is half the bytes.
+// A group of attention has no room for a cast: the kernel gives the type.
 void Narrower::giveNarrow(nn::AttentionOp op) {
   Value result = op.getResult();
-  if (!wanted.contains(result))
+  if (!stored.contains(result))
     return;
   Type wide = elementOf(result);
   result.setType(withElement(result, narrow));
@@ -186,6 +267,20 @@ void Narrower::giveNarrow(nn::AttentionOp op) {
                             ElementwiseKind::Cast, result, TypeAttr::get(wide));
   result.replaceAllUsesExcept(widened.getResult(), widened);
   known[widened.getResult()] = result;
+}
+
+void Narrower::widenReaders(OpBuilder &builder, Value view) {
+  auto readsWide = [&](OpOperand &use) {
+    return !isView(use.getOwner()) &&
+           use.getOperandNumber() >= narrowOperands(use.getOwner());
+  };
+  if (llvm::none_of(view.getUses(), readsWide))
+    return;
+  Type wide = elementOf(view);
+  auto widened = ElementwiseOp::create(
+      builder, view.getLoc(), withElement(view, wide), ElementwiseKind::Cast,
+      known.lookup(view), TypeAttr::get(wide));
+  view.replaceUsesWithIf(widened.getResult(), readsWide);
 }
 
 void Narrower::convert(Operation &op) {
@@ -199,16 +294,23 @@ void Narrower::convert(Operation &op) {
   for (Value result : op.getResults())
     if (wanted.contains(result))
       known[result] = narrowed(builder, result);
+  if (isView(&op) && stored.contains(op.getResult(0)))
+    widenReaders(builder, op.getResult(0));
 }
 
 void Narrower::run(Block &block) {
-  wanted.clear();
-  onlyWanted.clear();
+  for (auto *values :
+       {&projected, &ofInputs, &wanted, &onlyWanted, &widenable, &stored})
+    values->clear();
   known.clear();
   SmallVector<Operation *> order =
       llvm::map_to_vector(block, [](Operation &op) { return &op; });
+  for (Operation *op : order)
+    describe(*op);
   for (Operation *op : llvm::reverse(order))
     mark(*op);
+  for (Operation *op : order)
+    choose(*op);
   OpBuilder builder = OpBuilder::atBlockBegin(&block);
   for (Value argument : block.getArguments())
     if (wanted.contains(argument))

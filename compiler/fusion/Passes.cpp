@@ -11,13 +11,16 @@ void buildPipeline(mlir::OpPassManager &passes,
   ChooseAttentionOptions attention;
   attention.attention = options.attention;
   passes.addPass(createChooseAttention(attention));
-  // After detection, which casts inside the parts would hide from, and after
-  // the parts of unfused attention are there; before groups take the casts in.
-  ConvertPrecisionOptions precision;
-  precision.precision = options.precision;
-  passes.addPass(createConvertPrecision(precision));
-  // The views and casts that these made.
+  // The views that both made.
   passes.addPass(cleanup::createSimplify());
+  // After simplify, which would take casts through views to where no group has
+  // a use for them; before groups take them in.
+  if (options.precision != "f32") {
+    ConvertPrecisionOptions precision;
+    precision.precision = options.precision;
+    passes.addPass(createConvertPrecision(precision));
+    passes.addPass(cleanup::createFoldConstants());
+  }
   FormGroupsOptions groups;
   groups.fuse = options.fuse;
   passes.addPass(createFormGroups(groups));

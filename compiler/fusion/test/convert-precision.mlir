@@ -127,8 +127,8 @@ func.func @attention(%x: !x, %m: !m) -> !x {
   return %r : !x
 }
 
-// An attention that is also read as f32 gives f16, which its reader widens; one that no
-// product reads gives f32.
+// An attention that is also read as f32 gives f16, which its reader widens; one that is
+// an output gives f32.
 // CHECK-LABEL: @attention_results(
 // CHECK: %[[O:.*]] = nn.attention {{.*}} -> tensor<1x4x?x16xf16
 // CHECK: %[[WIDE:.*]] = nn.elementwise cast %[[O]] to f32
@@ -141,6 +141,57 @@ func.func @attention_results(%q: !q) -> (tensor<1x4x?x?xf32, #nn.shape<[1, 4, S,
   %a = nn.elementwise add %o, %q : (!q, !q) -> !q
   %p = nn.attention %q, %q, %q scale 0.5 : (!q, !q, !q) -> !q
   return %s, %a, %p : tensor<1x4x?x?xf32, #nn.shape<[1, 4, S, S]>>, !q, !q
+}
+
+// What a product with a weight stores for readers behind views is narrow, as autocast has
+// it, if they can widen it in their groups: here a reduction. Where an output is among
+// them, the group has both.
+// CHECK-LABEL: @projections(
+// CHECK: %[[P:.*]] = nn.contract
+// CHECK: %[[P16:.*]] = nn.elementwise cast %[[P]] to f16
+// CHECK: %[[V16:.*]] = nn.reshape %[[P16]]
+// CHECK: %[[WIDE:.*]] = nn.elementwise cast %[[V16]] to f32
+// CHECK: nn.reduce mean %[[WIDE]]
+// CHECK: nn.attention %[[V16]], %[[V16]], %[[V16]]
+// GROUPS-LABEL: @projections(
+// GROUPS: nn.group contraction {{.*}} -> tensor<?x64xf16
+// GROUPS: nn.group row {{.*}}xf16{{.*}} -> tensor<1x?x16xf32, {{.*}}> {
+// GROUPS-NEXT: nn.elementwise cast
+// GROUPS-NEXT: nn.reduce
+// CHECK-LABEL: @projections_given(
+// CHECK: nn.reduce mean {{.*}} : (tensor<1x4x?x16xf32
+func.func @projections(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q) {
+  %s = nn.load_weight @shared : tensor<64x64xf32>
+  %p = nn.contract %x, %s contracting [1] x [0] : (!x, tensor<64x64xf32>) -> !x
+  %v = nn.reshape %p : (!x) -> !q
+  %m = nn.reduce mean %v axes [1] keepdims : (!q) -> tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>
+  %o = nn.attention %v, %v, %v scale 0.25 : (!q, !q, !q) -> !q
+  return %m, %o : tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q
+}
+func.func @projections_given(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q, !q) {
+  %s = nn.load_weight @shared : tensor<64x64xf32>
+  %p = nn.contract %x, %s contracting [1] x [0] : (!x, tensor<64x64xf32>) -> !x
+  %v = nn.reshape %p : (!x) -> !q
+  %m = nn.reduce mean %v axes [1] keepdims : (!q) -> tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>
+  %o = nn.attention %v, %v, %v scale 0.25 : (!q, !q, !q) -> !q
+  return %m, %o, %v : tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q, !q
+}
+
+// The cast of an input takes in the views and the copy that they would need: the last
+// reshape, which merges what is not side by side before, is a view of its result.
+// CHECK-LABEL: @patches(
+// CHECK: %[[R:.*]] = nn.reshape %arg0 : (tensor<8x8xf32>)
+// CHECK: %[[T:.*]] = nn.transpose %[[R]]
+// CHECK: %[[C:.*]] = nn.elementwise cast %[[T]] to f16
+// CHECK: %[[P:.*]] = nn.reshape %[[C]] : (tensor<2x2x4x4xf16>) -> tensor<2x2x16xf16>
+// CHECK: nn.contract %[[P]]
+func.func @patches(%x: tensor<8x8xf32>) -> tensor<2x2x8xf32> {
+  %w = arith.constant dense<0.5> : tensor<16x8xf32>
+  %r = nn.reshape %x : (tensor<8x8xf32>) -> tensor<2x4x2x4xf32>
+  %t = nn.transpose %r [0, 2, 1, 3] : (tensor<2x4x2x4xf32>) -> tensor<2x2x4x4xf32>
+  %p = nn.reshape %t : (tensor<2x2x4x4xf32>) -> tensor<2x2x16xf32>
+  %y = nn.contract %p, %w contracting [2] x [0] : (tensor<2x2x16xf32>, tensor<16x8xf32>) -> tensor<2x2x8xf32>
+  return %y : tensor<2x2x8xf32>
 }
 
 // A concat that only products read joins narrow tensors; one that is an output too is
