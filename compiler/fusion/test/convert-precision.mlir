@@ -158,8 +158,6 @@ func.func @attention_results(%q: !q) -> (tensor<1x4x?x?xf32, #nn.shape<[1, 4, S,
 // GROUPS: nn.group row {{.*}}xf16{{.*}} -> tensor<1x?x16xf32, {{.*}}> {
 // GROUPS-NEXT: nn.elementwise cast
 // GROUPS-NEXT: nn.reduce
-// CHECK-LABEL: @projections_given(
-// CHECK: nn.reduce mean {{.*}} : (tensor<1x4x?x16xf32
 func.func @projections(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q) {
   %s = nn.load_weight @shared : tensor<64x64xf32>
   %p = nn.contract %x, %s contracting [1] x [0] : (!x, tensor<64x64xf32>) -> !x
@@ -168,6 +166,27 @@ func.func @projections(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>
   %o = nn.attention %v, %v, %v scale 0.25 : (!q, !q, !q) -> !q
   return %m, %o : tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q
 }
+// A residual is in the sum: it stays f32 beside what the product reads.
+// CHECK-LABEL: @residual(
+// CHECK: %[[R:.*]] = nn.elementwise add
+// CHECK: %[[R16:.*]] = nn.elementwise cast %[[R]] to f16
+// CHECK: %[[WIDE:.*]] = nn.reshape %[[R]] : {{.*}} -> tensor<1x4x?x16xf32
+// CHECK: %[[V16:.*]] = nn.reshape %[[R16]]
+// CHECK: nn.reduce mean %[[WIDE]]
+func.func @residual(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q) {
+  %s = nn.load_weight @shared : tensor<64x64xf32>
+  %c = nn.contract %x, %s contracting [1] x [0] : (!x, tensor<64x64xf32>) -> !x
+  %p = nn.elementwise add %c, %x : (!x, !x) -> !x
+  %v = nn.reshape %p : (!x) -> !q
+  %m = nn.reduce mean %v axes [1] keepdims : (!q) -> tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>
+  %o = nn.attention %v, %v, %v scale 0.25 : (!q, !q, !q) -> !q
+  return %m, %o : tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q
+}
+// CHECK-LABEL: @projections_given(
+// CHECK: %[[P:.*]] = nn.contract
+// CHECK: %[[V:.*]] = nn.reshape %[[P]] : {{.*}} -> tensor<1x4x?x16xf32
+// CHECK: nn.reduce mean %[[V]]
+// CHECK: return %{{.*}}, %{{.*}}, %[[V]]
 func.func @projections_given(%x: !x) -> (tensor<1x1x?x16xf32, #nn.shape<[1, 1, S, 16]>>, !q, !q) {
   %s = nn.load_weight @shared : tensor<64x64xf32>
   %p = nn.contract %x, %s contracting [1] x [0] : (!x, tensor<64x64xf32>) -> !x
