@@ -81,6 +81,7 @@ private:
   SymbolTable symbols;
   FloatType narrow;
   llvm::DenseMap<Operation *, nn::WeightOp> weights;
+  llvm::DenseSet<Value> parameters; // weights, constants, views of them
   llvm::DenseSet<Value> projected;  // made of a product with a weight
   llvm::DenseSet<Value> ofInputs;   // views that alone read an input
   llvm::DenseSet<Value> wanted;     // read in the narrow type
@@ -93,19 +94,16 @@ private:
 
 // ---- what values are: one walk in the order of the block ----
 
-static bool isParameter(Value value) {
-  Operation *op = value.getDefiningOp();
-  while (op && isView(op))
-    op = op->getOperand(0).getDefiningOp();
-  return op && isa<nn::LoadWeightOp, arith::ConstantOp>(op);
-}
-
 void Narrower::describe(Operation &op) {
-  if (op.getNumResults() != 1 || op.getNumOperands() == 0)
+  if (op.getNumResults() != 1)
     return;
   Value result = op.getResult(0);
+  auto isParameter = [&](Value value) { return parameters.contains(value); };
   auto isProjected = [&](Value value) { return projected.contains(value); };
-  if (isa<nn::ContractOp>(op)) {
+  if (isa<nn::LoadWeightOp, arith::ConstantOp>(op) ||
+      (isView(&op) && isParameter(op.getOperand(0)))) {
+    parameters.insert(result);
+  } else if (isa<nn::ContractOp>(op)) {
     if (narrowOperands(&op) && llvm::any_of(op.getOperands(), isParameter))
       projected.insert(result);
   } else if (isa<ElementwiseOp>(op) && elementOf(result).isF32()) {
@@ -299,8 +297,8 @@ void Narrower::convert(Operation &op) {
 }
 
 void Narrower::run(Block &block) {
-  for (auto *values :
-       {&projected, &ofInputs, &wanted, &onlyWanted, &widenable, &stored})
+  for (auto *values : {&parameters, &projected, &ofInputs, &wanted, &onlyWanted,
+                       &widenable, &stored})
     values->clear();
   known.clear();
   SmallVector<Operation *> order =
