@@ -27,6 +27,8 @@ struct CodeTarget {
 struct CompileOptions {
   /// "auto" (by cost), "fused" or "unfused".
   std::string attention = "auto";
+  /// What products and attention read: "f32", "f16" or "bf16".
+  std::string precision = "f32";
   /// False makes each op a kernel of its own; what `diff` compares with.
   bool fuse = true;
   /// Code versions of the package, best first.

@@ -39,6 +39,7 @@ void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   fusion::PipelineOptions pipeline;
   pipeline.attention = options.attention;
+  pipeline.precision = options.precision;
   pipeline.fuse = options.fuse;
   fusion::buildPipeline(passes, pipeline);
 }

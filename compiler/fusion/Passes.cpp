@@ -13,6 +13,14 @@ void buildPipeline(mlir::OpPassManager &passes,
   passes.addPass(createChooseAttention(attention));
   // The views that both made.
   passes.addPass(cleanup::createSimplify());
+  // After simplify, which would take casts through views to where no group has
+  // a use for them; before groups take them in.
+  if (options.precision != "f32") {
+    ConvertPrecisionOptions precision;
+    precision.precision = options.precision;
+    passes.addPass(createConvertPrecision(precision));
+    passes.addPass(cleanup::createFoldConstants());
+  }
   FormGroupsOptions groups;
   groups.fuse = options.fuse;
   passes.addPass(createFormGroups(groups));

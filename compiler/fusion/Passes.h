@@ -17,6 +17,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<std::string> attention{*this, "attention",
                                 llvm::cl::desc("auto, fused or unfused"),
                                 llvm::cl::init("auto")};
+  Option<std::string> precision{*this, "precision",
+                                llvm::cl::desc("f32, f16 or bf16"),
+                                llvm::cl::init("f32")};
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("false: each op is a group of its own"),
                     llvm::cl::init(true)};

@@ -13,6 +13,13 @@ def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
       "auto: by the cost model; fused; unfused">];
 }
 
+def ConvertPrecision : Pass<"convert-precision", "::mlir::ModuleOp"> {
+  let summary = "Products and attention read f16 or bf16, and sum in f32";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+  let options = [Option<"precision", "precision", "std::string", "\"f32\"",
+      "f32: nothing changes; f16; bf16">];
+}
+
 def FormGroups : Pass<"form-groups", "::mlir::ModuleOp"> {
   let summary = "Each op that computes goes into one nn.group";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];

@@ -6,6 +6,9 @@
 //       weights, alpha = softmax step; out = out * alpha + weights . v
 //     out / sum; log-sum-exp
 //
+// Narrow operands are multiplied as they are; scores, softmax and sums are f32,
+// the weights are narrowed for the second dot and the result for the store.
+//
 // Form and meaning of the ops: dialects/tile/test/attention.mlir.
 #include "compiler/kernels/Builders.h"
 
@@ -54,10 +57,19 @@ private:
   Value apply(ScalarBuilder &on, Kind kind, ValueRange inputs) {
     return *on.build(kind, inputs, element);
   }
+  Value cast(ArrayRef<Value> spans, Value block, Type to) {
+    return *scalars(spans).build(Kind::Cast, block, to);
+  }
+  void store(ArrayRef<Value> spans, Value block, Value memref,
+             ArrayRef<Value> positions) {
+    Type to = mlir::cast<MemRefType>(memref.getType()).getElementType();
+    tile::StoreOp::create(kernel.builder, kernel.loc(), cast(spans, block, to),
+                          memref, positions);
+  }
 
   KernelBuilder &kernel;
   nn::AttentionOp op;
-  Type element;
+  Type stored, element; // of the operands, and of what is computed
   DimAttr batch, queries, keys;
   int64_t heads, kvHeads, headSize, valueSize;
   AttentionBlocks blocks;
@@ -91,16 +103,17 @@ LogicalResult AttentionBuilder::analyze() {
   headSize = *query[3].getConstant();
   kvHeads = *value[1].getConstant();
   valueSize = *value[3].getConstant();
-  element = cast<RankedTensorType>(op.getQuery().getType()).getElementType();
-  blocks =
-      chooseAttentionBlocks(kernel.machine, queries, keys, headSize, valueSize);
+  stored = getElementTypeOrSelf(op.getQuery().getType());
+  element = computedIn(stored);
+  blocks = chooseAttentionBlocks(kernel.machine, queries, keys, headSize,
+                                 valueSize, isHalf(stored));
   return success();
 }
 
 // [batch, head, position, feature], every dim kept.
 Value AttentionBuilder::addTensor(Value operand) {
   const Leaf &leaf = *kernel.views.find(operand);
-  return kernel.addInputMemref(kernel.group.getInputs()[leaf.operand], element,
+  return kernel.addInputMemref(kernel.group.getInputs()[leaf.operand], stored,
                                leaf.view.dims, leaf.view.offset,
                                leaf.view.strides);
 }
@@ -216,7 +229,8 @@ static constexpr double kLeastScore = -1e38;
 
 Value AttentionBuilder::addBias(Value scores) {
   ScalarBuilder on = scalars({rows, positions[kKey]});
-  Value block = kernel.loadBlock(*bias, positions);
+  Value block = cast({rows, positions[kKey]},
+                     kernel.loadBlock(*bias, positions), element);
   Value hidden = on.splat(element, -std::numeric_limits<double>::infinity());
   Value isHidden =
       *on.build(Kind::Equal, {block, hidden}, kernel.builder.getI1Type());
@@ -258,14 +272,15 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
   auto step = tile::SoftmaxStepOp::create(
       kernel.builder, kernel.loc(), TypeRange{s.getType(), stats, stats, stats},
       ValueRange{s, carried[0], carried[1]});
+  Value weights = cast({rows, keySpan}, step.getWeights(), stored);
   Value valueBlock = load(v, {b, kvHead, keySpan, values});
   ScalarBuilder on = scalars({rows, values});
   Value alpha = kernel.broadcastBlock(step.getAlpha(), {0}, {rows, values});
   Value rescaled = apply(on, Kind::Mul, {carried[2], alpha});
-  Value sum = tile::DotOp::create(kernel.builder, kernel.loc(),
-                                  rescaled.getType(), step.getWeights(),
-                                  valueBlock, rescaled, /*trans_lhs=*/false,
-                                  /*trans_rhs=*/false);
+  Value sum =
+      tile::DotOp::create(kernel.builder, kernel.loc(), rescaled.getType(),
+                          weights, valueBlock, rescaled, /*trans_lhs=*/false,
+                          /*trans_rhs=*/false);
   return {step.getNewMax(), step.getNewSum(), sum};
 }
 
@@ -295,11 +310,9 @@ void AttentionBuilder::addItem() {
       kernel.broadcastBlock(finish.getInverse(), {0}, {rows, values});
   Value result = apply(on, Kind::Mul, {loop.getResult(2), inverse});
   if (out)
-    tile::StoreOp::create(builder, kernel.loc(), result, out,
-                          ValueRange{b, head, rows, values});
+    store({rows, values}, result, out, {b, head, rows, values});
   if (lse)
-    tile::StoreOp::create(builder, kernel.loc(), finish.getLse(), lse,
-                          ValueRange{b, head, rows});
+    store({rows}, finish.getLse(), lse, {b, head, rows});
 }
 
 LogicalResult AttentionBuilder::run() {

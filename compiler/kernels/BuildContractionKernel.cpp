@@ -5,6 +5,9 @@
 //     for k by K: sum += lhs[rows, k] . rhs[k, columns]
 //     epilogue on sum; store
 //
+// Narrow operands are multiplied as they are and summed in f32; what follows
+// the sum is f32 up to the casts of the group.
+//
 // Rows are the free axes of the left operand, columns those of the right one,
 // as far as the strides of all operands let them merge; what does not merge is
 // an outer axis like a batch. A right operand that is a frozen weight comes in
@@ -95,6 +98,8 @@ LogicalResult ContractionBuilder::analyze() {
 
 // Whether the right operand is a frozen matrix, which then gets its panels.
 bool ContractionBuilder::tryPanels() {
+  if (!kernel.machine.panelWidth)
+    return false;
   const Leaf *leaf = kernel.views.find(op.getRhs());
   Value root = kernel.group.getInputs()[leaf->operand];
   nn::WeightOp weight = packer.frozenWeight(root);
@@ -177,7 +182,8 @@ void ContractionBuilder::shareMemory() {
 // To add what is the same for all rows costs nothing as the sum's first value.
 void ContractionBuilder::findStart() {
   Value product = op.getResult();
-  if (!product.hasOneUse() || op.getAccumulate())
+  // Where the product is rounded first, the sum is no place to add to.
+  if (!product.hasOneUse() || isHalf(getElementTypeOrSelf(product.getType())))
     return;
   auto add = dyn_cast<nn::ElementwiseOp>(*product.user_begin());
   if (!add || add.getKind() != nn::ElementwiseKind::Add)
@@ -249,7 +255,7 @@ LogicalResult ContractionBuilder::addBody() {
                         {positions[axes.rows], positions[axes.columns]});
 
   auto type = cast<RankedTensorType>(op.getType()).getElementType();
-  Type sumType = op.getAccumulate().value_or(type);
+  Type sumType = computedIn(type);
   Value start;
   if (startLeaf) {
     FailureOr<Value> loaded = scope.get(startLeaf);

@@ -16,12 +16,13 @@ struct SweepBlocks {
   int64_t fewestItems;
 };
 
-/// One code version of a target. Sizes in bytes, of one core; `lanes` in f32.
+/// One code version of a target. Sizes in bytes, of one core or multiprocessor;
+/// `lanes` in f32.
 struct MachineModel {
-  llvm::StringLiteral name; ///< as in --target: "x86-64-v3"
+  llvm::StringLiteral name; ///< as in --target: "x86-64-v3", "sm_80"
   int64_t lanes;            ///< f32 in one vector register
   int64_t vectorRegisters;
-  int64_t panelWidth; ///< columns of a packed panel
+  int64_t panelWidth; ///< columns of a packed panel; 0: weights are not packed
   int64_t rowTile;    ///< rows of the tallest register tile
   int64_t l1Bytes, l2Bytes;
   bool isGpu; ///< then what is above, of one multiprocessor, chooses nothing

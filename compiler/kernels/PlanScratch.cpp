@@ -19,8 +19,9 @@ struct PlanScratch : impl::PlanScratchBase<PlanScratch> {
 
   // Bytes per worker; a GPU keeps everything in its shared memory.
   FailureOr<AffineMap> scratchOf(tile::KernelOp kernel) {
-    if (!attune::target::cuda::Machine::find(target))
-      return attune::target::cpu::scratchBytes(kernel);
+    auto version = attune::target::cpu::codeVersionFromName(target);
+    if (version)
+      return attune::target::cpu::scratchBytes(kernel, *version);
     if (failed(attune::target::cuda::checkKernel(kernel)))
       return failure();
     return AffineMap();

@@ -30,8 +30,6 @@ static Type elementOf(Value block) {
   return getElementTypeOrSelf(block.getType());
 }
 
-static bool isHalf(Type element) { return element.isF16() || element.isBF16(); }
-
 RowBody::RowBody(KernelBuilder &kernel, ArrayRef<DimAttr> extents,
                  llvm::SmallBitVector columns)
     : GroupBody(kernel, extents), rank(extents.size()),

@@ -316,16 +316,12 @@ static bool isComparison(Kind kind) {
   return nn::givesBool(kind) && nn::arity(kind) == 2;
 }
 
-// Half precision is for storage: values are computed in f32 and rounded once.
-static bool isHalf(Type element) { return element.isF16() || element.isBF16(); }
-
 FailureOr<Value> ScalarBuilder::buildWide(Kind kind, ValueRange inputs,
                                           Type element) {
   SmallVector<Value> wide;
   for (Value input : inputs)
     wide.push_back(cast(input, builder.getF32Type()));
-  Type result = isHalf(element) ? builder.getF32Type() : element;
-  FailureOr<Value> value = build(kind, wide, result);
+  FailureOr<Value> value = build(kind, wide, computedIn(element));
   return failed(value) ? value : FailureOr<Value>(cast(*value, element));
 }
 

@@ -12,6 +12,16 @@
 
 namespace attune::kernels {
 
+/// Half precision is for storage and for the operands of dots: values are
+/// computed in f32 and rounded once.
+inline bool isHalf(mlir::Type element) {
+  return element.isF16() || element.isBF16();
+}
+inline mlir::Type computedIn(mlir::Type element) {
+  return isHalf(element) ? mlir::Float32Type::get(element.getContext())
+                         : element;
+}
+
 class ScalarBuilder {
 public:
   /// Blocks have the shape of the sizes of `spans` (!tile.span values, one for

@@ -120,9 +120,36 @@ static constexpr int64_t kQueries = 48;
 // the scores of a row tile in L1. 512 is equal within noise, 128 costs 1 point.
 static constexpr int64_t kMostKeys = 512, kFewestKeys = 64;
 
+// The largest blocks whose fragments, sums and scores stay in the registers of
+// four warps: a row of a warp's tile holds keys / 8 + size / 8 pairs of sums
+// for each half, and f32 operands take twice the registers.
+static AttentionBlocks chooseGpuAttentionBlocks(std::optional<int64_t> queries,
+                                                std::optional<int64_t> keys,
+                                                int64_t size, bool half) {
+  AttentionBlocks blocks;
+  if (half)
+    blocks = {size <= 128 ? 128 : 64, size <= 64 ? 64 : 32};
+  else
+    blocks = {64, size <= 64 ? 64 : size <= 128 ? 32 : 16};
+  // Short extents are one block; four warps of 16 rows, tiles of 16 keys.
+  auto shorten = [](int64_t &block, std::optional<int64_t> extent,
+                    int64_t unit) {
+    if (extent)
+      block = std::min<int64_t>(
+          block, llvm::alignTo(std::max<int64_t>(*extent, 1), unit));
+  };
+  shorten(blocks.queries, queries, 64);
+  shorten(blocks.keys, keys, 16);
+  return blocks;
+}
+
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
                                       DimAttr queries, DimAttr keys,
-                                      int64_t headSize, int64_t valueSize) {
+                                      int64_t headSize, int64_t valueSize,
+                                      bool half) {
+  if (machine.isGpu)
+    return chooseGpuAttentionBlocks(queries.getConstant(), keys.getConstant(),
+                                    std::max(headSize, valueSize), half);
   AttentionBlocks blocks;
   std::optional<int64_t> height = queries.getConstant();
   int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;

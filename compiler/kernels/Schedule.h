@@ -36,8 +36,10 @@ struct AttentionBlocks {
   int64_t queries, keys;
 };
 
+/// `half`: queries, keys and values are f16 or bf16.
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
                                       nn::DimAttr queries, nn::DimAttr keys,
-                                      int64_t headSize, int64_t valueSize);
+                                      int64_t headSize, int64_t valueSize,
+                                      bool half);
 
 } // namespace attune::kernels

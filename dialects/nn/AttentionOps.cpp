@@ -18,6 +18,29 @@ void AttentionOp::build(OpBuilder &builder, OperationState &state, Value query,
         FloatAttr());
 }
 
+// f16 and bf16 are for operands and results; what lies between is f32.
+static bool isStoredOr32(Value value, Type operand) {
+  Type element = tensorOf(value).getElementType();
+  return element == operand ||
+         (element.isF32() && operand.getIntOrFloatBitWidth() == 16);
+}
+
+static LogicalResult verifyTypes(AttentionOp op) {
+  Type element = tensorOf(op.getQuery()).getElementType();
+  for (Value operand : {op.getKey(), op.getValue()})
+    if (tensorOf(operand).getElementType() != element)
+      return op.emitOpError()
+             << "expects query, key and value of one element type, found "
+             << element << " and " << tensorOf(operand).getElementType();
+  for (Value value : {op.getResult(), op.getBias(), op.getLogsumexp()})
+    if (value && !isStoredOr32(value, element))
+      return op.emitOpError()
+             << "expects results and bias of the operands' type " << element
+             << ", or f32 beside f16 and bf16, found "
+             << tensorOf(value).getElementType();
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   Dims q = nn::getDims(getQuery()), k = nn::getDims(getKey()),
        v = nn::getDims(getValue());
@@ -47,7 +70,7 @@ LogicalResult AttentionOp::verify() {
       failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
                         nn::getDims(getLogsumexp()))))
     return failure();
-  return success();
+  return verifyTypes(*this); // C4
 }
 
 } // namespace attune::nn

@@ -108,6 +108,24 @@ LogicalResult ReduceOp::verify() {
 
 // ---- contract ----
 
+// What the sum runs in is what it leaves in: a narrower result is a cast.
+static Type sumType(std::optional<Type> accumulate, Value operand) {
+  return accumulate.value_or(tensorOf(operand).getElementType());
+}
+
+static LogicalResult verifySum(Operation *op, std::optional<Type> accumulate,
+                               Value operand) {
+  auto sum = accumulate ? dyn_cast<FloatType>(*accumulate) : FloatType();
+  auto element = dyn_cast<FloatType>(tensorOf(operand).getElementType());
+  if (!accumulate || (sum && element &&
+                      (sum == element || sum.getWidth() > element.getWidth())))
+    return success();
+  return op->emitOpError() << "expects to accumulate in the operands' type or "
+                              "in a wider float, found "
+                           << *accumulate << " for "
+                           << tensorOf(operand).getElementType();
+}
+
 static SmallVector<int64_t> freeDims(int64_t rank, ArrayRef<int64_t> batch,
                                      ArrayRef<int64_t> contracting) {
   SmallVector<int64_t> free;
@@ -144,7 +162,7 @@ LogicalResult ContractOp::inferReturnTypes(MLIRContext *,
        freeDims(rhs.size(), adaptor.getRhsBatch(), adaptor.getRhsContracting()))
     dims.push_back(rhs[axis]);
   types.push_back(
-      tensorType(dims, tensorOf(adaptor.getLhs()).getElementType()));
+      tensorType(dims, sumType(adaptor.getAccumulate(), adaptor.getLhs())));
   return success();
 }
 
@@ -179,6 +197,8 @@ LogicalResult ContractOp::verify() {
   if (tensorOf(getLhs()).getElementType() !=
       tensorOf(getRhs()).getElementType())
     return emitOpError("expects operands of one element type"); // C3
+  if (failed(verifySum(*this, getAccumulate(), getLhs())))
+    return failure(); // C4
   if (failed(verifyPairs(*this, "batch", getLhsBatch(), getRhsBatch())))
     return failure();
   return verifyPairs(*this, "contracting", getLhsContracting(),
@@ -211,7 +231,7 @@ LogicalResult ConvOp::inferReturnTypes(MLIRContext *context,
     dims.push_back(last + 1);
   }
   types.push_back(
-      tensorType(dims, tensorOf(adaptor.getInput()).getElementType()));
+      tensorType(dims, sumType(adaptor.getAccumulate(), adaptor.getInput())));
   return success();
 }
 
@@ -234,8 +254,8 @@ LogicalResult ConvOp::verify() {
     return emitOpError() << "expects a filter for " << channels
                          << " channels in " << groups << " groups, found "
                          << filter.getDimSize(0) << " x "
-                         << filter.getDimSize(1); // C2
-  return success();
+                         << filter.getDimSize(1);       // C2
+  return verifySum(*this, getAccumulate(), getInput()); // C4
 }
 
 // ---- norm ----

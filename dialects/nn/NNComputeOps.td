@@ -72,11 +72,13 @@ def NN_ContractOp : NN_InferredOp<"contract"> {
 
     where each operand's dims may stand in any order; free dims keep their order.
     A matrix product `x W` is contracting [1] x [0]; with W stored transposed,
-    [1] x [1]. `accumulate` is the type of the running sum.
+    [1] x [1]. `accumulate` is the type of the running sum and of the result; without
+    it that is the operands' type, in which the result is rounded once.
 
     (C1) Batch and contracted dims of each side are distinct and inside the rank.
     (C2) Paired dims are equal.
     (C3) Both operands have the same element type.
+    (C4) `accumulate` is that type or a wider float.
 
     ```mlir
     %y = nn.contract %x, %w contracting [2] x [0]
@@ -115,6 +117,8 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
          and dilations are positive, paddings are not negative.
     (C2) C and O are divisible by `groups` and C / groups matches the filter.
     (C3) Channel and kernel extents are static.
+    (C4) `accumulate`, the type of the sum and of the result, is the operands' type or
+         a wider float.
   }];
   let arguments = (ins NN_FloatTensor:$input, NN_FloatTensor:$filter,
       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations, DenseI64ArrayAttr:$pad_low,
@@ -201,6 +205,8 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     (C1) q [B, H, S, D], k [B, HK, T, D], v [B, HK, T, DV], result [B, H, S, DV].
     (C2) HK divides H; H, HK, D and DV are static.
     (C3) bias broadcasts to [B, H, S, T]; key_mask is [B, T].
+    (C4) q, k and v have one element type; bias and results have it, or f32 where it is
+         f16 or bf16.
 
     ```mlir
     %o = nn.attention %q, %k, %v scale 0.125 causal top_left bias %m : (...) -> (...)

@@ -95,6 +95,15 @@ def wrong_shapes(path):
                   [weights(shape=(5, 4))]), path)
 
 
+def half_product(path):
+    """The CPU multiplies f32 only."""
+    model = model_of([helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16),
+                      helper.make_node("MatMul", ["h", "w"], ["p"], name="mul"),
+                      helper.make_node("Cast", ["p"], ["y"], to=FLOAT)],
+                     [numpy_helper.from_array(np.ones((4, 4), np.float16), "w")])
+    save(model, path)
+
+
 def control_characters(path):
     """A terminal obeys what it is sent: names come out escaped, on one line."""
     save(model_of([helper.make_node("MatMul", ["x", "w"], ["y"], name="a\nb\x1b[31m")],
@@ -117,6 +126,7 @@ MODELS = [  # what makes it, what the error must contain
     (missing_input, ["lost", "nowhere"]),
     (bad_axis, ["soft", "7"]),
     (wrong_shapes, ["mul"]),
+    (half_product, ["mul", "f16", "not supported on the CPU"]),
     (control_characters, ["a", "b"]),
     (no_model, []),
 ]

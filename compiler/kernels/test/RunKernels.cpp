@@ -231,7 +231,9 @@ bool runPasses(ModuleOp module, target::cpu::CodeVersion version) {
   options.target = target::cpu::codeVersionName(version).str();
   passes.addNestedPass<func::FuncOp>(createAssignLayouts());
   passes.addPass(createBuildKernels(options));
-  passes.addPass(createPlanScratch());
+  PlanScratchOptions scratch;
+  scratch.target = options.target;
+  passes.addPass(createPlanScratch(scratch));
   passes.addPass(createVerifyKernels());
   return succeeded(passes.run(module));
 }

@@ -2,7 +2,8 @@
 //
 // exp, erf and their like are expanded for f32 alone (MathFunctions.cpp); what
 // is one instruction takes any float. f16 converts from and to f32 by an
-// instruction; for bf16 LLVM calls a library, so there is none of it.
+// instruction from x86-64-v3 on; for bf16, and before, LLVM calls a library, so
+// there is none of it. Dots are of f32.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/ElementTypes.h"
@@ -14,11 +15,26 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-static LogicalResult checkOp(Operation *op) {
-  auto isBF16 = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
-  if (llvm::any_of(op->getResultTypes(), isBF16) ||
-      llvm::any_of(op->getOperandTypes(), isBF16))
+static bool touches(Operation *op, function_ref<bool(Type)> is) {
+  auto isElement = [&](Type type) { return is(getElementTypeOrSelf(type)); };
+  return llvm::any_of(op->getResultTypes(), isElement) ||
+         llvm::any_of(op->getOperandTypes(), isElement);
+}
+
+/// Bytes that are only moved need no instruction of their type.
+static bool computes(Operation *op) {
+  return isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) &&
+         !isa<arith::ConstantOp, arith::SelectOp>(op);
+}
+
+static LogicalResult checkOp(Operation *op, CodeVersion version) {
+  if (touches(op, [](Type type) { return type.isBF16(); }))
     return op->emitError("bf16 is not supported on the CPU");
+  if (version == CodeVersion::X86_64_V2 && computes(op) &&
+      touches(op, [](Type type) { return type.isF16(); }))
+    return op->emitError("f16 is not supported on ")
+           << codeVersionName(version)
+           << ", which has no instruction to convert it";
   if (!op->getNumResults() || !op->getNumOperands())
     return success();
   Type from = getElementTypeOrSelf(op->getOperand(0).getType()),
@@ -35,8 +51,31 @@ static LogicalResult checkOp(Operation *op) {
   return success();
 }
 
-LogicalResult attune::target::cpu::checkElementTypes(tile::KernelOp kernel) {
-  bool ok = true;
-  kernel.walk([&](Operation *op) { ok &= succeeded(checkOp(op)); });
-  return success(ok);
+/// One error for the kernel says more than one for each of its loads.
+static LogicalResult checkDots(tile::KernelOp kernel) {
+  WalkResult result = kernel.walk([&](tile::DotOp dot) {
+    for (Value operand : {dot.getLhs(), dot.getRhs()}) {
+      Type element = getElementTypeOrSelf(operand.getType());
+      if (element.isF32())
+        continue;
+      emitError(kernel.getLoc())
+          << stringifyFamily(kernel.getFamily()) << " of " << element
+          << " is not supported on the CPU";
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult attune::target::cpu::checkElementTypes(tile::KernelOp kernel,
+                                                     CodeVersion version) {
+  if (failed(checkDots(kernel)))
+    return failure();
+  // The first op stands for the others: they have the kernel's name.
+  WalkResult result = kernel.walk([&](Operation *op) {
+    return failed(checkOp(op, version)) ? WalkResult::interrupt()
+                                        : WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
 }

@@ -6,10 +6,12 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "compiler/target/cpu/CodeVersion.h"
 #include "dialects/tile/Tile.h"
 
 namespace attune::target::cpu {
 
-llvm::LogicalResult checkElementTypes(tile::KernelOp kernel);
+llvm::LogicalResult checkElementTypes(tile::KernelOp kernel,
+                                      CodeVersion version);
 
 } // namespace attune::target::cpu

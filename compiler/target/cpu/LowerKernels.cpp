@@ -24,8 +24,9 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel) {
-  if (failed(checkElementTypes(kernel)))
+FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel,
+                                                       CodeVersion version) {
+  if (failed(checkElementTypes(kernel, version)))
     return failure();
   switch (kernel.getFamily()) {
   case tile::Family::contraction: {

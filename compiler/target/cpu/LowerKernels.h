@@ -20,8 +20,10 @@ namespace attune::target::cpu {
 /// Bytes of scratch per worker that the CPU needs for a kernel, as a map from
 /// its value slots; a null map: none. compiler/kernels puts it on the kernel
 /// (KernelOp::setScratch). The same for every code version. Fails with an error
-/// on a kernel whose form the CPU does not know.
-llvm::FailureOr<mlir::AffineMap> scratchBytes(tile::KernelOp kernel);
+/// on a kernel whose form the CPU does not know, or that computes with types
+/// for which `version` has no code.
+llvm::FailureOr<mlir::AffineMap> scratchBytes(tile::KernelOp kernel,
+                                              CodeVersion version);
 
 std::unique_ptr<mlir::Pass> createLowerKernelsPass(CodeVersion version);
 std::unique_ptr<mlir::Pass> createLowerMathPass(CodeVersion version);

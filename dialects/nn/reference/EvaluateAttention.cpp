@@ -82,9 +82,13 @@ static Arrays evaluateAttention(AttentionOp op, Evaluator &,
         operands[next++].broadcasted({p.batches, p.heads, p.queries, p.keys});
   if (op.getKeyMask())
     p.keyMask = &operands[next++];
-  Type type = operands[0].getElementType();
-  Array result(type, {p.batches, p.heads, p.queries, p.valueSize});
-  Array logsumexp(type, {p.batches, p.heads, p.queries});
+  auto elementOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType();
+  };
+  Array result(elementOf(op.getResult()),
+               {p.batches, p.heads, p.queries, p.valueSize});
+  Value lse = op.getLogsumexp() ? op.getLogsumexp() : op.getResult();
+  Array logsumexp(elementOf(lse), {p.batches, p.heads, p.queries});
   std::vector<double> row(p.keys);
   int64_t position = 0;
   for (int64_t b = 0; b < p.batches; ++b)

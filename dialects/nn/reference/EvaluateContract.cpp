@@ -23,7 +23,8 @@ static Array arranged(const Array &array, ArrayRef<int64_t> first,
 
 static Arrays evaluateContract(ContractOp op, Evaluator &evaluator,
                                ArrayRef<Array> operands) {
-  auto shape = evaluator.extents(cast<RankedTensorType>(op.getType()), op);
+  auto type = cast<RankedTensorType>(op.getType());
+  auto shape = evaluator.extents(type, op);
   if (failed(shape))
     return failure();
   auto lhsFree = op.getLhsFree(), rhsFree = op.getRhsFree();
@@ -35,7 +36,7 @@ static Arrays evaluateContract(ContractOp op, Evaluator &evaluator,
           m = extentOf(operands[0], lhsFree),
           k = extentOf(operands[0], op.getLhsContracting()),
           n = extentOf(operands[1], rhsFree);
-  Array result(lhs.getElementType(), *shape);
+  Array result(type.getElementType(), *shape);
   if (!result.isFloat())
     return op.emitError("integer contractions are not supported");
   for (int64_t b = 0; b < batch; ++b)
@@ -77,10 +78,11 @@ static double convolveAt(ConvOp op, const Array &input, const Array &filter,
 
 static Arrays evaluateConv(ConvOp op, Evaluator &evaluator,
                            ArrayRef<Array> operands) {
-  auto shape = evaluator.extents(cast<RankedTensorType>(op.getType()), op);
+  auto type = cast<RankedTensorType>(op.getType());
+  auto shape = evaluator.extents(type, op);
   if (failed(shape))
     return failure();
-  Array result(operands[0].getElementType(), *shape);
+  Array result(type.getElementType(), *shape);
   forEachIndex(*shape, [&](ArrayRef<int64_t> index, int64_t position) {
     result.floats()[position] = convolveAt(op, operands[0], operands[1], index);
   });

@@ -243,4 +243,64 @@ TEST_F(EvaluatorTest, AnyOfNoBoolsIsFalseAndAllOfThemTrue) {
   EXPECT_EQ(results[1].ints(), ArrayRef<int64_t>({1, 1}));
 }
 
+// 300 * 300 is beyond f16: what is summed, and what it leaves in, is f32.
+TEST_F(EvaluatorTest, NarrowOperandsGiveTheTypeOfTheirSum) {
+  const char *text =
+      R"(func.func @main(%x: tensor<2x2xf16>) -> (tensor<2x2xf32>, tensor<2x2xf16>) {
+    %y = nn.contract %x, %x contracting [1] x [1] accumulate f32 : (tensor<2x2xf16>, tensor<2x2xf16>) -> tensor<2x2xf32>
+    %z = nn.contract %x, %x contracting [1] x [1] : (tensor<2x2xf16>, tensor<2x2xf16>) -> tensor<2x2xf16>
+    return %y, %z : tensor<2x2xf32>, tensor<2x2xf16> })";
+  Array x(Float16Type::get(&context), {2, 2});
+  llvm::copy(ArrayRef<double>{300, 1, 0, 2}, x.floats().begin());
+  auto results = run(text, {x});
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_TRUE(results[0].getElementType().isF32());
+  EXPECT_EQ(results[0].floats(), ArrayRef<double>({90001, 2, 2, 4}));
+  EXPECT_TRUE(results[1].getElementType().isF16());
+}
+
+TEST_F(EvaluatorTest, NarrowAttentionIsTheSameInItsOwnTypes) {
+  auto text = [](std::string type, std::string result) {
+    std::string q = "tensor<1x2x3x4x" + type + ">",
+                o = "tensor<1x2x3x4x" + result + ">", lse = "tensor<1x2x3xf32>";
+    return "func.func @main(%q: " + q + ", %m: tensor<3x3xf32>) -> (" + o +
+           ", " + lse + ") {\n%o, %l = nn.attention %q, %q, %q scale 0.5 " +
+           "causal top_left bias %m : (" + q + ", " + q + ", " + q +
+           ", tensor<3x3xf32>) -> (" + o + ", " + lse +
+           ")\nreturn %o, %l : " + o + ", " + lse + " }";
+  };
+  Array wide = filled({1, 2, 3, 4}), mask = filled({3, 3}, 1);
+  Array narrow(BFloat16Type::get(&context), {1, 2, 3, 4});
+  llvm::copy(wide.floats(), narrow.floats().begin());
+  auto expected = run(text("f32", "f32"), {wide, mask});
+  for (const char *result : {"bf16", "f32"}) {
+    auto results = run(text("bf16", result), {narrow, mask});
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_EQ(results[0].getElementType().isBF16(), result[0] == 'b');
+    EXPECT_TRUE(results[1].getElementType().isF32());
+    EXPECT_EQ(results[0].floats(), expected[0].floats());
+    EXPECT_EQ(results[1].floats(), expected[1].floats());
+  }
+}
+
+// A narrowed weight: 1 + 2^-11 is half way to the next f16, to the even one.
+TEST_F(EvaluatorTest, ANarrowedWeightIsRoundedWhenItIsStored) {
+  const char *text = R"(
+    nn.weight @w : tensor<3xf32> = dense<[1.00048828125, 1.0009765625, 65504.0]> : tensor<3xf32>
+    nn.weight @w.f16 : tensor<3xf16> init {
+      %w = nn.load_weight @w : tensor<3xf32>
+      %n = nn.elementwise cast %w to f16 : (tensor<3xf32>) -> tensor<3xf16>
+      nn.yield %n : tensor<3xf16>
+    }
+    func.func @main() -> tensor<3xf16> {
+      %w = nn.load_weight @w.f16 : tensor<3xf16>
+      return %w : tensor<3xf16> })";
+  auto results = run(text, {});
+  ASSERT_EQ(results.size(), 1u);
+  auto stored =
+      Array::fromBytes(Float16Type::get(&context), {3}, results[0].toBytes());
+  ASSERT_TRUE(succeeded(stored));
+  EXPECT_EQ(stored->floats(), ArrayRef<double>({1.0, 1.0009765625, 65504.0}));
+}
+
 } // namespace

@@ -57,8 +57,9 @@ std::unique_ptr<Groups> Groups::compile(const std::string &text,
   options.target = target.machine;
   PassManager passes(result->owner.get());
   passes.addPass(kernels::createBuildKernels(options));
-  if (target.hasScratch)
-    passes.addPass(kernels::createPlanScratch());
+  kernels::PlanScratchOptions scratch;
+  scratch.target = options.target;
+  passes.addPass(kernels::createPlanScratch(scratch));
   passes.addPass(kernels::createVerifyKernels());
   if (failed(passes.run(*result->lowered)))
     return nullptr;

@@ -30,7 +30,6 @@ struct TestTarget {
   std::string machine; ///< as compiler/kernels has it
   /// How its errors end: "on the CPU".
   std::string place;
-  bool hasScratch = false; ///< kernels declare what they need
   bool hasF16 = true, hasBF16 = true;
   /// Whether it knows an element type.
   bool has(llvm::StringRef element) const {

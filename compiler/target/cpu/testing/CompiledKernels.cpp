@@ -35,7 +35,6 @@ TestTarget testing::targetOf(CodeVersion version) {
   target.machine = codeVersionName(version).str();
   target.name = target.machine.substr(target.machine.size() - 2);
   target.place = "on the CPU";
-  target.hasScratch = true;
   target.hasF16 = version != CodeVersion::X86_64_V2;
   target.hasBF16 = false;
   target.compile = [](const std::string &text, const std::string &machine)
@@ -92,7 +91,7 @@ CompiledKernels::compile(const std::string &text, CodeVersion version) {
   if (!result->module)
     return nullptr;
   for (auto kernel : result->module->getOps<tile::KernelOp>()) {
-    FailureOr<AffineMap> scratch = scratchBytes(kernel);
+    FailureOr<AffineMap> scratch = scratchBytes(kernel, version);
     if (failed(scratch))
       return nullptr;
     if (*scratch)
