@@ -89,7 +89,7 @@ void addShared(CLI::App *command, Request &request,
       ->default_str("auto");
   command
       ->add_option("--precision", request.precision,
-                   "arithmetic; only f32 on the CPU so far")
+                   "of products: f32, or f16 and bf16 for CUDA")
       ->default_str("f32");
   command->add_flag("--quiet", request.quiet, "no progress, no summary");
 }

@@ -120,10 +120,11 @@ bool Driver::resolveTarget(StringRef text) {
 }
 
 bool Driver::resolveOptions() {
-  if (request.precision != "f32")
-    return fail(kUserError,
-                "--precision " + request.precision +
-                    " is not supported yet: the CPU computes in f32");
+  static constexpr StringLiteral precisions[] = {"f32", "f16", "bf16"};
+  if (!llvm::is_contained(precisions, request.precision))
+    return fail(kUserError, "--precision " + request.precision +
+                                ": expected f32, f16 or bf16");
+  options.precision = request.precision;
   options.attention = request.attention;
   std::vector<std::string> targets = request.targets;
   if (targets.empty())
@@ -131,6 +132,11 @@ bool Driver::resolveOptions() {
   for (StringRef text : targets)
     if (!resolveTarget(text))
       return false;
+  for (const CodeTarget &target : options.versions)
+    if (target.device == CodeTarget::Device::Cpu && options.precision != "f32")
+      return fail(kUserError, "--precision " + options.precision +
+                                  " is for --target cuda alone: the CPU "
+                                  "computes in f32");
   // The best CPU first, GPUs behind them.
   llvm::sort(options.versions, [](const CodeTarget &a, const CodeTarget &b) {
     return a.device != b.device ? a.device < b.device : a.cpu > b.cpu;
