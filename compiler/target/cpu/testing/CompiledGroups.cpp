@@ -197,8 +197,10 @@ CompiledGroups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers) {
 
 FailureOr<CompiledKernels::Call>
 CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
-  kept = std::make_shared<Buffers>();
-  auto symbols = bind(inputs, *kept);
+  auto owned = std::make_shared<Buffers>();
+  kept.push_back(owned);
+  Buffers &buffers = *owned;
+  auto symbols = bind(inputs, buffers);
   if (failed(symbols))
     return failure();
   auto launches = mainOf(*lowered).getOps<nn::LaunchOp>();
@@ -206,7 +208,7 @@ CompiledGroups::prepareOnly(ArrayRef<nn::Array> inputs, int64_t &bytes) {
     return mainOf(*lowered).emitError("expected one launch");
   nn::LaunchOp op = *launches.begin();
   bytes = *op.getBytes().evaluate(*symbols);
-  return prepare(op, *symbols, *kept, /*inPlace=*/false);
+  return prepare(op, *symbols, buffers, /*inPlace=*/false);
 }
 
 FailureOr<std::vector<nn::Array>>

@@ -33,8 +33,9 @@ public:
   mlir::FailureOr<llvm::SmallVector<nn::Array>>
   evaluate(llvm::ArrayRef<nn::Array> inputs);
 
-  /// The call of a function that is one launch, for timing; it stays valid as
-  /// long as this object. `bytes`: what the launch reads and writes.
+  /// The call of a function that is one launch, for timing, on buffers of its
+  /// own; it stays valid as long as this object. `bytes`: what the launch reads
+  /// and writes.
   mlir::FailureOr<CompiledKernels::Call>
   prepareOnly(llvm::ArrayRef<nn::Array> inputs, int64_t &bytes);
 
@@ -57,7 +58,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> owner;
   mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
   std::unique_ptr<CompiledKernels> kernels;
-  std::shared_ptr<Buffers> kept; ///< of prepareOnly
+  std::vector<std::shared_ptr<void>> kept; ///< of prepareOnly
 };
 
 /// max |a - b| / max |b| over all elements; integers and bools: the number of
