@@ -71,10 +71,10 @@ protected:
   }
 
   mlir::LogicalResult write(const std::string &program = "") {
-    CodeSection version;
-    version.name = "x86-64";
+    CodeVersion version;
     version.module = *module;
-    version.library = link("Kernels.o");
+    version.code = {
+        {format::SectionKind::Code, 0, "x86-64", link("Kernels.o")}};
     return writePackage(path, {"test", "0123"}, {version}, program);
   }
 

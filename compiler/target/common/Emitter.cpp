@@ -309,6 +309,17 @@ Value Emitter::gatherVector(Value pointer, Type element, Value offsets,
     return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, bytes, zero);
   }
   Type type = vector(element);
+  // One by one: an address is then a base and an offset in the load itself,
+  // where LLVM would add up vectors of addresses first.
+  if (!mask && !hasGather) {
+    Value result = arith::ConstantOp::create(*this, getZeroAttr(type));
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      Value offset = vector::ExtractOp::create(*this, offsets, lane);
+      Value value = load(at(pointer, offset, element), element);
+      result = vector::InsertOp::create(*this, value, result, lane);
+    }
+    return result;
+  }
   Value pointers =
       LLVM::GEPOp::create(*this, VectorType::get({lanes}, pointer.getType()),
                           element, pointer, ValueRange(offsets));

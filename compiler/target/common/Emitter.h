@@ -29,6 +29,8 @@ public:
 
   const int64_t lanes;
   const bool hasFma;
+  /// Whether gathering is faster by the instruction than one by one.
+  bool hasGather = true;
 
   // Integers.
   Value integer(int64_t value);

@@ -39,6 +39,7 @@ struct Machine {
   llvm::StringLiteral tuning; ///< -mtune
   bool fma;        ///< has fused multiply-add; else x * y + z rounds twice
   bool prefetch;   ///< software prefetch pays (AVX-512: 10-15 points)
+  bool gather;     ///< an instruction gathers faster than single loads
   int64_t unrollK; ///< steps of k per iteration of a micro-kernel
   /// Contraction tiles for full blocks of rows and their tails, tallest first.
   llvm::ArrayRef<RegisterTile> tiles;

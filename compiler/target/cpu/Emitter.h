@@ -13,7 +13,9 @@ namespace attune::target::cpu {
 class Emitter : public common::Emitter {
 public:
   Emitter(mlir::Location loc, mlir::OpBuilder &builder, const Machine &machine)
-      : common::Emitter(loc, builder, kLanes, machine.fma), machine(machine) {}
+      : common::Emitter(loc, builder, kLanes, machine.fma), machine(machine) {
+    hasGather = machine.gather;
+  }
 
   const Machine &machine;
 

@@ -45,6 +45,7 @@ private:
   void askForLines(Sweep &sweep, const Place &place);
   void prefetch(Value memref, mlir::ValueRange positions, Value block,
                 const Place &place);
+  void askAhead(const Sweep &sweep, const Place &place);
   void prefetchTurned(Sweep &sweep, const Place &place,
                       llvm::ArrayRef<tile::LoadOp> loads, Value row,
                       Value lane);

@@ -186,6 +186,7 @@ SweepEmitter::Values SweepEmitter::emitLanes(Sweep &sweep, const Place &place,
         for (int64_t turn = 0; turn < kUnroll; ++turn) {
           Place at = place;
           at.push_back({span, {emit.add(index, turn * kLanes), true, {}}});
+          askAhead(sweep, at);
           emitAt(sweep, at, MutableArrayRef(next).slice(turn * width, width));
         }
         return next;

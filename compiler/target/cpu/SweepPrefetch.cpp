@@ -4,7 +4,9 @@
 // between it computes on what is in the cache, and memory would rest. So the
 // last pass that reduces asks for the lines of the results, and for those that
 // the next item reads. A transposing map asks, tile by tile, for the lines of
-// the next item's tile on both sides.
+// the next item's tile on both sides. A gather of single elements asks for the
+// lines of its indices and results, which the machine foresees too late while
+// it waits for elements from all over.
 //
 // Walks across rows, a few lines of each, are nothing that the machine foresees
 // by itself. They are asked into the second level: in the first the rows of
@@ -19,6 +21,9 @@ using namespace attune;
 using namespace attune::target::cpu;
 
 static constexpr int kFirstLevel = 3, kSecondLevel = 2; // as LLVM has them
+static constexpr int64_t kLine = 64;                    // bytes
+/// Beside a gather; 128 are as good.
+static constexpr int64_t kLanesAhead = 256;
 
 /// Translates the scalars of the item after `item` of this call, if any code
 /// is to use them.
@@ -78,6 +83,36 @@ void SweepEmitter::askForLines(Sweep &sweep, const Place &place) {
         load && moves(load.getPositions()))
       prefetch(load.getSource(), load.getPositions(), part, place);
   frame.use(here);
+}
+
+/// Beside a gather: what lies side by side along the lanes, some turns ahead.
+/// `place` is a whole vector.
+void SweepEmitter::askAhead(const Sweep &sweep, const Place &place) {
+  SmallVector<Value> parts = partsOf(sinksOf(sweep));
+  if (!llvm::any_of(parts, [](Value part) {
+        return isa<tile::GatherOp>(part.getDefiningOp());
+      }))
+    return;
+  auto ask = [&](Value memref, ValueRange positions, Value block) {
+    auto type = cast<MemRefType>(memref.getType());
+    auto strides = type.getStridesAndOffset().first;
+    bool isUnit = llvm::any_of(llvm::zip(positions, strides), [&](auto pair) {
+      return std::get<0>(pair) == place.back().first && std::get<1>(pair) == 1;
+    });
+    int64_t bytes = std::max(8u, type.getElementTypeBitWidth()) / 8;
+    for (int64_t lane = 0; isUnit && lane < kLanes; lane += kLine / bytes) {
+      Place at = place;
+      Coord &coord = at.back().second;
+      coord.index = emit.add(coord.index, kLanesAhead + lane);
+      prefetch(memref, positions, block, at);
+    }
+  };
+  for (Value part : parts)
+    if (auto load = part.getDefiningOp<tile::LoadOp>())
+      ask(load.getSource(), load.getPositions(), part);
+  for (Operation *op : sweep.stores)
+    if (auto store = dyn_cast<tile::StoreOp>(op))
+      ask(store.getDest(), store.getPositions(), store.getBlock());
 }
 
 void SweepEmitter::prefetchTurned(Sweep &sweep, const Place &place,

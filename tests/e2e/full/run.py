@@ -18,6 +18,7 @@ of a model carry the same weights; it is kept in --references.
            --record tests/e2e/full/record.json 'bert_*'
 """
 import argparse
+import datetime
 import fnmatch
 import json
 import os
@@ -41,6 +42,7 @@ from reference import Reference  # noqa: E402
 ATTENTIONS = dict(minilm=6, realminilm=6, bert=12, vit=12, timmvit=12, gpt2=12)
 BATCHES = (1, 3)
 LENGTHS = (1, 7, 64, 197, 512)
+PRODUCT = ("CMakeLists.txt", "cmake", "compiler", "dialects", "frontends", "runtime")
 
 
 def shapes_of(model_name, model):
@@ -133,8 +135,8 @@ def run_form(attune, path, references, mode):
     model = onnx.load(path, load_external_data=False)
     check_explain(attune, str(path), ATTENTIONS[model_name])
     check_softmax(attune, path)
-    entry = dict(form=path.stem, attention=mode, recognised=ATTENTIONS[model_name],
-                 model_bytes=weight_bytes(path), runs=[])
+    entry = dict(form=path.stem, attention=mode, **made_by(),
+                 recognised=ATTENTIONS[model_name], model_bytes=weight_bytes(path), runs=[])
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
@@ -162,6 +164,17 @@ def machine():
                 if line.startswith("model name")), platform.machine())
     isa = [name for name in ("avx2", "avx512f") if f" {name} " in info]
     return dict(cpu=cpu, isa=isa, onnxruntime=onnxruntime.__version__, tolerance=TOLERANCE)
+
+
+def made_by():
+    """The commit that the compiler was built from, if it was built from here, and the day."""
+    def git(*arguments):
+        return subprocess.run(["git", "-C", HERE.parents[2], *arguments], check=True,
+                              capture_output=True, text=True).stdout.strip()
+    commit = git("rev-parse", "--short=12", "HEAD")
+    if git("status", "--porcelain", "--untracked-files=no", "--", *PRODUCT):
+        commit += " and changes"
+    return dict(commit=commit, date=datetime.date.today().isoformat())
 
 
 def save(record, path):

@@ -128,6 +128,19 @@ TEST_P(MapGroup, GatherAlongAnyAxis) {
     }
 }
 
+// An index for each element, in whole vectors and in what is left of them, from
+// more than a work item's.
+TEST_P(MapGroup, GatherOfSingleElements) {
+  bind({{"N", draw(65, 5000)}, {"T", draw(1, 300)}});
+  double last = double(symbols["T"] - 1);
+  for (const char *element : {"f32", "i64", "i32", "i1"})
+    for (const char *index : {"i64", "i32"})
+      check({"map",
+             {{"T", element}, {"N", index, 1, -last - 1, last}},
+             {{"N", element}},
+             "    %r0 = nn.gather %0[%1] axis 0 : (@0, @1) -> $0"});
+}
+
 TEST_P(MapGroup, GatherThroughATransposedView) {
   check({"map",
          {{"40, S, 12"}, {"T", "i64", 1, -12, 11}},

@@ -199,8 +199,10 @@ Groups::bind(ArrayRef<nn::Array> inputs, Buffers &buffers, int64_t shift) {
 
 FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
                                             int64_t &bytes) {
-  kept = std::make_shared<Buffers>();
-  auto symbols = bind(inputs, *kept, /*shift=*/0);
+  auto owned = std::make_shared<Buffers>();
+  kept.push_back(owned);
+  Buffers &buffers = *owned;
+  auto symbols = bind(inputs, buffers, /*shift=*/0);
   if (failed(symbols))
     return failure();
   auto launches = mainOf(*lowered).getOps<nn::LaunchOp>();
@@ -208,7 +210,7 @@ FailureOr<Groups::Call> Groups::prepareOnly(ArrayRef<nn::Array> inputs,
     return mainOf(*lowered).emitError("expected one launch");
   nn::LaunchOp op = *launches.begin();
   bytes = *op.getBytes().evaluate(*symbols);
-  return prepare(op, *symbols, *kept, {});
+  return prepare(op, *symbols, buffers, {});
 }
 
 FailureOr<std::vector<nn::Array>> Groups::run(ArrayRef<nn::Array> inputs,

@@ -66,7 +66,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> owner;
   mlir::OwningOpRef<mlir::ModuleOp> source, lowered;
   std::unique_ptr<RunnableKernels> kernels;
-  std::shared_ptr<Buffers> kept; ///< of prepareOnly
+  std::vector<std::shared_ptr<void>> kept; ///< of prepareOnly
 };
 
 /// max |a - b| / max |b| over all elements; integers and bools: the number of
