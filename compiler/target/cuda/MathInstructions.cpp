@@ -1,20 +1,22 @@
 //===- MathInstructions.cpp -----------------------------------------------===//
 //
 // Approximations are taken where an op allows them (`afn`): ex2.approx is right
-// to 2 ulp and gives 0 below 2^-126, and a product with rcp.approx is a
-// quotient to 2 ulp where the divisor's reciprocal is normal. What works on the
-// bits of a float would not do for the exponentials of a softmax: NaN has other
-// bits here than on a CPU, all ones, and a sum with an exponent makes a number
-// of it.
+// to 2 ulp and gives 0 below 2^-126; a quotient starts from rcp.approx. What
+// works on the bits of a float would not do for the exponentials of a softmax:
+// NaN has other bits here than on a CPU, all ones, and a sum with an exponent
+// makes a number of it.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cuda/MathInstructions.h"
+#include "compiler/target/common/MathExpansions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
+using namespace attune;
+using target::common::FloatMath;
 
 static bool isApproximate(arith::FastMathFlags flags) {
   return bitEnumContainsAll(flags, arith::FastMathFlags::afn);
@@ -61,17 +63,40 @@ struct ApproximateExp2 : OpRewritePattern<math::Exp2Op> {
   }
 };
 
-/// div.approx would scale both sides, should the divisor be subnormal, which
-/// those that are allowed here are not.
+/// x / y by a reciprocal to 1 ulp, and what is left of x: rounded right in all
+/// but rare cases, so that a quotient that should be 1 is. div.approx, to 2
+/// ulp, takes an instruction more, for it scales both sides in case that the
+/// divisor is subnormal, which those that are allowed here are not.
 struct ApproximateQuotient : OpRewritePattern<arith::DivFOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::DivFOp op,
                                 PatternRewriter &rewriter) const override {
     if (!isF32(op.getType()) || !isApproximate(op.getFastmath()))
       return failure();
-    Value reciprocal = callEach(rewriter, op.getLoc(),
-                                "llvm.nvvm.rcp.approx.ftz.f", op.getRhs());
-    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, op.getLhs(), reciprocal);
+    Location loc = op.getLoc();
+    Value x = op.getLhs(), y = op.getRhs();
+    Value reciprocal = callEach(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f", y);
+    Value quotient = arith::MulFOp::create(rewriter, loc, x, reciprocal);
+    Value negative = arith::NegFOp::create(rewriter, loc, quotient);
+    Value left = LLVM::FMAOp::create(rewriter, loc, negative, y, x);
+    rewriter.replaceOpWithNewOp<LLVM::FMAOp>(op, left, reciprocal, quotient);
+    return success();
+  }
+};
+
+/// Multiplied by x at the end: before, a subnormal x would lose digits in a
+/// numerator that is smaller yet, and the quotient could lose the sign of zero.
+struct ErfByQuotient : OpRewritePattern<math::ErfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ErfOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isF32(op.getType()))
+      return failure();
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    FloatMath m(builder, op.getType(), /*hasFma=*/true);
+    auto [x, numerator, denominator] =
+        target::common::erfFraction(m, op.getOperand());
+    rewriter.replaceOp(op, m.mul(x, m.quotient(numerator, denominator)));
     return success();
   }
 };
@@ -81,6 +106,6 @@ struct ApproximateQuotient : OpRewritePattern<arith::DivFOp> {
 void attune::target::cuda::populateMathInstructions(
     RewritePatternSet &patterns) {
   constexpr unsigned kBeforeExpansions = 2;
-  patterns.add<ApproximateExp2, ApproximateQuotient>(patterns.getContext(),
-                                                     kBeforeExpansions);
+  patterns.add<ApproximateExp2, ApproximateQuotient, ErfByQuotient>(
+      patterns.getContext(), kBeforeExpansions);
 }
