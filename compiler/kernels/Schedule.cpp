@@ -67,17 +67,36 @@ static ContractionBlocks chooseCoreBlocks(const MachineModel &machine,
   return blocks;
 }
 
-// Blocks of a GPU, and what share of the tensor cores' rate they let it have:
-// an estimate by what the warps read from shared memory for each product, to be
-// replaced by measurements.
+// Blocks of a GPU. What one does in a time t is
+//
+//   t * rate / (1 + overhead / k)
+//
+// of what the tensor cores can: `rate` is what its main loop reaches,
+// `overhead` the k in whose time it begins and ends. Measured on an H200, f16
+// (TFLOP/s):
+//
+//   128 x 256   473 at k = 4096
+//   128 x 128   451 at k = 4096, 114 at k = 64
+//    64 x 128                    138 at k = 64
+//
+// The first is alone on its multiprocessor, so that nothing else hides its
+// beginning and end; its overhead is taken to be twice that of two who share
+// one. All lower rates are estimates, by what the warps read from shared memory
+// for each product.
 struct GpuBlock {
   int64_t rows, columns;
-  double rate;
+  double rate, overhead;
 };
 static constexpr GpuBlock kGpuBlocks[] = {
-    {128, 128, 1.00}, {64, 128, 0.80}, {128, 64, 0.80}, {64, 64, 0.65},
-    {32, 128, 0.55},  {32, 64, 0.45},  {16, 128, 0.35}, {16, 64, 0.30},
+    {128, 256, 1.10, 400}, {128, 128, 1.00, 200}, {64, 128, 0.80, 110},
+    {128, 64, 0.80, 110},  {64, 64, 0.65, 90},    {32, 128, 0.55, 60},
+    {32, 64, 0.45, 60},    {16, 128, 0.35, 60},   {16, 64, 0.30, 60},
+    {16, 32, 0.20, 60},
 };
+// f32 fills the registers with half as many sums, for its fragments are there
+// twice. Its three products of tf32 take six times as long for each k.
+static constexpr int64_t kGpuMostF32 = 128 * 128;
+static constexpr double kGpuSlowerF32 = 6;
 // k of a stage, in bytes: 64 where a stage is large, so that four fit beside
 // another block's; 128, a whole turn of the banks, where it is small.
 static constexpr int64_t kGpuDepthBytes = 64, kGpuSmallDepthBytes = 128;
@@ -93,12 +112,17 @@ static ContractionBlocks chooseGpuBlocks(const MachineModel &machine,
   };
   const GpuBlock *best = nullptr;
   double least = 0;
+  bool isF32 = shape.elementBytes == 4;
+  double k = double(extent(shape.depth)) * (isF32 ? kGpuSlowerF32 : 1);
   for (const GpuBlock &block : kGpuBlocks) {
+    if (isF32 && block.rows * block.columns > kGpuMostF32)
+      continue;
     int64_t count = llvm::divideCeil(extent(shape.rows), block.rows) *
                     llvm::divideCeil(extent(shape.columns), block.columns) *
                     extent(shape.batches);
     int64_t most = llvm::divideCeil(count, machine.multiprocessors);
-    double time = double(most * block.rows * block.columns) / block.rate;
+    double time = double(most * block.rows * block.columns) *
+                  (k + block.overhead) / block.rate;
     if (!best || time < least)
       best = &block, least = time;
   }

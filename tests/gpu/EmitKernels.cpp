@@ -4,8 +4,8 @@
 //   emit_kernels -o DIR --attention         attention, as it is timed
 //
 // Leaves DIR/NAME.ptx and DIR/NAME.json for each kernel. The JSON says what a
-// launch needs: threads and shared bytes of a block, the slots of the calling
-// convention, and the axes of the grid.
+// launch needs: threads, shared bytes and work items of a block, the slots of
+// the calling convention, and the axes of the grid.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/testing/AttentionCase.h"
@@ -74,8 +74,9 @@ static llvm::json::Object describe(tile::KernelOp kernel,
     arguments.push_back(nameOf(argument.getType()));
   return llvm::json::Object{
       {"name", launch.name},          {"threads", launch.threads},
-      {"shared", launch.sharedBytes}, {"arguments", std::move(arguments)},
-      {"slots", slotsOf(kernel)},     {"grid", std::move(grid)}};
+      {"shared", launch.sharedBytes}, {"items", launch.itemsPerBlock},
+      {"slots", slotsOf(kernel)},     {"arguments", std::move(arguments)},
+      {"grid", std::move(grid)}};
 }
 
 static bool write(StringRef folder, StringRef name, StringRef text) {

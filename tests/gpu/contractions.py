@@ -29,6 +29,7 @@ CASES = {
                    lambda a, b: a @ b.transpose(1, 2) * 0.125),
     "f16_scores_low": (F16, [(96, 1024, 64), (96, 1024, 64)],
                        lambda a, b: a @ b.transpose(1, 2) * 0.125),
+    "f16_decode": (F16, [(16, 8192), (8192, 4096)], lambda a, b: a @ b),
 }
 TOLERANCE = {F16: 1e-3, BF16: 8e-3, F32: 5e-6}
 

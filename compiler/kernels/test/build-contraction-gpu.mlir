@@ -2,16 +2,17 @@
 // outermost; sums of half precision in f32.
 // RUN: attune-opt %s --build-kernels=target=sm_80 | FileCheck %s
 
-// Run-time rows are many: the largest block.
+// Run-time rows are many, but k is short: a lower block, of which more are
+// resident.
 // CHECK: tile.kernel contraction @contraction_0(
 // CHECK-SAME: memref<?x64xf16>, %{{.*}}: memref<64x512xf16>, %{{.*}}: memref<?x512xf16>) {
-// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 128, %{{.*}} by 128)
-// CHECK:   tile.for %{{.*}} by 32) iter(%{{.*}}) : tensor<128x128xf32>
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 64, %{{.*}} by 128)
+// CHECK:   tile.for %{{.*}} by 32) iter(%{{.*}}) : tensor<64x128xf32>
 // CHECK:   arith.truncf
 // Few rows: a block of no more, and a long stage.
 // CHECK: tile.kernel contraction @contraction_1(
-// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 64)
-// CHECK:   tile.for %{{.*}} by 64) iter(%{{.*}}) : tensor<16x64xf32>
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 32)
+// CHECK:   tile.for %{{.*}} by 64) iter(%{{.*}}) : tensor<16x32xf32>
 // The same in f32: half as many k in as many bytes.
 // CHECK: tile.kernel contraction @contraction_2(
 // CHECK:   tile.for %{{.*}} by 16) iter(%{{.*}}) : tensor<128x128xf32>

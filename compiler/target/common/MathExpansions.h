@@ -1,7 +1,7 @@
 //===- MathExpansions.h - the expansions, by name ---------------*- C++ -*-===//
 //
-// Private to MathLowering: each takes and returns values of `m.type` (f32,
-// scalar or vector).
+// For MathLowering, and for what targets put in its place: each takes and
+// returns values of `m.type` (f32, scalar or vector).
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -20,6 +20,11 @@ mlir::Value expandLog10(FloatMath &m, mlir::Value x);
 mlir::Value expandLog1P(FloatMath &m, mlir::Value x);
 mlir::Value expandPow(FloatMath &m, mlir::Value x, mlir::Value y);
 mlir::Value expandRemainder(FloatMath &m, mlir::Value x, mlir::Value y);
+/// erf x = x' numerator / denominator, where x' is x clamped.
+struct ErfFraction {
+  mlir::Value clamped, numerator, denominator;
+};
+ErfFraction erfFraction(FloatMath &m, mlir::Value x);
 mlir::Value expandErf(FloatMath &m, mlir::Value x);
 mlir::Value expandTanh(FloatMath &m, mlir::Value x);
 mlir::Value expandSin(FloatMath &m, mlir::Value x);

@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace attune::target::common;
 using Predicate = FloatMath::Predicate;
 
-Value attune::target::common::expandErf(FloatMath &m, Value x) {
+ErfFraction attune::target::common::erfFraction(FloatMath &m, Value x) {
   Value clamped = m.clamp(x, -4.0, 4.0);
   Value square = m.mul(clamped, clamped);
   Value numerator =
@@ -24,6 +24,11 @@ Value attune::target::common::expandErf(FloatMath &m, Value x) {
       m.polynomial(square, {-1.42647390514189e-02, -7.37332916720468e-03,
                             -1.68282697438203e-03, -2.13374055278905e-04,
                             -1.45660718464996e-05});
+  return {clamped, numerator, denominator};
+}
+
+Value attune::target::common::expandErf(FloatMath &m, Value x) {
+  auto [clamped, numerator, denominator] = erfFraction(m, x);
   return m.quotient(m.mul(clamped, numerator), denominator);
 }
 

@@ -6,14 +6,17 @@
 //   fill all stages but one                           (asynchronous copies)
 //   main loop, while whole stages are left to copy
 //     for each product along k of the stage
-//       load the next product's fragments             (the last: wait, barrier)
+//       load the next product's fragments
 //       copy a part of the stage that is to come
 //       products of all fragments
 //   the rest, any length and alignment: the same, copies as they may be
 //   sums through shared memory, epilogue, stores      (ContractionEpilogue)
 //
-// One barrier for each stage: it says that the next one has arrived for all,
-// and that the stage before is read and may be filled again.
+// One barrier for each stage, with a wait for copies before it: it says that
+// the next stage has arrived for all, and that the one before this is read and
+// may be filled again. It stands among the products of the first fragments if
+// there are stages enough; else before the loads of the last, which are the
+// first that need it.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cuda/ContractionLowering.h"
@@ -28,6 +31,9 @@ using namespace attune::target::cuda;
 /// Row blocks that are done side by side before their columns change: then
 /// what runs at a time reads a square of the operands, not a stripe.
 static constexpr int64_t kRasterRows = 8;
+/// Stages from which on copies may take one product less to arrive than they
+/// could.
+static constexpr int64_t kStagesToMeetEarly = 4;
 
 namespace {
 
@@ -60,10 +66,13 @@ private:
   void locate();
   void fillFirst();
   Values mainLoop(Values sums);
+  bool meetsEarly() const;
+  void emitProduct(Carried &now, int64_t number);
   Values emitMainLoop(const Carried &first);
   Values theRest(Values sums);
   Operands load(Value stage, int64_t product);
-  void multiply(const Operands &operands, Values &sums);
+  void multiply(const Operands &operands, Values &sums, int64_t first,
+                int64_t end);
   Value nextStage(Value stage);
   int64_t products() const { return plan.depth / fragments->depth(); }
 
@@ -156,17 +165,18 @@ ContractionEmitter::Operands ContractionEmitter::load(Value stage,
   return operands;
 }
 
-/// Sums: [16 rows][8 columns][4].
-void ContractionEmitter::multiply(const Operands &operands, Values &sums) {
+/// Rows of 16 from `first` to `end`. Sums: [16 rows][8 columns][4].
+void ContractionEmitter::multiply(const Operands &operands, Values &sums,
+                                  int64_t first, int64_t end) {
   int64_t across = plan.warpColumns() / 8;
-  for (auto [row, a] : llvm::enumerate(operands.lhs))
+  for (int64_t row = first; row < end; ++row)
     for (int64_t step = 0; step < across; ++step) {
       // To and fro, so that one of both operands stays where it is.
       int64_t column = row % 2 ? across - 1 - step : step;
       ValueRange b = ValueRange(operands.rhs[column / 2]);
-      auto sum = sums.begin() + (int64_t(row) * across + column) * 4;
-      Values next = fragments->multiply(a, b.slice(column % 2 * 2, 2),
-                                        Values(sum, sum + 4));
+      auto sum = sums.begin() + (row * across + column) * 4;
+      Values next = fragments->multiply(
+          operands.lhs[row], b.slice(column % 2 * 2, 2), Values(sum, sum + 4));
       std::copy(next.begin(), next.end(), sum);
     }
 }
@@ -246,35 +256,61 @@ ContractionEmitter::Values ContractionEmitter::mainLoop(Values sums) {
       [&] { return sums; });
 }
 
+/// Whether warps meet in the first product of a stage, not in the last.
+bool ContractionEmitter::meetsEarly() const {
+  return plan.stages >= kStagesToMeetEarly && products() > 1;
+}
+
+/// Loads of fragments stand before a copy or the barrier, which ptxas does not
+/// move them across: it would put them as late as one warp alone could bear,
+/// and all warps want shared memory at once.
+void ContractionEmitter::emitProduct(Carried &now, int64_t number) {
+  int64_t count = products(), rows = plan.warpRows() / 16;
+  bool isLast = number == count - 1, isEarly = meetsEarly();
+  auto copy = [&] {
+    int64_t parts = isEarly ? count : std::max<int64_t>(1, count - 1);
+    lhs->copy(now.to, now.lhs, number, parts);
+    rhs->copy(now.to, now.rhs, number, parts);
+  };
+  auto meet = [&](int64_t pending) {
+    emit.waitForCopies(pending);
+    emit.barrier();
+  };
+  if (!isEarly && isLast) {
+    if (count == 1)
+      copy();
+    emit.commitCopies();
+    meet(plan.stages - 2);
+  }
+  if (isLast)
+    now.from = nextStage(now.from);
+  Operands next = load(now.from, isLast ? 0 : number + 1);
+  int64_t done = 0;
+  if (isEarly && number == 0) {
+    done = 1;
+    multiply(now.operands, now.sums, 0, done);
+    meet(plan.stages - 3);
+  }
+  if (isEarly || !isLast)
+    copy();
+  if (isEarly && isLast)
+    emit.commitCopies();
+  multiply(now.operands, now.sums, done, rows);
+  now.operands = next;
+}
+
 ContractionEmitter::Values
 ContractionEmitter::emitMainLoop(const Carried &first) {
-  Values results =
-      emit.forLoop(emit.integer(0), mainTrips, 1, first.flatten(),
-                   [&](Value, ValueRange values) {
-                     Carried now = first.unflatten(values);
-                     int64_t count = products(),
-                             copied = std::max<int64_t>(1, count - 1);
-                     for (int64_t product = 0; product < count; ++product) {
-                       bool isLast = product == count - 1;
-                       if (product < copied) {
-                         lhs->copy(now.to, now.lhs, product, copied);
-                         rhs->copy(now.to, now.rhs, product, copied);
-                       }
-                       if (isLast) {
-                         emit.commitCopies();
-                         emit.waitForCopies(plan.stages - 2);
-                         emit.barrier();
-                         now.from = nextStage(now.from);
-                       }
-                       Operands next = load(now.from, isLast ? 0 : product + 1);
-                       multiply(now.operands, now.sums);
-                       now.operands = next;
-                     }
-                     now.to = nextStage(now.to);
-                     now.lhs = lhs->advance(now.lhs);
-                     now.rhs = rhs->advance(now.rhs);
-                     return now.flatten();
-                   });
+  Values results = emit.forLoop(emit.integer(0), mainTrips, 1, first.flatten(),
+                                [&](Value, ValueRange values) {
+                                  Carried now = first.unflatten(values);
+                                  for (int64_t i = 0; i < products(); ++i)
+                                    emitProduct(now, i);
+                                  now.to = nextStage(now.to);
+                                  now.lhs = lhs->advance(now.lhs);
+                                  now.rhs = rhs->advance(now.rhs);
+                                  return now.flatten();
+                                });
   return first.unflatten(results).sums;
 }
 
@@ -299,7 +335,7 @@ ContractionEmitter::Values ContractionEmitter::theRest(Values sums) {
         });
         emit.commitCopies();
         for (int64_t product = 0; product < products(); ++product)
-          multiply(load(from, product), now);
+          multiply(load(from, product), now, 0, plan.warpRows() / 16);
         now.push_back(nextStage(from));
         now.push_back(nextStage(to));
         return now;

@@ -16,6 +16,10 @@ static constexpr int64_t kFewestWarps = 4, kMostWarps = 8;
 /// Bytes along k of a stage at most: a row of 8 chunks takes all banks.
 static constexpr int64_t kDepthBytes = 128;
 static constexpr int64_t kFewestStages = 2, kMostStages = 4;
+/// A block of few rows does nothing but wait for its columns: it has more
+/// stages, up to so many and so many bytes.
+static constexpr int64_t kFewRows = 32, kMostStagesOfFew = 8,
+                         kBytesOfFew = 64 * 1024;
 /// Shared memory that a block may have on any capability from 8.0 on, whatever
 /// the one that code is made for has: PTX is to run on all.
 static constexpr int64_t kSharedBytes = 99 * 1024;
@@ -95,7 +99,10 @@ void ContractionPlan::chooseRing(const Contraction &parts,
                             kDepthBytes / bytes);
   int64_t stage = (rows + columns) * depth * bytes;
   int64_t room = roomOf(machine);
-  stages = std::clamp(room / stage, kFewestStages, kMostStages);
+  int64_t most = kMostStages;
+  if (rows <= kFewRows)
+    most = std::clamp(kBytesOfFew / stage, kMostStages, kMostStagesOfFew);
+  stages = std::clamp(room / stage, kFewestStages, most);
   // A short k needs no more than itself.
   auto type = cast<MemRefType>(parts.lhs.getSource().getType());
   int64_t extent = type.getDimSize(parts.depthDim(parts.lhs));

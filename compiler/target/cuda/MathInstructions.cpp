@@ -1,18 +1,33 @@
 //===- MathInstructions.cpp -----------------------------------------------===//
 //
 // Approximations are taken where an op allows them (`afn`): ex2.approx is right
-// to 2 ulp and gives 0 below 2^-126. What works on the bits of a float would
-// not do for the exponentials of a softmax: NaN has other bits here than on a
-// CPU, all ones, and a sum with an exponent makes a number of it.
+// to 2 ulp and gives 0 below 2^-126; a quotient starts from rcp.approx. What
+// works on the bits of a float would not do for the exponentials of a softmax:
+// NaN has other bits here than on a CPU, all ones, and a sum with an exponent
+// makes a number of it.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cuda/MathInstructions.h"
+#include "compiler/target/common/MathExpansions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
+using namespace attune;
+using target::common::FloatMath;
+
+static bool isApproximate(arith::FastMathFlags flags) {
+  return bitEnumContainsAll(flags, arith::FastMathFlags::afn);
+}
+
+/// An f32 or a vector of them, of one dimension.
+static bool isF32(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  return getElementTypeOrSelf(type).isF32() &&
+         (!vector || vector.getRank() == 1);
+}
 
 /// An intrinsic on f32, for each element of `x`.
 static Value callEach(PatternRewriter &rewriter, Location loc, StringRef name,
@@ -39,14 +54,49 @@ struct ApproximateExp2 : OpRewritePattern<math::Exp2Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::Exp2Op op,
                                 PatternRewriter &rewriter) const override {
-    auto type = dyn_cast<VectorType>(op.getType());
-    if (!getElementTypeOrSelf(op.getType()).isF32() ||
-        (type && type.getRank() != 1) ||
-        !bitEnumContainsAll(op.getFastmath(), arith::FastMathFlags::afn))
+    if (!isF32(op.getType()) || !isApproximate(op.getFastmath()))
       return failure();
     rewriter.replaceOp(op,
                        callEach(rewriter, op.getLoc(),
                                 "llvm.nvvm.ex2.approx.ftz.f", op.getOperand()));
+    return success();
+  }
+};
+
+/// x / y by a reciprocal to 1 ulp, and what is left of x: rounded right in all
+/// but rare cases, so that a quotient that should be 1 is. div.approx, to 2
+/// ulp, takes an instruction more, for it scales both sides in case that the
+/// divisor is subnormal, which those that are allowed here are not.
+struct ApproximateQuotient : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isF32(op.getType()) || !isApproximate(op.getFastmath()))
+      return failure();
+    Location loc = op.getLoc();
+    Value x = op.getLhs(), y = op.getRhs();
+    Value reciprocal = callEach(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f", y);
+    Value quotient = arith::MulFOp::create(rewriter, loc, x, reciprocal);
+    Value negative = arith::NegFOp::create(rewriter, loc, quotient);
+    Value left = LLVM::FMAOp::create(rewriter, loc, negative, y, x);
+    rewriter.replaceOpWithNewOp<LLVM::FMAOp>(op, left, reciprocal, quotient);
+    return success();
+  }
+};
+
+/// Multiplied by x at the end: before, a subnormal x would lose digits in a
+/// numerator that is smaller yet, and the quotient could lose the sign of zero.
+struct ErfByQuotient : OpRewritePattern<math::ErfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ErfOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isF32(op.getType()))
+      return failure();
+    ImplicitLocOpBuilder builder(op.getLoc(), rewriter);
+    FloatMath m(builder, op.getType(), /*hasFma=*/true);
+    auto [x, numerator, denominator] =
+        target::common::erfFraction(m, op.getOperand());
+    rewriter.replaceOp(op, m.mul(x, m.quotient(numerator, denominator)));
     return success();
   }
 };
@@ -56,5 +106,6 @@ struct ApproximateExp2 : OpRewritePattern<math::Exp2Op> {
 void attune::target::cuda::populateMathInstructions(
     RewritePatternSet &patterns) {
   constexpr unsigned kBeforeExpansions = 2;
-  patterns.add<ApproximateExp2>(patterns.getContext(), kBeforeExpansions);
+  patterns.add<ApproximateExp2, ApproximateQuotient, ErfByQuotient>(
+      patterns.getContext(), kBeforeExpansions);
 }

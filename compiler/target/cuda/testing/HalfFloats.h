@@ -14,23 +14,25 @@ inline std::string nameOf(Scalar type) {
   return type == Scalar::F32 ? "f32" : type == Scalar::F16 ? "f16" : "bf16";
 }
 
-/// Elements of one type, seen as double.
+/// Elements of one type, seen as double. They start at a multiple of what any
+/// access asks for, as tensors on a device do.
 class Buffer {
 public:
   Buffer() = default;
   Buffer(Scalar type, int64_t size, double value)
-      : type(type), storage(size * elementBytes(type)) {
+      : type(type), count(size),
+        storage(size * elementBytes(type) / sizeof(Line) + 1) {
     for (int64_t i = 0; i < size; ++i)
       set(i, value);
   }
   static int64_t elementBytes(Scalar type) {
     return type == Scalar::F32 ? 4 : 2;
   }
-  int64_t size() const { return storage.size() / elementBytes(type); }
+  int64_t size() const { return count; }
   void *bytes() { return storage.data(); }
 
   double get(int64_t i) const {
-    const unsigned char *place = &storage[i * elementBytes(type)];
+    const unsigned char *place = storage.front().bytes + i * elementBytes(type);
     switch (type) {
     case Scalar::F32:
       return read<float>(place);
@@ -54,12 +56,16 @@ public:
     rounded.convert(semantics(), llvm::APFloat::rmNearestTiesToEven,
                     &losesInfo);
     auto bits = uint32_t(rounded.bitcastToAPInt().getZExtValue());
-    std::memcpy(&storage[i * elementBytes(type)], &bits, elementBytes(type));
+    std::memcpy(storage.front().bytes + i * elementBytes(type), &bits,
+                elementBytes(type));
   }
 
   Scalar type = Scalar::F32;
 
 private:
+  struct alignas(64) Line {
+    unsigned char bytes[64];
+  };
   template <class T>
   static T read(const unsigned char *place) {
     T value;
@@ -71,7 +77,8 @@ private:
            : type == Scalar::F16 ? llvm::APFloat::IEEEhalf()
                                  : llvm::APFloat::BFloat();
   }
-  std::vector<unsigned char> storage;
+  int64_t count = 0;
+  std::vector<Line> storage;
 };
 
 } // namespace attune::target::cuda::testing
