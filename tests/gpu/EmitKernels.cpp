@@ -8,7 +8,7 @@
 // convention, and the axes of the grid.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/common/testing/AttentionCase.h"
+#include "compiler/target/common/testing/StandardAttention.h"
 #include "compiler/target/cuda/EmitPtx.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -24,8 +24,6 @@
 using namespace mlir;
 using namespace attune;
 using namespace attune::target;
-using common::testing::AttentionCase;
-using common::testing::AttentionMask;
 
 static std::string nameOf(Type type) {
   std::string text;
@@ -72,10 +70,13 @@ static llvm::json::Object describe(tile::KernelOp kernel,
   }
   for (BlockArgument argument : kernel.getArguments())
     arguments.push_back(nameOf(argument.getType()));
-  return llvm::json::Object{
-      {"name", launch.name},          {"threads", launch.threads},
-      {"shared", launch.sharedBytes}, {"arguments", std::move(arguments)},
-      {"slots", slotsOf(kernel)},     {"grid", std::move(grid)}};
+  return llvm::json::Object{{"name", launch.name},
+                            {"threads", launch.threads},
+                            {"shared", launch.sharedBytes},
+                            {"items", launch.itemsPerBlock},
+                            {"arguments", std::move(arguments)},
+                            {"slots", slotsOf(kernel)},
+                            {"grid", std::move(grid)}};
 }
 
 static bool write(StringRef folder, StringRef name, StringRef text) {
@@ -115,27 +116,10 @@ static bool emitText(StringRef text, StringRef prefix, StringRef folder,
 }
 
 static bool emitAttention(StringRef folder, MLIRContext &context) {
-  struct Blocks {
-    int64_t size, rows, keys;
-  };
   bool ok = true;
-  for (Blocks blocks : {Blocks{32, 128, 64},
-                        {64, 128, 64},
-                        {80, 128, 32},
-                        {128, 128, 32},
-                        {256, 64, 32}})
-    for (const char *element : {"f16", "bf16", "f32"})
-      for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
-        // One head in the text; a launch gives the rest as batch.
-        AttentionCase c{1, 1, 1, 1, 1, blocks.size, blocks.size, mask};
-        c.element = element;
-        c.blockRows = blocks.rows;
-        c.blockKeys = blocks.keys;
-        std::string name = "attention_" + std::to_string(blocks.size) + "_" +
-                           element +
-                           (mask == AttentionMask::None ? "" : "_causal");
-        ok &= emitText(attentionText(c), name, folder, context);
-      }
+  for (const auto &[name, kernel] : common::testing::standardAttention())
+    ok &=
+        emitText(common::testing::attentionText(kernel), name, folder, context);
   return ok;
 }
 
