@@ -62,7 +62,8 @@ makeCudaCode(ModuleOp module, const CodeTarget &target, std::string &error) {
   if (!ptxas && target.binariesAreRequired) {
     error = "--target cuda:" + llvm::join(target.binaries, ",") +
             " needs ptxas of the CUDA toolkit, which is neither on PATH nor in "
-            "$CUDA_HOME/bin; --target cuda does without it";
+            "$CUDA_HOME/bin nor named by $ATTUNE_PTXAS; --target cuda does "
+            "without it";
     return std::nullopt;
   }
   for (const std::string &name : target.binaries) {

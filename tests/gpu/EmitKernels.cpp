@@ -4,11 +4,11 @@
 //   emit_kernels -o DIR --attention         attention, as it is timed
 //
 // Leaves DIR/NAME.ptx and DIR/NAME.json for each kernel. The JSON says what a
-// launch needs: threads, shared bytes and work items of a block, the slots of
-// the calling convention, and the axes of the grid.
+// launch needs: threads and shared bytes of a block, the slots of the calling
+// convention, and the axes of the grid.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/common/testing/AttentionCase.h"
+#include "compiler/target/common/testing/StandardAttention.h"
 #include "compiler/target/cuda/EmitPtx.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -24,8 +24,6 @@
 using namespace mlir;
 using namespace attune;
 using namespace attune::target;
-using common::testing::AttentionCase;
-using common::testing::AttentionMask;
 
 static std::string nameOf(Type type) {
   std::string text;
@@ -72,11 +70,13 @@ static llvm::json::Object describe(tile::KernelOp kernel,
   }
   for (BlockArgument argument : kernel.getArguments())
     arguments.push_back(nameOf(argument.getType()));
-  return llvm::json::Object{
-      {"name", launch.name},          {"threads", launch.threads},
-      {"shared", launch.sharedBytes}, {"items", launch.itemsPerBlock},
-      {"slots", slotsOf(kernel)},     {"arguments", std::move(arguments)},
-      {"grid", std::move(grid)}};
+  return llvm::json::Object{{"name", launch.name},
+                            {"threads", launch.threads},
+                            {"shared", launch.sharedBytes},
+                            {"items", launch.itemsPerBlock},
+                            {"arguments", std::move(arguments)},
+                            {"slots", slotsOf(kernel)},
+                            {"grid", std::move(grid)}};
 }
 
 static bool write(StringRef folder, StringRef name, StringRef text) {
@@ -117,22 +117,9 @@ static bool emitText(StringRef text, StringRef prefix, StringRef folder,
 
 static bool emitAttention(StringRef folder, MLIRContext &context) {
   bool ok = true;
-  for (int64_t size : {32, 64, 80, 128, 256})
-    for (const char *element : {"f16", "bf16", "f32"})
-      for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
-        bool isNarrow = element != std::string("f32");
-        // As kernels/Schedule.cpp chooses.
-        int64_t rows = isNarrow && size <= 128 ? 128 : 64;
-        int64_t keys = size <= 64 ? 64 : isNarrow || size <= 128 ? 32 : 16;
-        // One head in the text; a launch gives the rest as batch.
-        AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
-        c.element = element;
-        c.blockRows = rows;
-        c.blockKeys = keys;
-        std::string name = "attention_" + std::to_string(size) + "_" + element +
-                           (mask == AttentionMask::None ? "" : "_causal");
-        ok &= emitText(attentionText(c), name, folder, context);
-      }
+  for (const auto &[name, kernel] : common::testing::standardAttention())
+    ok &=
+        emitText(common::testing::attentionText(kernel), name, folder, context);
   return ok;
 }
 

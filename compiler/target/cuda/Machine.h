@@ -20,7 +20,13 @@ struct Machine {
   int64_t capability;       ///< 10 * major + minor
   llvm::StringLiteral ptx;  ///< feature of the PTX version
   int64_t sharedBytes;      ///< of a block at most, with the driver's leave
-  int64_t registers;        ///< of a multiprocessor
+
+  // Of a multiprocessor; what a block takes of it is rounded as
+  // residentBlocks (Occupancy.h) says.
+  int64_t registers;
+  int64_t sharedOfAll; ///< bytes, for all blocks that reside there
+  int64_t threads;
+  int64_t blocks; ///< that reside there at most
 
   static llvm::ArrayRef<Machine> all();
   /// Null if there is no code for `name`.

@@ -19,6 +19,8 @@ std::optional<std::string> attune::target::cuda::findPtxas() {
       return *found;
     return std::nullopt;
   };
+  if (auto given = llvm::sys::Process::GetEnv("ATTUNE_PTXAS"))
+    return given->empty() ? std::nullopt : given;
   if (auto home = llvm::sys::Process::GetEnv("CUDA_HOME")) {
     llvm::SmallString<128> folder(*home);
     llvm::sys::path::append(folder, "bin");
@@ -62,6 +64,22 @@ static std::string contentOf(StringRef path) {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
+std::string attune::target::cuda::ptxasRelease(const std::string &ptxas) {
+  llvm::SmallString<128> output;
+  if (llvm::sys::fs::createTemporaryFile("ptxas", "txt", output))
+    return "";
+  llvm::FileRemover remove(output);
+  StringRef command[] = {ptxas, "--version"};
+  std::optional<StringRef> redirects[] = {std::nullopt, StringRef(output),
+                                          StringRef(output)};
+  llvm::sys::ExecuteAndWait(ptxas, command, std::nullopt, redirects,
+                            /*SecondsToWait=*/60);
+  llvm::SmallVector<StringRef> match;
+  std::string text = contentOf(output);
+  return llvm::Regex("release ([0-9.]+)").match(text, &match) ? match[1].str()
+                                                              : "";
+}
+
 std::optional<Cubin> attune::target::cuda::assemble(const std::string &ptxas,
                                                     StringRef ptx,
                                                     const Machine &machine,
@@ -92,5 +110,5 @@ std::optional<Cubin> attune::target::cuda::assemble(const std::string &ptxas,
     return std::nullopt;
   }
   std::string bytes = contentOf(output);
-  return Cubin{{bytes.begin(), bytes.end()}, parseReport(text)};
+  return Cubin{{bytes.begin(), bytes.end()}, parseReport(text), text};
 }

@@ -24,10 +24,15 @@ struct Resources {
 struct Cubin {
   std::vector<char> bytes;
   std::vector<Resources> kernels; ///< in the order of ptxas
+  std::string report;             ///< all that ptxas said
 };
 
-/// The path of ptxas: in $CUDA_HOME/bin, on PATH, in /usr/local/cuda/bin.
+/// The path of ptxas: $ATTUNE_PTXAS, where that is set (to nothing: none is to
+/// be used); else the one in $CUDA_HOME/bin, on PATH, in /usr/local/cuda/bin.
 std::optional<std::string> findPtxas();
+
+/// Its release, "13.0"; empty where it does not say.
+std::string ptxasRelease(const std::string &ptxas);
 
 /// Assembles for one capability. Nothing, and what ptxas says in `error`, where
 /// it fails; warnings count as errors, but for spills, which are reported.

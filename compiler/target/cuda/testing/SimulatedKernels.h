@@ -33,6 +33,10 @@ public:
                      uint64_t offset = 0);
 
   const Ptx &ptx() const { return code; }
+  /// A kernel as it was before; null if there is none of this name.
+  tile::KernelOp find(const std::string &name) {
+    return module->lookupSymbol<tile::KernelOp>(name);
+  }
 
 private:
   SimulatedKernels() = default;
