@@ -154,7 +154,7 @@ static AttentionBlocks chooseGpuAttentionBlocks(std::optional<int64_t> queries,
   if (half)
     blocks = {size <= 128 ? 128 : 64, size <= 64 ? 64 : 32};
   else
-    blocks = {64, size <= 64 ? 64 : size <= 128 ? 32 : 16};
+    blocks = {64, size > 96 && size <= 128 ? 16 : 32};
   // Short extents are one block; four warps of 16 rows, tiles of 16 keys.
   auto shorten = [](int64_t &block, std::optional<int64_t> extent,
                     int64_t unit) {

@@ -27,11 +27,11 @@ func.func @main(%x: tensor<?x64xf16, #X>, %one: tensor<5x64xf16>, %z: tensor<?x6
   %w = nn.load_weight @w : tensor<64x512xf16>
   %v = nn.load_weight @v : tensor<64x512xf32>
   %many = nn.group contraction (%a = %x, %b = %w) : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y> {
-    %c = nn.contract %a, %b contracting [1] x [0] accumulate f32 : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y>
+    %c = nn.contract %a, %b contracting [1] x [0] : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y>
     nn.yield %c : tensor<?x512xf16, #Y>
   }
   %few = nn.group contraction (%a = %one, %b = %w) : (tensor<5x64xf16>, tensor<64x512xf16>) -> tensor<5x512xf16> {
-    %c = nn.contract %a, %b contracting [1] x [0] accumulate f32 : (tensor<5x64xf16>, tensor<64x512xf16>) -> tensor<5x512xf16>
+    %c = nn.contract %a, %b contracting [1] x [0] : (tensor<5x64xf16>, tensor<64x512xf16>) -> tensor<5x512xf16>
     nn.yield %c : tensor<5x512xf16>
   }
   %wide = nn.group contraction (%a = %z, %b = %v) : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y> {

@@ -28,16 +28,16 @@
 // CHECK:   %[[S:.*]] = tile.load %[[B]]
 // CHECK:   tile.broadcast %[[S]]
 // CHECK:   %[[SUM:.*]] = tile.for
-// CHECK:     tile.dot {{.*}} : tensor<128x32xf16>, tensor<32x128xf16> -> tensor<128x128xf32>
-// CHECK:   math.erf {{.*}} : tensor<128x128xf32>
-// CHECK:   %[[N:.*]] = arith.truncf %{{.*}} : tensor<128x128xf32> to tensor<128x128xf16>
+// CHECK:     tile.dot {{.*}} : tensor<64x32xf16>, tensor<32x128xf16> -> tensor<64x128xf32>
+// CHECK:   math.erf {{.*}} : tensor<64x128xf32>
+// CHECK:   %[[N:.*]] = arith.truncf %{{.*}} : tensor<64x128xf32> to tensor<64x128xf16>
 // CHECK:   tile.store %[[N]], %[[Y]]
 
 // A product of f16 without `accumulate` is summed in f32 and rounded once, before the
 // bias: it is no start then.
 // CHECK: tile.kernel contraction @contraction_1(
-// CHECK:   arith.constant dense<0.000000e+00> : tensor<128x128xf32>
-// CHECK:   tile.dot {{.*}} -> tensor<128x128xf32>
+// CHECK:   arith.constant dense<0.000000e+00> : tensor<64x128xf32>
+// CHECK:   tile.dot {{.*}} -> tensor<64x128xf32>
 // CHECK:   arith.truncf
 // CHECK:   tile.load %{{.*}} : memref<100xf16> -> tensor<128xf16>
 // CHECK-LABEL: func.func @main

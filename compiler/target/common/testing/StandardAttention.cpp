@@ -11,7 +11,8 @@ attune::target::common::testing::standardAttention() {
       for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
         bool isNarrow = element != std::string("f32");
         int64_t rows = isNarrow && size <= 128 ? 128 : 64;
-        int64_t keys = size <= 64 ? 64 : isNarrow || size <= 128 ? 32 : 16;
+        int64_t keys = isNarrow ? (size <= 64 ? 64 : 32)
+                                : (size > 96 && size <= 128 ? 16 : 32);
         AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
         c.element = element;
         c.blockRows = rows;
