@@ -3,6 +3,7 @@
 #include "llvm/ADT/APFloat.h"
 #include <bit>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,22 @@ enum class Scalar { F32, F16, BF16 };
 inline std::string nameOf(Scalar type) {
   return type == Scalar::F32 ? "f32" : type == Scalar::F16 ? "f16" : "bf16";
 }
+
+/// Gives memory aligned as a device gives it: where a buffer begins within a
+/// sector is the same on the emulated one.
+template <class T>
+struct DeviceAligned {
+  using value_type = T;
+  static constexpr std::align_val_t kAlign{256};
+  DeviceAligned() = default;
+  template <class U>
+  DeviceAligned(const DeviceAligned<U> &) {}
+  T *allocate(size_t count) {
+    return static_cast<T *>(::operator new(count * sizeof(T), kAlign));
+  }
+  void deallocate(T *data, size_t) { ::operator delete(data, kAlign); }
+  bool operator==(const DeviceAligned &) const { return true; }
+};
 
 /// Elements of one type, seen as double.
 class Buffer {
@@ -71,7 +88,7 @@ private:
            : type == Scalar::F16 ? llvm::APFloat::IEEEhalf()
                                  : llvm::APFloat::BFloat();
   }
-  std::vector<unsigned char> storage;
+  std::vector<unsigned char, DeviceAligned<unsigned char>> storage;
 };
 
 } // namespace attune::target::cuda::testing
