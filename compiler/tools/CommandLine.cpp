@@ -127,15 +127,19 @@ void addCompile(CLI::App &app, Request &request,
 void addExplain(CLI::App &app, Request &request,
                 std::vector<std::string> &shapes) {
   auto *command = app.add_subcommand(
-      "explain", "say which fusions fired, which did not, and why");
+      "explain", "say which fusions fired, which did not, and why; with "
+                 "--target cuda also what each kernel takes");
   addShared(command, request, shapes);
   command->add_flag("--json", request.json, "print the ledger as JSON");
   command->add_option("--html", request.report, "write the ledger as a page");
-  command->footer("Examples:\n"
-                  "  attune explain bert.onnx\n"
-                  "  attune explain bert.onnx --json | jq .attention\n"
-                  "  attune explain bert.onnx --html bert.html --shape "
-                  "batch=1,seq=128");
+  command->footer(
+      "Examples:\n"
+      "  attune explain bert.onnx\n"
+      "  attune explain bert.onnx --json | jq .attention\n"
+      "  attune explain bert.onnx --html bert.html --shape "
+      "batch=1,seq=128\n"
+      "  attune explain bert.onnx --target cuda    what each kernel "
+      "takes of a GPU");
 }
 
 void addDiff(CLI::App &app, Request &request,

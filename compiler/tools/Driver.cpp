@@ -242,35 +242,34 @@ bool Driver::runTarget(ModuleOp module, const CodeTarget &target,
          (last == "kernels" || runPasses("memory", module, addMemoryStage));
 }
 
-std::optional<target::package::CodeVersion>
-Driver::makeVersion(ModuleOp module, const CodeTarget &target) {
+bool Driver::makeOf(ModuleOp module, const CodeTarget &target,
+                    llvm::function_ref<bool(std::string &)> make) {
   if (!runTarget(module, target))
-    return std::nullopt;
+    return false;
   OwningOpRef<ModuleOp> before(module.clone());
-  std::optional<target::package::CodeVersion> version;
-  if (survives([&] { version = makeCode(module, target); }) && version)
-    return version;
-  if (code != kSuccess) // has been said
-    return std::nullopt;
+  std::string error;
+  bool made = false;
+  if (survives([&] { made = make(error); }) && made)
+    return true;
+  if (!error.empty())
+    return fail(kUserError, error);
+  // No code can be made, which is a bug: kernels are checked before.
   std::string reproducer;
   llvm::raw_string_ostream os(reproducer);
   os << "// the kernels of " << target.name() << '\n';
   printModule(*before, os);
-  failBroken("target", reproducer);
-  return std::nullopt;
+  return failBroken("target", reproducer);
 }
 
-// Nothing where no code can be made, which is a bug: kernels are checked
-// before.
 std::optional<target::package::CodeVersion>
-Driver::makeCode(ModuleOp module, const CodeTarget &target) {
-  std::string error;
-  std::optional<target::package::CodeVersion> version =
-      target.device == CodeTarget::Device::Cpu
-          ? makeCpuCode(module, target.cpu, error)
-          : makeCudaCode(module, target, error);
-  if (!version && !error.empty())
-    fail(kUserError, error);
+Driver::makeVersion(ModuleOp module, const CodeTarget &target) {
+  std::optional<target::package::CodeVersion> version;
+  makeOf(module, target, [&](std::string &error) {
+    version = target.device == CodeTarget::Device::Cpu
+                  ? makeCpuCode(module, target.cpu, error)
+                  : makeCudaCode(module, target, error);
+    return version.has_value();
+  });
   return version;
 }
 

@@ -31,6 +31,10 @@ public:
   /// kernels and memory for one version, stopping after `last`.
   bool runTarget(mlir::ModuleOp module, const CodeTarget &target,
                  llvm::StringRef last = "memory");
+  /// runTarget, then `make`, which says in its argument what the user can do
+  /// something about; whatever else goes wrong in it is a bug.
+  bool makeOf(mlir::ModuleOp module, const CodeTarget &target,
+              llvm::function_ref<bool(std::string &error)> make);
   /// runTarget, then code; the version refers to `module`.
   std::optional<target::package::CodeVersion>
   makeVersion(mlir::ModuleOp module, const CodeTarget &target);
@@ -54,8 +58,6 @@ private:
   bool fail(ExitCode newCode, const llvm::Twine &message);
   /// A bug of ours: writes the reproducer and says where it is.
   bool failBroken(llvm::StringRef stage, llvm::StringRef reproducer);
-  std::optional<target::package::CodeVersion>
-  makeCode(mlir::ModuleOp module, const CodeTarget &target);
   bool runPasses(llvm::StringRef stage, mlir::ModuleOp module,
                  llvm::function_ref<void(mlir::OpPassManager &)> add);
   bool dump(llvm::StringRef stage, mlir::ModuleOp module);

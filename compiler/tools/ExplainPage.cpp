@@ -1,7 +1,9 @@
-// Figures on top, then one table for each subject; costs are polynomials over
-// the model's dims, or numbers where --shape gives them values.
+// Figures on top, then one table for each subject, and one for kernels; costs
+// are polynomials over the model's dims, or numbers where --shape gives them
+// values.
 #include "compiler/tools/ExplainPage.h"
 
+#include "compiler/tools/KernelReport.h"
 #include "compiler/tools/Page.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -126,6 +128,26 @@ static void writeSubject(llvm::raw_ostream &os, llvm::StringRef subject,
   os << "</table></div>\n";
 }
 
+static void writeKernels(llvm::raw_ostream &os,
+                         const llvm::json::Array &kernels) {
+  os << "<h2>kernels<small>" << kernels.size()
+     << " distinct ones; blocks: resident on a multiprocessor</small></h2>\n"
+        "<div class='wide'><table>\n";
+  std::vector<std::vector<std::string>> table = kernelTable(kernels);
+  for (size_t row = 0; row < table.size(); ++row) {
+    os << "<tr>";
+    for (size_t i = 0; i < table[row].size(); ++i)
+      if (row == 0)
+        os << "<th>" << escaped(table[row][i]);
+      else if (i + 1 == table[row].size())
+        os << "<td><code>" << breakable(table[row][i]) << "</code>";
+      else
+        os << "<td class='tight'>" << escaped(table[row][i]);
+    os << '\n';
+  }
+  os << "</table></div>\n";
+}
+
 static std::vector<Tile> tilesOf(const llvm::json::Object &ledger) {
   std::vector<Tile> tiles;
   size_t missed = 0;
@@ -156,6 +178,8 @@ void writeExplainPage(llvm::raw_ostream &os, llvm::StringRef model,
     if (const auto *section = value.getAsObject())
       if (const auto *items = section->getArray("items"))
         writeSubject(os, subject, *section, *items);
+  if (const auto *kernels = ledger.getArray("kernels"))
+    writeKernels(os, *kernels);
   os << "<footer>Work and memory traffic of the parts, and (→) of what they "
         "became, for one run; give --shape to have numbers.</footer>\n";
   endPage(os);

@@ -10,7 +10,8 @@ namespace attune::tools {
 /// A field of a ledger's entry as text; empty where it has none.
 std::string ledgerField(const llvm::json::Object &item, llvm::StringRef key);
 
-/// `ledger` is what explainJson gives.
+/// `ledger` is what explainJson gives, with what kernelsJson gives as "kernels"
+/// where there is a CUDA target.
 void writeExplainPage(llvm::raw_ostream &os, llvm::StringRef model,
                       const llvm::json::Object &ledger);
 

@@ -1,7 +1,7 @@
 //===- OccupancyTest.cpp - the rule of residency --------------------------===//
 //
 // Each limit in turn is what decides, one step on either side of it. The
-// figures are those of NVIDIA's occupancy calculator.
+// rule gives what cuda_occupancy.h of CUDA 13.0 gives.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cuda/Occupancy.h"

@@ -1,0 +1,142 @@
+//===- TwoTargetsTest.cpp - one tile text, two targets --------------------===//
+//
+// Every kernel that is written down in the tree compiles for the CPU and for
+// CUDA, from the same text: what a kernel means is no target's affair. A kernel
+// that a target lacks the types for is refused with their name.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/StandardAttention.h"
+#include "compiler/target/cpu/ElementTypes.h"
+#include "compiler/target/cpu/EmitObject.h"
+#include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/cuda/EmitPtx.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target;
+using namespace attune::target::common::testing;
+
+namespace {
+
+struct Source {
+  std::string name, text;
+  friend void PrintTo(const Source &source, std::ostream *out) {
+    *out << source.name;
+  }
+};
+
+std::vector<Source> sources() {
+  std::vector<Source> all;
+  for (std::string path :
+       {"dialects/tile/test/attention.mlir",
+        "dialects/tile/test/layer-norm.mlir", "dialects/tile/test/linear.mlir",
+        "compiler/target/cuda/test/contractions.tile",
+        "compiler/target/cuda/test/sweeps.tile"}) {
+    auto file = llvm::MemoryBuffer::getFile(ATTUNE_TEST_ROOT "/" + path);
+    std::string text = file ? (*file)->getBuffer().str() : "";
+    // A block of 192 rows is one for a CPU's cache, not for a GPU's registers:
+    // schedules are a target's own.
+    if (StringRef(path).ends_with("linear.mlir"))
+      for (size_t at; (at = text.find("192")) != std::string::npos;)
+        text.replace(at, 3, "64");
+    std::string name =
+        StringRef(path).rsplit('/').second.split('.').first.str();
+    std::replace(name.begin(), name.end(), '-', '_');
+    all.push_back({name + (StringRef(path).ends_with(".tile") ? "" : "_form"),
+                   std::move(text)});
+  }
+  for (const StandardAttention &standard : standardAttention())
+    all.push_back({standard.name, attentionText(standard.kernel)});
+  // With all that a kernel of attention can have.
+  AttentionCase full{2,    2,    3,    1, 1, 64, 80, AttentionMask::Window,
+                     true, true, true, 20};
+  full.blockRows = 48;
+  full.blockKeys = 64;
+  all.push_back({"attention_with_everything", attentionText(full)});
+  return all;
+}
+
+/// One context for both targets.
+class TwoTargets : public ::testing::TestWithParam<Source> {
+protected:
+  TwoTargets() : context(registry(), MLIRContext::Threading::DISABLED) {
+    context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+      said += diagnostic.str() + "\n";
+      return success();
+    });
+  }
+  static DialectRegistry registry() {
+    DialectRegistry all;
+    all.insert<tile::TileDialect, func::FuncDialect>();
+    cpu::registerTranslations(all);
+    cuda::registerTranslations(all);
+    return all;
+  }
+  /// A kernel in a module of its own.
+  OwningOpRef<ModuleOp> alone(tile::KernelOp kernel) {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
+    OpBuilder builder(module->getBodyRegion());
+    builder.clone(*kernel);
+    return module;
+  }
+  void compileForCpu(tile::KernelOp kernel, cpu::CodeVersion version) {
+    OwningOpRef<ModuleOp> module = alone(kernel);
+    auto copy = *module->getOps<tile::KernelOp>().begin();
+    said.clear();
+    if (failed(cpu::checkElementTypes(copy)) ||
+        failed(cpu::scratchBytes(copy))) {
+      // f32 is never refused.
+      EXPECT_TRUE(hasHalf(copy)) << said;
+      EXPECT_TRUE(StringRef(said).contains("f16") ||
+                  StringRef(said).contains("expected f32"))
+          << said;
+      return;
+    }
+    if (AffineMap scratch = *cpu::scratchBytes(copy))
+      copy.setScratch(scratch);
+    SmallVector<char> object;
+    EXPECT_TRUE(succeeded(cpu::emitCpuObject(*module, version, object)))
+        << said;
+    EXPECT_FALSE(object.empty());
+    ++compiled;
+  }
+  static bool hasHalf(tile::KernelOp kernel) {
+    return llvm::any_of(kernel.getArguments(), [](BlockArgument argument) {
+      auto type = dyn_cast<MemRefType>(argument.getType());
+      return type && type.getElementType().isIntOrFloat() &&
+             (type.getElementType().isF16() || type.getElementType().isBF16());
+    });
+  }
+  MLIRContext context;
+  std::string said;
+  int compiled = 0;
+};
+
+TEST_P(TwoTargets, Compile) {
+  auto module = parseSourceString<ModuleOp>(GetParam().text, &context);
+  ASSERT_TRUE(module) << said;
+  int kernels = 0, half = 0;
+  for (auto kernel : module->getOps<tile::KernelOp>()) {
+    SCOPED_TRACE(kernel.getSymName().str());
+    ++kernels;
+    half += hasHalf(kernel);
+    said.clear();
+    auto ptx = cuda::emitPtx(*alone(kernel), cuda::Machine::all().front());
+    ASSERT_TRUE(succeeded(ptx)) << said;
+    EXPECT_EQ(ptx->kernels.size(), 1u);
+    compileForCpu(kernel, cpu::CodeVersion::X86_64_V3);
+  }
+  EXPECT_GT(kernels, 0);
+  EXPECT_GE(compiled, kernels - half);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TwoTargets, ::testing::ValuesIn(sources()),
+                         [](const auto &info) { return info.param.name; });
+
+} // namespace
