@@ -89,8 +89,8 @@ protected:
     OwningOpRef<ModuleOp> module = alone(kernel);
     auto copy = *module->getOps<tile::KernelOp>().begin();
     said.clear();
-    if (failed(cpu::checkElementTypes(copy)) ||
-        failed(cpu::scratchBytes(copy))) {
+    if (failed(cpu::checkElementTypes(copy, version)) ||
+        failed(cpu::scratchBytes(copy, version))) {
       // f32 is never refused.
       EXPECT_TRUE(hasHalf(copy)) << said;
       EXPECT_TRUE(StringRef(said).contains("f16") ||
@@ -98,7 +98,7 @@ protected:
           << said;
       return;
     }
-    if (AffineMap scratch = *cpu::scratchBytes(copy))
+    if (AffineMap scratch = *cpu::scratchBytes(copy, version))
       copy.setScratch(scratch);
     SmallVector<char> object;
     EXPECT_TRUE(succeeded(cpu::emitCpuObject(*module, version, object)))
