@@ -110,6 +110,10 @@ nn::Array GroupTest::drawArray(MLIRContext &context, const TensorSpec &spec) {
     else
       array.floats()[i] = normal(random);
   }
+  // Errors are measured against the largest result, which must not be what a
+  // cancellation leaves: the GELU of -4, where it is the only element.
+  if (array.isFloat() && array.size())
+    array.floats()[0] = std::abs(array.floats()[0]);
   // Both sides read what the type can hold.
   return *nn::Array::fromBytes(element, extents, array.toBytes());
 }
