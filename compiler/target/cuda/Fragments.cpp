@@ -22,46 +22,40 @@ Value Fragments::sumColumn() const { return emit.mul(inGroup, 2); }
 // From shared memory
 //===----------------------------------------------------------------------===//
 
-// ldmatrix: lane i names row i % 8 of matrix i / 8. What the matrices are is
-// said at each use; `low` and `high` are bits 3 and 4 of the lane.
-Fragments::Values Fragments::loadLhs(const SharedTile &tile, DepthAlong along,
-                                     Value row, Value k) const {
-  if (type.isF32() && along == DepthAlong::Rows)
-    return loadElements(tile, along, row, k, /*isLhs=*/true, false);
+/// Four matrices by ldmatrix, for which lane i names row i % 8 of matrix i / 8.
+Fragments::Values Fragments::loadMatrices(const SharedTile &tile,
+                                          DepthAlong along, Value outer,
+                                          Value k, bool isLhs) const {
   Value each = emit.integer(tile.chunkElements());
   Value inEight = emit.rem(lane, emit.integer(8));
   Value low = emit.rem(emit.div(lane, emit.integer(8)), emit.integer(2));
   Value high = emit.div(lane, emit.integer(16));
-  // Matrices: rows + 0, rows + 8 of the lower half of k; then of the upper.
+  // A: rows + 0, rows + 8 of the lower half of k, then of the upper. B: both
+  // halves for columns + 0, then for columns + 8.
+  Value eight = isLhs ? low : high, half = isLhs ? high : low;
   if (along == DepthAlong::Columns)
     return emit.loadMatrices(
-        tile.chunkAt(emit.add(row, emit.add(inEight, emit.mul(low, 8))),
-                     emit.add(emit.div(k, each), high)),
+        tile.chunkAt(emit.add(outer, emit.add(inEight, emit.mul(eight, 8))),
+                     emit.add(emit.div(k, each), half)),
         4, /*transposed=*/false);
   return emit.loadMatrices(
-      tile.chunkAt(emit.add(k, emit.add(inEight, emit.mul(high, 8))),
-                   emit.add(emit.div(row, each), low)),
+      tile.chunkAt(emit.add(k, emit.add(inEight, emit.mul(half, 8))),
+                   emit.add(emit.div(outer, each), eight)),
       4, /*transposed=*/true);
+}
+
+Fragments::Values Fragments::loadLhs(const SharedTile &tile, DepthAlong along,
+                                     Value row, Value k) const {
+  if (type.isF32() && along == DepthAlong::Rows)
+    return loadElements(tile, along, row, k, /*isLhs=*/true, false);
+  return loadMatrices(tile, along, row, k, /*isLhs=*/true);
 }
 
 Fragments::Values Fragments::loadRhs(const SharedTile &tile, DepthAlong along,
                                      Value column, Value k, bool paired) const {
   if (type.isF32() && (along == DepthAlong::Rows || paired))
     return loadElements(tile, along, column, k, /*isLhs=*/false, paired);
-  Value each = emit.integer(tile.chunkElements());
-  Value inEight = emit.rem(lane, emit.integer(8));
-  Value low = emit.rem(emit.div(lane, emit.integer(8)), emit.integer(2));
-  Value high = emit.div(lane, emit.integer(16));
-  // Matrices: both halves of k for columns + 0; then for columns + 8.
-  if (along == DepthAlong::Columns)
-    return emit.loadMatrices(
-        tile.chunkAt(emit.add(column, emit.add(inEight, emit.mul(high, 8))),
-                     emit.add(emit.div(k, each), low)),
-        4, /*transposed=*/false);
-  return emit.loadMatrices(
-      tile.chunkAt(emit.add(k, emit.add(inEight, emit.mul(low, 8))),
-                   emit.add(emit.div(column, each), high)),
-      4, /*transposed=*/true);
+  return loadMatrices(tile, along, column, k, /*isLhs=*/false);
 }
 
 /// f32, element by element: ldmatrix transposes 16-bit elements only.

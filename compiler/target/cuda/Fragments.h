@@ -57,6 +57,8 @@ public:
   Value sumColumn() const;          ///< of element 0; element 1 is beside it
 
 private:
+  Values loadMatrices(const SharedTile &tile, DepthAlong along, Value outer,
+                      Value k, bool isLhs) const;
   Values loadElements(const SharedTile &tile, DepthAlong along, Value outer,
                       Value k, bool isLhs, bool paired) const;
   std::pair<Value, Value> split(Value bits) const;
