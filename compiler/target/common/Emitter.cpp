@@ -152,33 +152,6 @@ Value Emitter::maxf(Value a, Value b) {
   return arith::SelectOp::create(*this, greater, b, a);
 }
 
-/// Combines the upper half of a vector with the lower until one lane is left.
-template <typename Combine>
-static Value reduceLanes(Emitter &emit, Value vector, Combine combine) {
-  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
-  for (int64_t half = lanes / 2; half; half /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < half; ++lane) {
-      low.push_back(lane);
-      high.push_back(lane + half);
-    }
-    Value a = vector::ShuffleOp::create(emit, vector, vector, low);
-    Value b = vector::ShuffleOp::create(emit, vector, vector, high);
-    vector = combine(a, b);
-  }
-  return vector::ExtractOp::create(emit, vector, ArrayRef<int64_t>{0});
-}
-
-Value Emitter::sumLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return addf(a, b); });
-}
-
-Value Emitter::maxLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return maxf(a, b); });
-}
-
 Value Emitter::laneNumbers(Type element) {
   SmallVector<Attribute> numbers;
   for (int64_t lane = 0; lane < lanes; ++lane)

@@ -70,8 +70,6 @@ public:
   /// The greater of the two. NaN only if `a` is: `maxps` returns its second
   /// operand, and `a` is that.
   Value maxf(Value a, Value b);
-  Value sumLanes(Value vector); ///< a fixed tree, so the same bits each time
-  Value maxLanes(Value vector);
   Value laneNumbers(mlir::Type element); ///< 0, 1, ...
   /// Lanes below `count` (any integer; also below 0 and above `lanes`).
   virtual Value lanesBelow(Value count);

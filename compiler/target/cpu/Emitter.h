@@ -21,6 +21,8 @@ public:
 
   Value slot(Value array, int64_t index, mlir::Type type); ///< an 8-byte slot
   void prefetch(Value pointer, int locality);
+  Value sumLanes(Value vector); ///< a fixed tree, so the same bits each time
+  Value maxLanes(Value vector);
 };
 
 } // namespace attune::target::cpu

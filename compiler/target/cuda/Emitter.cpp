@@ -209,20 +209,9 @@ Value Emitter::anyLane(Value condition) {
 // Approximations
 //===----------------------------------------------------------------------===//
 
-Value Emitter::intrinsic(StringRef name, Value operand) {
-  return LLVM::CallIntrinsicOp::create(*this, operand.getType(),
-                                       getStringAttr(name), ValueRange(operand))
-      .getResult(0);
-}
-
 Value Emitter::exp2Approx(Value x) {
-  return intrinsic("llvm.nvvm.ex2.approx.ftz.f", x);
-}
-
-Value Emitter::log2Approx(Value x) {
-  return intrinsic("llvm.nvvm.lg2.approx.ftz.f", x);
-}
-
-Value Emitter::reciprocalApprox(Value x) {
-  return intrinsic("llvm.nvvm.rcp.approx.ftz.f", x);
+  return LLVM::CallIntrinsicOp::create(
+             *this, x.getType(), getStringAttr("llvm.nvvm.ex2.approx.ftz.f"),
+             ValueRange(x))
+      .getResult(0);
 }

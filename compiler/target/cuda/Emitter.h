@@ -76,14 +76,11 @@ public:
 
   Value anyLane(Value condition); ///< of an i1: whether it holds in some lane
 
-  // Approximations in hardware, subnormals as zero.
-  Value exp2Approx(Value x); ///< 2 ulp
-  Value log2Approx(Value x);
-  Value reciprocalApprox(Value x); ///< 1 ulp
+  /// 2^x by an instruction: 2 ulp, subnormals as zero.
+  Value exp2Approx(Value x);
 
 private:
   Value wide(Value i32);
-  Value intrinsic(llvm::StringRef name, Value operand);
 };
 
 } // namespace attune::target::cuda
