@@ -1,18 +1,14 @@
 //===- EmitObject.cpp -----------------------------------------------------===//
 #include "compiler/target/cpu/EmitObject.h"
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/cpu/LowerKernels.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
@@ -36,15 +32,9 @@ createTargetMachine(const Machine &machine) {
     return true;
   }();
   (void)initialized;
-  std::string error;
-  llvm::Triple triple(kTriple);
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return nullptr;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, machine.name, /*Features=*/"", llvm::TargetOptions(),
-      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return target::common::createTargetMachine(kTriple, machine.name,
+                                             /*features=*/"",
+                                             llvm::TargetOptions());
 }
 
 /// Vectors are explicit in the code: keep them whole, tune for the machine, and
@@ -60,32 +50,6 @@ static void setAttributes(llvm::Module &module, const Machine &machine) {
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
-  // Loops are shaped by the lowerings; unrolling or vectorising them again only
-  // makes accumulators spill.
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.LoopInterleaving = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&target, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager callGraph;
-  llvm::ModuleAnalysisManager modules;
-  // No function of C may be recognised in a loop: nothing would provide it.
-  llvm::TargetLibraryInfoImpl library(module.getTargetTriple());
-  library.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
 }
 
 /// An object of a package imports nothing.
@@ -114,21 +78,11 @@ static LogicalResult checkImports(ModuleOp kernels, StringRef object) {
   return success();
 }
 
-/// A module of nothing but the kernels: what else the given one holds (weights,
-/// the plan) is none of this target's business.
-static OwningOpRef<ModuleOp> copyKernels(ModuleOp module) {
-  OwningOpRef<ModuleOp> copy = ModuleOp::create(module.getLoc());
-  OpBuilder builder(copy->getBodyRegion());
-  for (auto kernel : module.getOps<tile::KernelOp>())
-    builder.clone(*kernel);
-  return copy;
-}
-
 LogicalResult
 attune::target::cpu::emitCpuObject(ModuleOp kernels, CodeVersion version,
                                    SmallVectorImpl<char> &object) {
   const Machine &machine = Machine::get(version);
-  OwningOpRef<ModuleOp> copy = copyKernels(kernels);
+  OwningOpRef<ModuleOp> copy = target::common::copyKernels(kernels);
   PassManager passes(kernels.getContext());
   buildLoweringPipeline(passes, version);
   if (failed(passes.run(*copy)))
@@ -137,22 +91,16 @@ attune::target::cpu::emitCpuObject(ModuleOp kernels, CodeVersion version,
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(*copy, context, "kernels");
-  std::unique_ptr<llvm::TargetMachine> target = createTargetMachine(machine);
-  if (!module || !target)
+  std::unique_ptr<llvm::TargetMachine> processor = createTargetMachine(machine);
+  if (!module || !processor)
     return kernels.emitError("internal error: no LLVM IR or no x86 target");
   module->setTargetTriple(llvm::Triple(kTriple));
-  module->setDataLayout(target->createDataLayout());
+  module->setDataLayout(processor->createDataLayout());
   setAttributes(*module, machine);
-  optimize(*module, *target);
-
-  llvm::legacy::PassManager codegen;
-  size_t start = object.size();
-  SmallVector<char> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  if (target->addPassesToEmitFile(codegen, stream, nullptr,
-                                  llvm::CodeGenFileType::ObjectFile))
+  auto bytes = target::common::generateCode(*module, *processor,
+                                            llvm::CodeGenFileType::ObjectFile);
+  if (!bytes)
     return kernels.emitError("internal error: x86 cannot emit objects");
-  codegen.run(*module);
-  object.insert(object.begin() + start, bytes.begin(), bytes.end());
-  return checkImports(kernels, StringRef(object.data() + start, bytes.size()));
+  object.append(bytes->begin(), bytes->end());
+  return checkImports(kernels, StringRef(bytes->data(), bytes->size()));
 }

@@ -7,17 +7,16 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/LowerKernels.h"
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/MathLowering.h"
 #include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/ElementTypes.h"
 #include "compiler/target/cpu/SweepLowering.h"
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -135,18 +134,8 @@ struct LowerMath : VersionedPass<LowerMath> {
       return;
     RewritePatternSet patterns(&getContext());
     target::common::populateMathLowering(patterns, target->fma);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      return signalPassFailure();
-    WalkResult left = getOperation().walk([](Operation *op) {
-      bool isMath =
-          isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-      if (!isMath || target::common::hasInstruction(op))
-        return WalkResult::advance();
-      op->emitOpError("on ")
-          << op->getResult(0).getType() << " has no lowering on the CPU";
-      return WalkResult::interrupt();
-    });
-    if (left.wasInterrupted())
+    if (failed(target::common::lowerMath(getOperation(), std::move(patterns),
+                                         "on the CPU")))
       signalPassFailure();
   }
 };
@@ -175,14 +164,7 @@ void attune::target::cpu::buildLoweringPipeline(OpPassManager &passes,
   passes.addPass(createCSEPass());
   passes.addPass(createLowerMathPass(version));
   passes.addPass(arith::createArithExpandOpsPass());
-  passes.addPass(createSCFToControlFlowPass());
-  passes.addPass(createConvertVectorToLLVMPass());
-  passes.addPass(createConvertMathToLLVMPass());
-  passes.addPass(createArithToLLVMConversionPass());
-  passes.addPass(createConvertControlFlowToLLVMPass());
-  passes.addPass(createConvertFuncToLLVMPass());
-  passes.addPass(createUBToLLVMConversionPass());
-  passes.addPass(createReconcileUnrealizedCastsPass());
+  target::common::addConversionsToLLVM(passes);
 }
 
 void attune::target::cpu::registerPasses() {

@@ -1,15 +1,12 @@
 //===- EmitPtx.cpp --------------------------------------------------------===//
 #include "compiler/target/cuda/EmitPtx.h"
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/cuda/KernelFrame.h"
 #include "compiler/target/cuda/LowerKernels.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
@@ -34,48 +31,12 @@ createTargetMachine(const Machine &machine) {
     return true;
   }();
   (void)initialized;
-  std::string error;
-  llvm::Triple triple(kTriple);
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return nullptr;
   // Without leave to fuse, a multiplication and an addition round twice, as
   // they do on the CPU.
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, machine.name, machine.ptx, options, llvm::Reloc::PIC_,
-      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.LoopInterleaving = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&target, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager callGraph;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3)
-      .run(module, modules);
-}
-
-/// A module of nothing but the kernels.
-static OwningOpRef<ModuleOp> copyKernels(ModuleOp module) {
-  OwningOpRef<ModuleOp> copy = ModuleOp::create(module.getLoc());
-  OpBuilder builder(copy->getBodyRegion());
-  for (auto kernel : module.getOps<tile::KernelOp>())
-    builder.clone(*kernel);
-  return copy;
+  return target::common::createTargetMachine(kTriple, machine.name, machine.ptx,
+                                             options);
 }
 
 /// Takes the attributes of launches off the functions: LLVM knows them not.
@@ -106,7 +67,7 @@ static LogicalResult checkCalls(ModuleOp kernels, StringRef text) {
 
 FailureOr<Ptx> attune::target::cuda::emitPtx(ModuleOp kernels,
                                              const Machine &machine) {
-  OwningOpRef<ModuleOp> copy = copyKernels(kernels);
+  OwningOpRef<ModuleOp> copy = target::common::copyKernels(kernels);
   PassManager passes(kernels.getContext());
   buildLoweringPipeline(passes, machine);
   if (failed(passes.run(*copy)))
@@ -117,21 +78,16 @@ FailureOr<Ptx> attune::target::cuda::emitPtx(ModuleOp kernels,
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(*copy, context, "kernels");
-  std::unique_ptr<llvm::TargetMachine> target = createTargetMachine(machine);
-  if (!module || !target)
+  std::unique_ptr<llvm::TargetMachine> device = createTargetMachine(machine);
+  if (!module || !device)
     return kernels.emitError("internal error: no LLVM IR or no NVPTX target");
   module->setTargetTriple(llvm::Triple(kTriple));
-  module->setDataLayout(target->createDataLayout());
-  optimize(*module, *target);
-
-  llvm::legacy::PassManager codegen;
-  SmallVector<char> text;
-  llvm::raw_svector_ostream stream(text);
-  if (target->addPassesToEmitFile(codegen, stream, nullptr,
-                                  llvm::CodeGenFileType::AssemblyFile))
+  module->setDataLayout(device->createDataLayout());
+  auto text = target::common::generateCode(*module, *device,
+                                           llvm::CodeGenFileType::AssemblyFile);
+  if (!text)
     return kernels.emitError("internal error: NVPTX cannot emit text");
-  codegen.run(*module);
-  ptx.text.assign(text.begin(), text.end());
+  ptx.text.assign(text->begin(), text->end());
   if (failed(checkCalls(kernels, ptx.text)))
     return failure();
   return ptx;

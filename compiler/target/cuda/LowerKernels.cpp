@@ -1,19 +1,18 @@
 //===- LowerKernels.cpp - the passes of the CUDA target -------------------===//
 #include "compiler/target/cuda/LowerKernels.h"
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/MathLowering.h"
 #include "compiler/target/cuda/AttentionLowering.h"
 #include "compiler/target/cuda/ContractionLowering.h"
 #include "compiler/target/cuda/KernelFrame.h"
 #include "compiler/target/cuda/MathInstructions.h"
 #include "compiler/target/cuda/SweepLowering.h"
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassRegistry.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -112,18 +111,8 @@ struct LowerMath : PassWrapper<LowerMath, OperationPass<ModuleOp>> {
     target::common::populateMathLowering(patterns, /*hasFma=*/true);
     // Not all of arith-expand, which would take max and min apart.
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      return signalPassFailure();
-    WalkResult left = getOperation().walk([](Operation *op) {
-      bool isMath =
-          isa<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op);
-      if (!isMath || target::common::hasInstruction(op))
-        return WalkResult::advance();
-      op->emitOpError("on ")
-          << op->getResult(0).getType() << " has no lowering for CUDA";
-      return WalkResult::interrupt();
-    });
-    if (left.wasInterrupted())
+    if (failed(target::common::lowerMath(getOperation(), std::move(patterns),
+                                         "for CUDA")))
       signalPassFailure();
   }
 };
@@ -144,13 +133,7 @@ void attune::target::cuda::buildLoweringPipeline(OpPassManager &passes,
   passes.addPass(createLowerKernelsPass(machine));
   passes.addPass(createCSEPass());
   passes.addPass(createLowerMathPass());
-  passes.addPass(createSCFToControlFlowPass());
-  passes.addPass(createConvertVectorToLLVMPass());
-  passes.addPass(createConvertMathToLLVMPass());
-  passes.addPass(createArithToLLVMConversionPass());
-  passes.addPass(createConvertControlFlowToLLVMPass());
-  passes.addPass(createUBToLLVMConversionPass());
-  passes.addPass(createReconcileUnrealizedCastsPass());
+  target::common::addConversionsToLLVM(passes);
 }
 
 void attune::target::cuda::registerPasses() {
