@@ -19,13 +19,6 @@ using llvm::formatv;
 
 namespace {
 
-/// A fixture outside of a test, for its way of drawing inputs.
-struct Inputs : GroupTest {
-  void TestBody() override {}
-  using GroupTest::drawArray;
-  using GroupTest::symbols;
-};
-
 struct Options {
   std::optional<CodeVersion> version;
   std::string only, json, keep;
@@ -140,12 +133,13 @@ void time(const Case &item, CodeVersion version, const Options &options,
   // Code of another machine can be kept and read, not run.
   if (!llvm::is_contained(runnableVersions(), version))
     return;
-  Inputs draw;
+  llvm::StringMap<int64_t> symbols;
+  std::mt19937 random;
   for (auto [symbol, value] : item.symbols)
-    draw.symbols[symbol] = value;
+    symbols[symbol] = value;
   std::vector<nn::Array> inputs;
   for (const TensorSpec &input : item.spec.inputs)
-    inputs.push_back(draw.drawArray(groups->context(), input));
+    inputs.push_back(drawArray(groups->context(), input, symbols, random));
   for (const Placement &placement : {Placement{"cache", 0}, inMemory()})
     for (bool huge : {false, true}) {
       if ((!options.pages.empty() && huge != (options.pages == "2M")) ||

@@ -163,7 +163,7 @@ TEST_P(MapGroup, IndicesOutsideStayInside) {
   ASSERT_TRUE(groups);
   std::vector<attune::nn::Array> inputs;
   for (const TensorSpec &input : spec.inputs)
-    inputs.push_back(drawArray(groups->context(), input));
+    inputs.push_back(drawArray(groups->context(), input, symbols, random));
   auto results = groups->run(inputs, {});
   ASSERT_TRUE(succeeded(results));
   for (int64_t i = 0; i < 30; ++i) {

@@ -5,6 +5,7 @@
 // guards at the end of their rows that must keep their value.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/common/testing/TestTarget.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -37,17 +38,8 @@ struct Rows {
   std::vector<float> data;
 };
 
-class Sweep : public ::testing::TestWithParam<TestTarget> {
+class Sweep : public ::testing::TestWithParam<TestTarget>, protected Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-  }
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
   Rows filled(int64_t rows, int64_t columns, float spread = 1) {
     Rows result(rows, columns);
     std::normal_distribution<float> normal(0, spread);
@@ -61,7 +53,6 @@ protected:
     return {1,  15, 16,  17,  63,           64,
             65, 80, 127, 128, draw(1, 300), draw(1, 3000)};
   }
-  std::mt19937 random;
 };
 
 constexpr const char *kRows = "memref<?x?xf32, strided<[?, 1]>>";

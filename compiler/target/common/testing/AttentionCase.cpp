@@ -175,16 +175,16 @@ std::string AttentionCase::description() const {
 //===----------------------------------------------------------------------===//
 
 AttentionData::AttentionData(const AttentionCase &c, std::mt19937 &random)
-    : c(c), q(c.element, c.batch * c.queries * c.heads() * c.depth),
-      k(c.element, c.batch * c.keys * c.kvHeads * c.depth),
-      v(c.element, c.batch * c.keys * c.kvHeads * c.columns),
-      out(c.element, c.batch * c.queries * c.heads() * c.columns) {
+    : c(c),
+      q(scalarNamed(c.element), c.batch * c.queries * c.heads() * c.depth, 0),
+      k(scalarNamed(c.element), c.batch * c.keys * c.kvHeads * c.depth, 0),
+      v(scalarNamed(c.element), c.batch * c.keys * c.kvHeads * c.columns, 0),
+      out(scalarNamed(c.element), c.batch * c.queries * c.heads() * c.columns,
+          NAN) {
   std::normal_distribution<float> normal;
   for (TypedBuffer *buffer : {&q, &k, &v})
     for (int64_t i = 0; i < buffer->size(); ++i)
       buffer->set(i, normal(random));
-  for (int64_t i = 0; i < out.size(); ++i)
-    out.set(i, NAN);
   // Broadcast over heads: one bias per batch.
   bias.resize(c.batch * c.queries * c.keys);
   for (float &value : bias) {
@@ -205,18 +205,17 @@ AttentionData::AttentionData(const AttentionCase &c, std::mt19937 &random)
 }
 
 std::vector<Argument> AttentionData::arguments() {
-  return {
-      Argument(q.bytes.data(), {c.batch, c.queries, c.heads(), c.depth}),
-      Argument(k.bytes.data(), {c.batch, c.keys, c.kvHeads, c.depth}),
-      Argument(v.bytes.data(), {c.batch, c.keys, c.kvHeads, c.columns}),
-      Argument(bias.data(), {c.batch, c.heads(), c.queries, c.keys},
-               {c.queries * c.keys, 0, c.keys, 1}),
-      Argument(padding.data(), {c.batch, c.keys}),
-      Argument(lengths.data(), {c.batch}),
-      Argument(out.bytes.data(), {c.batch, c.queries, c.heads(), c.columns}),
-      Argument(lse.data(), {c.batch, c.heads(), c.queries}),
-      Argument(lower),
-      Argument(upper)};
+  return {Argument(q.bytes(), {c.batch, c.queries, c.heads(), c.depth}),
+          Argument(k.bytes(), {c.batch, c.keys, c.kvHeads, c.depth}),
+          Argument(v.bytes(), {c.batch, c.keys, c.kvHeads, c.columns}),
+          Argument(bias.data(), {c.batch, c.heads(), c.queries, c.keys},
+                   {c.queries * c.keys, 0, c.keys, 1}),
+          Argument(padding.data(), {c.batch, c.keys}),
+          Argument(lengths.data(), {c.batch}),
+          Argument(out.bytes(), {c.batch, c.queries, c.heads(), c.columns}),
+          Argument(lse.data(), {c.batch, c.heads(), c.queries}),
+          Argument(lower),
+          Argument(upper)};
 }
 
 /// The score of a key in natural units; -inf if it is hidden.

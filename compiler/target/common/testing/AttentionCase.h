@@ -46,7 +46,7 @@ public:
     double result = 0, lse = 0;
   };
   Errors errors() const;
-  const std::vector<char> &resultBytes() const { return out.bytes; }
+  const TypedBuffer &result() const { return out; }
 
 private:
   double score(int64_t b, int64_t h, int64_t i, int64_t j) const;

@@ -73,24 +73,9 @@ std::string attune::target::common::testing::textOf(const GroupSpec &spec) {
          "\n}\n";
 }
 
-//===----------------------------------------------------------------------===//
-// The fixture
-//===----------------------------------------------------------------------===//
-
-void GroupTest::SetUp() {
-  const char *given = getenv("ATTUNE_TEST_SEED");
-  unsigned seed = given ? atoi(given) : std::random_device()();
-  printf("ATTUNE_TEST_SEED=%u\n", seed);
-  random.seed(seed);
-}
-
-void GroupTest::bind(
-    std::initializer_list<std::pair<const char *, int64_t>> values) {
-  for (auto [name, value] : values)
-    symbols[name] = value;
-}
-
-nn::Array GroupTest::drawArray(MLIRContext &context, const TensorSpec &spec) {
+nn::Array attune::target::common::testing::drawArray(
+    MLIRContext &context, const TensorSpec &spec,
+    const llvm::StringMap<int64_t> &symbols, std::mt19937 &random) {
   nn::Extents extents;
   for (StringRef dim : dimsOf(spec)) {
     int64_t extent;
@@ -118,6 +103,16 @@ nn::Array GroupTest::drawArray(MLIRContext &context, const TensorSpec &spec) {
   return *nn::Array::fromBytes(element, extents, array.toBytes());
 }
 
+//===----------------------------------------------------------------------===//
+// The fixture
+//===----------------------------------------------------------------------===//
+
+void GroupTest::bind(
+    std::initializer_list<std::pair<const char *, int64_t>> values) {
+  for (auto [name, value] : values)
+    symbols[name] = value;
+}
+
 void GroupTest::check(const GroupSpec &spec, double tolerance) {
   check(spec, llvm::ArrayRef(symbols), tolerance);
 }
@@ -142,7 +137,7 @@ void GroupTest::check(const GroupSpec &spec,
     SCOPED_TRACE(where);
     std::vector<nn::Array> inputs;
     for (const TensorSpec &input : spec.inputs)
-      inputs.push_back(drawArray(groups->context(), input));
+      inputs.push_back(drawArray(groups->context(), input, symbols, random));
     auto expected = groups->evaluate(inputs);
     auto draws = [&] { return uint64_t(draw(1, 1 << 30)); };
     auto whole = groups->run(inputs, {});

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/common/testing/Groups.h"
 #include <gtest/gtest.h>
 #include <random>
@@ -35,15 +36,15 @@ struct GroupSpec {
 
 std::string textOf(const GroupSpec &spec);
 
-class GroupTest : public ::testing::TestWithParam<TestTarget> {
+/// An input, of the extents that its symbols have.
+nn::Array drawArray(mlir::MLIRContext &context, const TensorSpec &spec,
+                    const llvm::StringMap<int64_t> &symbols,
+                    std::mt19937 &random);
+
+class GroupTest : public ::testing::TestWithParam<TestTarget>, protected Draws {
 protected:
-  void SetUp() override;
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
   /// Values of the symbols from now on.
   void bind(std::initializer_list<std::pair<const char *, int64_t>> values);
-  nn::Array drawArray(mlir::MLIRContext &context, const TensorSpec &spec);
   /// Relative error of each result at most `tolerance`; integers are equal.
   void check(const GroupSpec &spec, double tolerance = 2e-6);
   /// The same for each binding of the symbols, compiled once.
@@ -51,7 +52,6 @@ protected:
              llvm::ArrayRef<llvm::StringMap<int64_t>> bindings,
              double tolerance = 2e-6);
 
-  std::mt19937 random;
   llvm::StringMap<int64_t> symbols;
 };
 

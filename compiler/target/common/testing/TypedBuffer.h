@@ -1,54 +1,97 @@
-//===- TypedBuffer.h - floats of any type in memory -------------*- C++ -*-===//
+//===- TypedBuffer.h - buffers of f32, f16 or bf16 for tests ----*- C++ -*-===//
 #pragma once
+#include "llvm/ADT/APFloat.h"
 #include <bit>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <vector>
 
 namespace attune::target::common::testing {
 
-/// Elements of type f32, f16 or bf16 as a kernel sees them.
-struct TypedBuffer {
-  TypedBuffer(std::string element, int64_t size)
-      : element(std::move(element)), bytes(size * width()) {}
+enum class Scalar { F32, F16, BF16 };
 
-  int64_t width() const { return element == "f32" ? 4 : 2; }
-  int64_t size() const { return int64_t(bytes.size()) / width(); }
+/// Of "f32", "f16" or "bf16".
+inline Scalar scalarNamed(const std::string &name) {
+  return name == "f32"   ? Scalar::F32
+         : name == "f16" ? Scalar::F16
+                         : Scalar::BF16;
+}
 
-  float get(int64_t index) const {
-    if (element == "f32")
-      return read<float>(index);
-    if (element == "f16")
-      return float(read<_Float16>(index));
-    return std::bit_cast<float>(uint32_t(read<uint16_t>(index)) << 16);
+inline std::string nameOf(Scalar type) {
+  return type == Scalar::F32 ? "f32" : type == Scalar::F16 ? "f16" : "bf16";
+}
+
+/// Elements of one type, seen as double. They start at a multiple of what any
+/// access asks for, as tensors on a device do.
+class TypedBuffer {
+public:
+  TypedBuffer() = default;
+  TypedBuffer(Scalar type, int64_t size, double value)
+      : type(type), count(size),
+        storage(size * elementBytes(type) / sizeof(Line) + 1) {
+    for (int64_t i = 0; i < size; ++i)
+      set(i, value);
   }
-  /// Rounds to nearest even.
-  void set(int64_t index, float value) {
-    if (element == "f32")
-      return write(index, value);
-    if (element == "f16")
-      return write(index, _Float16(value));
-    auto bits = std::bit_cast<uint32_t>(value);
-    if (value == value)
-      bits += 0x7fff + (bits >> 16 & 1);
-    write(index, uint16_t(bits >> 16));
+  static int64_t elementBytes(Scalar type) {
+    return type == Scalar::F32 ? 4 : 2;
+  }
+  int64_t size() const { return count; }
+  void *bytes() { return storage.data(); }
+  /// Whether every bit is the same.
+  bool operator==(const TypedBuffer &other) const {
+    return type == other.type && count == other.count &&
+           !std::memcmp(storage.data(), other.storage.data(),
+                        count * elementBytes(type));
   }
 
-  std::string element;
-  std::vector<char> bytes;
+  double get(int64_t i) const {
+    const unsigned char *place = storage.front().bytes + i * elementBytes(type);
+    switch (type) {
+    case Scalar::F32:
+      return read<float>(place);
+    case Scalar::F16:
+      return double(read<_Float16>(place));
+    case Scalar::BF16:
+      return std::bit_cast<float>(uint32_t(read<uint16_t>(place)) << 16);
+    }
+    llvm_unreachable("unknown type");
+  }
+  std::vector<double> values() const {
+    std::vector<double> result(size());
+    for (int64_t i = 0; i < size(); ++i)
+      result[i] = get(i);
+    return result;
+  }
+  /// Rounds to nearest, even.
+  void set(int64_t i, double value) {
+    llvm::APFloat rounded(value);
+    bool losesInfo;
+    rounded.convert(semantics(), llvm::APFloat::rmNearestTiesToEven,
+                    &losesInfo);
+    auto bits = uint32_t(rounded.bitcastToAPInt().getZExtValue());
+    std::memcpy(storage.front().bytes + i * elementBytes(type), &bits,
+                elementBytes(type));
+  }
+
+  Scalar type = Scalar::F32;
 
 private:
+  struct alignas(64) Line {
+    unsigned char bytes[64];
+  };
   template <class T>
-  T read(int64_t index) const {
+  static T read(const unsigned char *place) {
     T value;
-    std::memcpy(&value, bytes.data() + index * sizeof(T), sizeof(T));
+    std::memcpy(&value, place, sizeof(T));
     return value;
   }
-  template <class T>
-  void write(int64_t index, T value) {
-    std::memcpy(bytes.data() + index * sizeof(T), &value, sizeof(T));
+  const llvm::fltSemantics &semantics() const {
+    return type == Scalar::F32   ? llvm::APFloat::IEEEsingle()
+           : type == Scalar::F16 ? llvm::APFloat::IEEEhalf()
+                                 : llvm::APFloat::BFloat();
   }
+  int64_t count = 0;
+  std::vector<Line> storage;
 };
 
 } // namespace attune::target::common::testing

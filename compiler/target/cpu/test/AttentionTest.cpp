@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/testing/AttentionCase.h"
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cpu/testing/CompiledKernels.h"
 #include <gtest/gtest.h>
 
@@ -29,23 +30,14 @@ void check(const AttentionCase &c, CodeVersion version, std::mt19937 &random) {
   EXPECT_LE(result, 1e-5);
   EXPECT_LE(lse, 2e-5);
   // Other chunks, other workers: the same bits.
-  std::vector<char> first = data.resultBytes();
+  TypedBuffer first = data.result();
   call.runAll();
-  EXPECT_TRUE(first == data.resultBytes());
+  EXPECT_TRUE(first == data.result());
 }
 
-class AttentionKernel : public ::testing::TestWithParam<CodeVersion> {
+class AttentionKernel : public ::testing::TestWithParam<CodeVersion>,
+                        protected Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-  }
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
-  std::mt19937 random;
 };
 
 TEST_P(AttentionKernel, Plain) {

@@ -7,6 +7,7 @@
 // them that must keep their value.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cpu/testing/CompiledKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -169,18 +170,9 @@ void check(const Case &c, CodeVersion version, std::mt19937 &random) {
   EXPECT_LE(worst, 2e-6 * std::sqrt(double(c.k) + 1) * std::max(largest, 1.0));
 }
 
-class Contraction : public ::testing::TestWithParam<CodeVersion> {
+class Contraction : public ::testing::TestWithParam<CodeVersion>,
+                    protected attune::target::common::testing::Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-  }
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
-  std::mt19937 random;
 };
 
 TEST_P(Contraction, WeightsInPanels) {

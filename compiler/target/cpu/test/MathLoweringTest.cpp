@@ -5,6 +5,7 @@
 // place of the exact value, and the special values of C.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cpu/testing/CompiledKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -90,13 +91,10 @@ double unitOf(double value) {
   return std::ldexp(1.0, std::ilogb(value) - 23);
 }
 
-class MathLowering : public ::testing::TestWithParam<CodeVersion> {
+class MathLowering : public ::testing::TestWithParam<CodeVersion>,
+                     protected attune::target::common::testing::Draws {
 protected:
   void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
     std::string text;
     for (size_t index = 0; index < std::size(kFunctions); ++index)
       text += kernelText(kFunctions[index], index);
@@ -123,7 +121,6 @@ protected:
     return 0;
   }
 
-  std::mt19937 random;
   std::unique_ptr<CompiledKernels> kernels;
 };
 

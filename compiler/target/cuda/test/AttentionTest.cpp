@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/testing/AttentionCase.h"
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include <gtest/gtest.h>
 
@@ -19,17 +20,9 @@ double tolerance(const std::string &element) {
   return element == "f32" ? 1e-5 : element == "f16" ? 2e-3 : 1.6e-2;
 }
 
-class CudaAttention : public ::testing::TestWithParam<const char *> {
+class CudaAttention : public ::testing::TestWithParam<const char *>,
+                      protected Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-  }
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
   void check(AttentionCase c) {
     c.element = GetParam();
     SCOPED_TRACE(c.description());
@@ -43,7 +36,6 @@ protected:
     EXPECT_LE(lse, 2e-5);
     EXPECT_EQ(report.sum("ldmatrix").conflicts, 0u);
   }
-  std::mt19937 random;
 };
 
 TEST_P(CudaAttention, Plain) {

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/fusion/Cost.h"
 #include "compiler/kernels/Passes.h"
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "mlir/Parser/Parser.h"
@@ -19,6 +20,7 @@
 
 using namespace mlir;
 using namespace attune;
+using namespace attune::target::common::testing;
 using target::cuda::testing::Argument;
 using target::cuda::testing::SimulatedKernels;
 
@@ -89,14 +91,11 @@ double tolerance(const std::string &element) {
   return element == "f32" ? 1e-5 : element == "f16" ? 1.5e-3 : 1.2e-2;
 }
 
-class BuiltAttention : public ::testing::TestWithParam<const char *> {
+class BuiltAttention : public ::testing::TestWithParam<const char *>,
+                       protected Draws {
 protected:
   BuiltAttention() : context(registry(), MLIRContext::Threading::DISABLED) {
     context.loadAllAvailableDialects();
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
   }
   static DialectRegistry registry() {
     DialectRegistry registry;
@@ -131,7 +130,6 @@ protected:
   void check(const Shape &shape, std::string result = GetParam());
 
   MLIRContext context;
-  std::mt19937 random;
 };
 
 void BuiltAttention::check(const Shape &shape, std::string resultElement) {

@@ -5,7 +5,8 @@
 // Their registers are in budgets.md.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cuda/testing/HalfFloats.h"
+#include "compiler/target/common/testing/Draws.h"
+#include "compiler/target/common/testing/TypedBuffer.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "compiler/target/cuda/testing/SmallerExtents.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -16,6 +17,7 @@
 using namespace attune;
 using namespace attune::target::cuda;
 using namespace attune::target::cuda::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -99,9 +101,9 @@ std::string readKernels() {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
-Buffer randomBuffer(Scalar type, int64_t size, std::mt19937 &random) {
+TypedBuffer randomBuffer(Scalar type, int64_t size, std::mt19937 &random) {
   std::normal_distribution<float> normal;
-  Buffer buffer(type, size, 0.0);
+  TypedBuffer buffer(type, size, 0.0);
   for (int64_t i = 0; i < size; ++i)
     buffer.set(i, normal(random));
   return buffer;
@@ -113,21 +115,18 @@ class CudaContractionKernels : public ::testing::TestWithParam<Kernel> {};
 
 TEST_P(CudaContractionKernels, NumbersAndMemory) {
   const Kernel &kernel = GetParam();
-  const char *given = getenv("ATTUNE_TEST_SEED");
-  unsigned seed = given ? atoi(given) : std::random_device()();
-  printf("ATTUNE_TEST_SEED=%u\n", seed);
-  std::mt19937 random(seed);
+  std::mt19937 random = seededRandom();
   static auto kernels =
       SimulatedKernels::compile(withSmallerExtents(readKernels()));
   ASSERT_TRUE(kernels);
 
   int64_t m = smaller(kernel.m), n = smaller(kernel.n), k = smaller(kernel.k),
           batch = smaller(kernel.batch);
-  Buffer a = randomBuffer(kernel.type, batch * m * k, random),
-         b = randomBuffer(kernel.type, batch * n * k, random),
-         bias = randomBuffer(Scalar::F32, n, random),
-         residual = randomBuffer(kernel.type, m * n, random),
-         c(kernel.type, batch * m * n, NAN);
+  TypedBuffer a = randomBuffer(kernel.type, batch * m * k, random),
+              b = randomBuffer(kernel.type, batch * n * k, random),
+              bias = randomBuffer(Scalar::F32, n, random),
+              residual = randomBuffer(kernel.type, m * n, random),
+              c(kernel.type, batch * m * n, NAN);
   std::vector<Argument> arguments{Argument(a.bytes(), {batch, m, k}),
                                   Argument(b.bytes(), {batch, n, k})};
   if (kernel.bias)

@@ -8,7 +8,8 @@
 // results that must keep its value.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cuda/testing/HalfFloats.h"
+#include "compiler/target/common/testing/Draws.h"
+#include "compiler/target/common/testing/TypedBuffer.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -19,6 +20,7 @@
 using namespace attune;
 using namespace attune::target::cuda;
 using namespace attune::target::cuda::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -44,7 +46,7 @@ struct Matrix {
     int64_t size = heads ? pitch * rows : batch * batchStride;
     if (layout == Layout::Overlapping)
       size = pitch * (rows - 1) + columns;
-    data = Buffer(type, std::max<int64_t>(1, size), NAN);
+    data = TypedBuffer(type, std::max<int64_t>(1, size), NAN);
   }
   int64_t place(int64_t b, int64_t i, int64_t j) const {
     return b * batchStride + i * rowStride + j * columnStride;
@@ -103,7 +105,7 @@ struct Matrix {
   int64_t batch, rows, columns;
   Layout layout;
   int64_t rowStride, columnStride, batchStride;
-  Buffer data;
+  TypedBuffer data;
 };
 
 struct Case {
@@ -136,7 +138,7 @@ struct Case {
 struct Problem {
   Case c;
   Matrix lhs, rhs, result;
-  Buffer bias;
+  TypedBuffer bias;
 
   explicit Problem(const Case &c)
       : c(c), lhs(c.in, c.batch, c.m, c.k, c.lhs, c.pad),
@@ -326,18 +328,8 @@ static void check(const Case &c, std::mt19937 &random) {
 
 namespace {
 
-class CudaContraction : public ::testing::Test {
+class CudaContraction : public ::testing::Test, protected Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-  }
-  int64_t draw(int64_t low, int64_t high) {
-    return std::uniform_int_distribution<int64_t>(low, high)(random);
-  }
-  std::mt19937 random;
 };
 
 constexpr Scalar kTypes[] = {Scalar::F16, Scalar::BF16, Scalar::F32};

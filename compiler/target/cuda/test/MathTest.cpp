@@ -5,6 +5,7 @@
 // the error in units in the last place over all magnitudes, and special values.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
@@ -13,6 +14,7 @@
 
 using namespace attune::target::cuda;
 using namespace attune::target::cuda::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -71,10 +73,7 @@ tile.kernel map @f(%x: memref<?xf32>, %y: memref<?xf32>) {{
 } // namespace
 
 TEST_P(CudaMath, ErrorOverAllMagnitudes) {
-  const char *given = getenv("ATTUNE_TEST_SEED");
-  unsigned seed = given ? atoi(given) : std::random_device()();
-  printf("ATTUNE_TEST_SEED=%u\n", seed);
-  std::mt19937 random(seed);
+  std::mt19937 random = seededRandom();
   std::vector<float> x;
   // Where the functions bend, and every exponent, subnormals included.
   std::uniform_real_distribution<float> near(-10, 10), mantissa(1, 2);

@@ -5,6 +5,7 @@
 // without conflicts. Their registers are in budgets.md.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/testing/Draws.h"
 #include "compiler/target/cuda/testing/SimulatedKernels.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -15,6 +16,7 @@
 
 using namespace attune::target::cuda;
 using namespace attune::target::cuda::testing;
+using namespace attune::target::common::testing;
 
 namespace {
 
@@ -57,15 +59,9 @@ private:
   std::vector<float> data;
 };
 
-class SweepKernels : public ::testing::TestWithParam<int64_t> {
+class SweepKernels : public ::testing::TestWithParam<int64_t>, protected Draws {
 protected:
-  void SetUp() override {
-    const char *given = getenv("ATTUNE_TEST_SEED");
-    unsigned seed = given ? atoi(given) : std::random_device()();
-    printf("ATTUNE_TEST_SEED=%u\n", seed);
-    random.seed(seed);
-    ASSERT_TRUE(kernels());
-  }
+  void SetUp() override { ASSERT_TRUE(kernels()); }
   Tensor empty(std::vector<int64_t> sizes) {
     return Tensor(std::move(sizes), GetParam());
   }
@@ -87,7 +83,6 @@ protected:
       EXPECT_EQ(line.conflicts, 0u) << line.opcode << " in line " << line.line;
     }
   }
-  std::mt19937 random;
 };
 
 TEST_P(SweepKernels, LayerNorm) {
