@@ -21,16 +21,9 @@ FailureOr<Value> BlockScope::get(Value value) {
   return block;
 }
 
-static SmallVector<Value> spansOf(ArrayRef<Value> positions) {
-  SmallVector<Value> spans;
-  for (Value position : positions)
-    if (isa<tile::SpanType>(position.getType()))
-      spans.push_back(position);
-  return spans;
-}
-
 FailureOr<Value> BlockScope::compute(Operation *op) {
-  ScalarBuilder scalars(builder.builder, builder.loc(), spansOf(positions));
+  ScalarBuilder scalars(builder.builder, builder.loc(),
+                        tile::spansAmong(positions));
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
     if (dense && dense.isSplat())

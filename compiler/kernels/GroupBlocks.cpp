@@ -13,10 +13,6 @@ static Type elementOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getElementType();
 }
 
-static bool isSpan(Value position) {
-  return isa<tile::SpanType>(position.getType());
-}
-
 ScalarBuilder GroupBody::scalars(bool wide) {
   return ScalarBuilder(kernel.builder, kernel.loc(), spans(wide));
 }
@@ -139,7 +135,7 @@ GroupBody::Block GroupBody::positionsAlong(unsigned number, Type element) {
       continue;
     bool wide = movesWide(number);
     Value position = wide ? widePositions[axis] : narrowPositions[axis];
-    if (!isSpan(position))
+    if (!tile::isSpan(position))
       return scalarBlock(position, element);
     Type stored =
         element.isInteger(32) || element.isInteger(64) || element.isF32()

@@ -195,17 +195,11 @@ void GroupBody::shareMemory() {
 // Positions and stores
 //===----------------------------------------------------------------------===//
 
-static SmallVector<Value> spansAmong(ArrayRef<Value> positions) {
-  return llvm::to_vector(llvm::make_filter_range(positions, [](Value position) {
-    return isa<tile::SpanType>(position.getType());
-  }));
-}
-
 void GroupBody::setPositions(ArrayRef<Value> wide, ArrayRef<Value> narrow) {
   widePositions.assign(wide.begin(), wide.end());
   narrowPositions.assign(narrow.begin(), narrow.end());
-  wideSpans = spansAmong(wide);
-  narrowSpans = spansAmong(narrow);
+  wideSpans = tile::spansAmong(wide);
+  narrowSpans = tile::spansAmong(narrow);
 }
 
 bool GroupBody::movesWide(unsigned number) const {

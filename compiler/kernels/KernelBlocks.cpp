@@ -9,17 +9,9 @@ namespace attune::kernels {
 
 using namespace mlir;
 
-static bool isSpan(Value position) {
-  return isa<tile::SpanType>(position.getType());
-}
-
-static SmallVector<Value> spansOf(ValueRange positions) {
-  return llvm::to_vector(llvm::make_filter_range(positions, isSpan));
-}
-
 RankedTensorType KernelBuilder::blockType(ValueRange positions, Type element) {
   SmallVector<int64_t> shape;
-  for (Value span : spansOf(positions))
+  for (Value span : tile::spansAmong(positions))
     shape.push_back(cast<tile::SpanType>(span.getType()).getSize());
   return RankedTensorType::get(shape, element);
 }
@@ -45,15 +37,15 @@ Value KernelBuilder::loadBlock(const Operand &operand, ValueRange positions,
   SmallVector<int64_t> axes;
   for (unsigned axis : operand.axes) {
     own.push_back(positions[axis]);
-    if (isSpan(positions[axis]))
-      axes.push_back(spansOf(positions.take_front(axis)).size());
+    if (tile::isSpan(positions[axis]))
+      axes.push_back(tile::spansAmong(positions.take_front(axis)).size());
   }
   Value value =
       axes.empty()
           ? Value(memref::LoadOp::create(builder, loc(), operand.memref, own))
           : Value(tile::LoadOp::create(builder, loc(), operand.memref, own,
                                        fill));
-  return broadcastBlock(value, axes, spansOf(positions));
+  return broadcastBlock(value, axes, tile::spansAmong(positions));
 }
 
 void KernelBuilder::storeBlock(Value block, const Operand &operand,
@@ -61,7 +53,7 @@ void KernelBuilder::storeBlock(Value block, const Operand &operand,
   SmallVector<Value> own;
   for (unsigned axis : operand.axes)
     own.push_back(positions[axis]);
-  if (llvm::any_of(own, isSpan)) {
+  if (llvm::any_of(own, tile::isSpan)) {
     tile::StoreOp::create(builder, loc(), block, operand.memref, own);
     return;
   }

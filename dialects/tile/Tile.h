@@ -32,6 +32,17 @@ class ParallelOp;
 /// Names of the argument attribute and of the schedule keys.
 inline constexpr llvm::StringLiteral kPanels = "tile.panels";
 inline constexpr llvm::StringLiteral kScratch = "scratch";
+
+/// Whether a position keeps its dimension, and does not fix it.
+inline bool isSpan(mlir::Value position) {
+  return mlir::isa<SpanType>(position.getType());
+}
+/// The spans among the positions of a load or store: one for each dimension of
+/// the block, in order.
+inline llvm::SmallVector<mlir::Value, 4>
+spansAmong(mlir::ValueRange positions) {
+  return llvm::to_vector<4>(llvm::make_filter_range(positions, isSpan));
+}
 } // namespace attune::tile
 
 #define GET_OP_CLASSES

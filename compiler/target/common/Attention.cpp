@@ -24,7 +24,7 @@ static Value otherSpan(tile::LoadOp load, Value other) {
   Value found;
   bool seen = false;
   for (Value position : load.getPositions()) {
-    if (!isa<tile::SpanType>(position.getType()))
+    if (!tile::isSpan(position))
       continue;
     if (position == other)
       seen = true;

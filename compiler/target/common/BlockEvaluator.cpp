@@ -192,7 +192,7 @@ BlockEvaluator::access(Value memref, ValueRange positions, ArrayRef<Coord> at) {
   unsigned dim = 0;
   for (auto [position, step] : llvm::zip(positions, operand.strides)) {
     Value index;
-    if (isa<tile::SpanType>(position.getType())) {
+    if (tile::isSpan(position)) {
       const Coord &coord = at[dim++];
       index = emit.add(frame.span(position).start, coord.index);
       if (coord.lanes) {
@@ -238,7 +238,7 @@ Value BlockEvaluator::gather(tile::GatherOp op, ArrayRef<Coord> at) {
   Value first = emit.integer(0), offsets;
   for (auto [position, stride] : llvm::zip(op.getPositions(), source.strides)) {
     Value index, step = stride;
-    if (isa<tile::SpanType>(position.getType())) {
+    if (tile::isSpan(position)) {
       first = emit.add(first, emit.mul(frame.span(position).start, stride));
       index = coord.lanes ? emit.laneNumbers(emit.getI64Type()) : coord.index;
       if (coord.lanes)

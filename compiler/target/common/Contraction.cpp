@@ -10,15 +10,6 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::common;
 
-/// The spans that index the two dimensions of a loaded block.
-static SmallVector<Value> spansOf(tile::LoadOp load) {
-  SmallVector<Value> spans;
-  for (Value position : load.getPositions())
-    if (isa<tile::SpanType>(position.getType()))
-      spans.push_back(position);
-  return spans;
-}
-
 FailureOr<Contraction> Contraction::match(tile::KernelOp kernel) {
   Contraction parts;
   Block &item = *kernel.getParallel().getBody();
@@ -46,7 +37,8 @@ FailureOr<Contraction> Contraction::match(tile::KernelOp kernel) {
   if (!parts.lhs || !parts.rhs)
     return parts.dot.emitOpError(
         "expected operands that are loaded as they are");
-  SmallVector<Value> lhs = spansOf(parts.lhs), rhs = spansOf(parts.rhs);
+  auto lhs = tile::spansAmong(parts.lhs.getPositions()),
+       rhs = tile::spansAmong(parts.rhs.getPositions());
   parts.rows = lhs[parts.dot.getTransLhs() ? 1 : 0];
   parts.columns = rhs[parts.dot.getTransRhs() ? 0 : 1];
   if (lhs[parts.dot.getTransLhs() ? 0 : 1] != parts.loop.getSpan() ||

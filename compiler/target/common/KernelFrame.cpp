@@ -271,8 +271,8 @@ Value KernelFrame::pointerTo(Value memref, ValueRange positions,
   for (auto [position, stride] : llvm::zip(positions, source.strides)) {
     if (position == skip)
       continue;
-    Value index = isa<tile::SpanType>(position.getType()) ? span(position).start
-                                                          : scalar(position);
+    Value index =
+        tile::isSpan(position) ? span(position).start : scalar(position);
     offset = emit.add(offset, emit.mul(index, stride));
   }
   return emit.at(source.pointer, offset, source.type.getElementType());

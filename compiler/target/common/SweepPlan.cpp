@@ -17,12 +17,6 @@ namespace {
 
 bool isBlock(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-bool isSpan(Value value) { return isa<tile::SpanType>(value.getType()); }
-
-Spans spansAmong(ValueRange positions) {
-  return llvm::to_vector<4>(llvm::make_filter_range(positions, isSpan));
-}
-
 class Planner {
 public:
   Planner(tile::KernelOp kernel, SweepPlan &plan)
@@ -80,7 +74,7 @@ Spans Planner::findSpans(Value block) {
   if (!op)
     return {};
   if (auto load = dyn_cast<tile::LoadOp>(op))
-    return spansAmong(load.getPositions());
+    return tile::spansAmong(load.getPositions());
   if (auto iota = dyn_cast<tile::IotaOp>(op))
     return {iota.getSpan()};
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))
@@ -101,7 +95,7 @@ Spans Planner::findSpans(Value block) {
   // Element by element: what one operand does not say another may.
   Spans spans(cast<RankedTensorType>(block.getType()).getRank());
   for (Value operand : op->getOperands()) {
-    if (isSpan(operand))
+    if (tile::isSpan(operand))
       spans[0] = operand; // of a gather
     if (!isBlock(operand))
       continue;
@@ -185,7 +179,7 @@ LogicalResult Planner::addReduction(tile::ReduceOp last) {
 
 LogicalResult Planner::addStore(Operation *store, Value block,
                                 ValueRange positions, unsigned level) {
-  Spans spans = spansAmong(positions), loops;
+  Spans spans = tile::spansAmong(positions), loops;
   if (isBlock(block))
     (void)spansOf(block);
   if (plan.lanes && (spans.empty() || spans.back() != plan.lanes))

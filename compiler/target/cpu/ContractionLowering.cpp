@@ -324,9 +324,8 @@ void ContractionEmitter::emitStores(const Coord &row, const Coord &column,
   for (tile::StoreOp store : parts.stores) {
     // A transposed result lists its spans the other way round.
     SmallVector<Coord> at;
-    for (Value position : store.getPositions())
-      if (isa<tile::SpanType>(position.getType()))
-        at.push_back(position == parts.rows ? row : column);
+    for (Value span : tile::spansAmong(store.getPositions()))
+      at.push_back(span == parts.rows ? row : column);
     if (succeeded(result))
       result = evaluator.store(store, at);
   }

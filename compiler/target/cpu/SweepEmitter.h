@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/common/BlockEvaluator.h"
+#include "compiler/target/common/SweepPlace.h"
 #include "compiler/target/cpu/SweepLowering.h"
 
 namespace attune::target::cpu {
@@ -24,7 +24,7 @@ private:
   using Value = mlir::Value;
   using Values = Emitter::Values;
   /// Where the loops stand: a coordinate for each span.
-  using Place = llvm::SmallVector<std::pair<Value, Coord>, 4>;
+  using Place = common::Place;
 
   void emitItem();
   void emitSweeps(llvm::ArrayRef<Coord> lanes);
@@ -51,15 +51,18 @@ private:
                       Value lane);
 
   // Transposing sweeps.
-  void emitTurned(Sweep &sweep, const Place &place,
-                  llvm::ArrayRef<tile::LoadOp> loads);
+  void emitTurned(Sweep &sweep, llvm::ArrayRef<tile::LoadOp> loads);
+  void emitTurnedTiles(Sweep &sweep, const Place &place,
+                       llvm::ArrayRef<tile::LoadOp> loads);
   void emitTurnedTile(Sweep &sweep, const Place &place,
                       llvm::ArrayRef<tile::LoadOp> loads, Value row, Value lane,
                       bool whole);
   Values turn(tile::LoadOp load, const Place &place, Value rowSpan,
               const Coord &rows, Value laneSpan, Value lane, bool whole);
 
-  llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place);
+  llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place) {
+    return common::coordsOf(emit, spans, place);
+  }
   llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
     return coordsOf(plan.spans[block], place);
   }

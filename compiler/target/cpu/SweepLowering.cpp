@@ -64,19 +64,6 @@ Value SweepEmitter::combineLanes(tile::ReduceOp reduce, Value vector) {
 // One place
 //===----------------------------------------------------------------------===//
 
-SmallVector<Coord> SweepEmitter::coordsOf(const Spans &spans,
-                                          const Place &place) {
-  SmallVector<Coord> coords;
-  for (Value span : spans) {
-    // A dimension without a span holds one value everywhere.
-    coords.push_back({emit.integer(0), false, {}});
-    for (const auto &[known, coord] : place)
-      if (known == span)
-        coords.back() = coord;
-  }
-  return coords;
-}
-
 /// Kept blocks are row-major over the sweep's spans; the last one, or the lanes
 /// of the plan, is rounded up to whole vectors.
 Value SweepEmitter::keptPointer(Sweep &sweep, Value block, const Place &place) {
@@ -136,11 +123,7 @@ void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
 /// All values before all stores: an output may lie where an input does.
 void SweepEmitter::emitStores(Sweep &sweep, const Place &place) {
   auto coordsAt = [&](tile::StoreOp store) {
-    Spans spans;
-    for (Value position : store.getPositions())
-      if (isa<tile::SpanType>(position.getType()))
-        spans.push_back(position);
-    return coordsOf(spans, place);
+    return coordsOf(tile::spansAmong(store.getPositions()), place);
   };
   for (Operation *op : sweep.stores)
     if (auto store = dyn_cast<tile::StoreOp>(op))
@@ -256,7 +239,7 @@ void SweepEmitter::finish(Sweep &sweep, ArrayRef<Coord> lanes, Values sums) {
 void SweepEmitter::emitSweep(Sweep &sweep, ArrayRef<Coord> lanes) {
   if (SmallVector<tile::LoadOp> loads = turnedLoads(plan, sweep);
       !loads.empty())
-    return emitTurned(sweep, {}, loads);
+    return emitTurned(sweep, loads);
   Values sums;
   size_t turns = lanes.empty() ? kUnroll : lanes.size();
   for (size_t turn = 0; turn < turns; ++turn)

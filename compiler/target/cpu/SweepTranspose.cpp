@@ -87,19 +87,15 @@ void SweepEmitter::emitTurnedTile(Sweep &sweep, const Place &place,
   }
 }
 
-void SweepEmitter::emitTurned(Sweep &sweep, const Place &place,
-                              ArrayRef<tile::LoadOp> loads) {
-  size_t depth = place.size();
-  if (depth + 2 < sweep.spans.size()) {
-    Value span = sweep.spans[depth];
-    emit.forLoop(emit.integer(0), frame.span(span).count, 1, [&](Value index) {
-      Place at = place;
-      at.push_back({span, {index, false, {}}});
-      emitTurned(sweep, at, loads);
-    });
-    return;
-  }
-  Value rows = frame.span(sweep.spans[depth]).count,
+void SweepEmitter::emitTurned(Sweep &sweep, ArrayRef<tile::LoadOp> loads) {
+  target::common::forEachPlace(
+      frame, ArrayRef(sweep.spans).drop_back(2), {},
+      [&](const Place &place) { emitTurnedTiles(sweep, place, loads); });
+}
+
+void SweepEmitter::emitTurnedTiles(Sweep &sweep, const Place &place,
+                                   ArrayRef<tile::LoadOp> loads) {
+  Value rows = frame.span(sweep.spans[place.size()]).count,
         lanes = frame.span(sweep.spans.back()).count;
   Value wholeRows = emit.roundDown(rows, kLanes),
         wholeLanes = emit.roundDown(lanes, kLanes);

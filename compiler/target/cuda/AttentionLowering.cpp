@@ -124,7 +124,7 @@ LogicalResult AttentionEmitter::fillQueries() {
   }
   Value depthSpan;
   for (Value position : load.getPositions())
-    if (isa<tile::SpanType>(position.getType()) && position != parts.rows)
+    if (tile::isSpan(position) && position != parts.rows)
       depthSpan = position;
   if (!depthSpan || load.getFillAttr())
     return load.emitOpError("expected queries of rows by head size");

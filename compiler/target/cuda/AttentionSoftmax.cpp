@@ -265,10 +265,7 @@ void AttentionEmitter::storeRow(const Rows &rows, int64_t tile, int64_t half) {
       result = failure();
   };
   for (tile::StoreOp op : parts.stores) {
-    SmallVector<Value> spans = llvm::to_vector(
-        llvm::make_filter_range(op.getPositions(), [](Value position) {
-          return isa<tile::SpanType>(position.getType());
-        }));
+    auto spans = tile::spansAmong(op.getPositions());
     if (spans.size() == 1) {
       // One value for a row: one lane of the group has it.
       emit.ifThen(emit.equal(fragments->sumColumn(), emit.integer(0)), [&] {

@@ -98,7 +98,7 @@ std::optional<Value> EpilogueEmitter::isAligned(Value memref,
   Value steps = emit.integer(0);
   bool hasVectors = false;
   for (auto [position, stride] : llvm::zip(positions, operand.strides)) {
-    if (isa<tile::SpanType>(position.getType()) && position != parts.rows &&
+    if (tile::isSpan(position) && position != parts.rows &&
         position != parts.columns)
       return no(); // Where such a span starts is not known here.
     std::optional<int64_t> known = Emitter::constant(stride);
@@ -237,9 +237,8 @@ SmallVector<Coord> EpilogueEmitter::coordsOf(tile::StoreOp store,
                                              const Coord &row,
                                              const Coord &column) const {
   SmallVector<Coord> at;
-  for (Value position : store.getPositions())
-    if (isa<tile::SpanType>(position.getType()))
-      at.push_back(position == parts.rows ? row : column);
+  for (Value span : tile::spansAmong(store.getPositions()))
+    at.push_back(span == parts.rows ? row : column);
   return at;
 }
 

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "compiler/target/common/BlockEvaluator.h"
+#include "compiler/target/common/SweepPlace.h"
 #include "compiler/target/cuda/KernelFrame.h"
 #include "compiler/target/cuda/SweepShape.h"
 
@@ -27,7 +27,7 @@ private:
   using Value = mlir::Value;
   using Values = Emitter::Values;
   /// A coordinate for each span.
-  using Place = llvm::SmallVector<std::pair<Value, Coord>, 4>;
+  using Place = common::Place;
   /// A place, and whether it exists (null: it does). One that does not is that
   /// of another unit: it may be read, but counts for nothing.
   struct Unit {
@@ -59,7 +59,9 @@ private:
   Walk walkOf(const Spans &spans, int64_t vector, const Place &fixed);
   Walk tailOf(const Walk &walk);
   Place placeOf(const Walk &walk, Value unit);
-  llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place);
+  llvm::SmallVector<Coord> coordsOf(const Spans &spans, const Place &place) {
+    return common::coordsOf(emit, spans, place);
+  }
   llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
     return coordsOf(plan.spans.lookup(block), place);
   }
@@ -97,8 +99,9 @@ private:
                 llvm::ArrayRef<Value> sums);
 
   // Transposing sweeps (SweepTranspose.cpp).
-  void emitTurned(const Sweep &sweep, const Place &place,
-                  llvm::ArrayRef<tile::LoadOp> loads);
+  void emitTurned(const Sweep &sweep, llvm::ArrayRef<tile::LoadOp> loads);
+  void emitTurnedTiles(const Sweep &sweep, const Place &place,
+                       llvm::ArrayRef<tile::LoadOp> loads);
   void emitTurnedTile(const Sweep &sweep, const Place &place,
                       llvm::ArrayRef<tile::LoadOp> loads, Value row, Value lane,
                       bool whole);

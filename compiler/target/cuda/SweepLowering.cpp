@@ -31,19 +31,6 @@ using namespace attune::target::cuda;
 // Units
 //===----------------------------------------------------------------------===//
 
-SmallVector<Coord> SweepEmitter::coordsOf(const Spans &spans,
-                                          const Place &place) {
-  SmallVector<Coord> coords;
-  for (Value span : spans) {
-    // A dimension without a span holds one value everywhere.
-    coords.push_back({emit.integer(0), false, {}});
-    for (const auto &[known, coord] : place)
-      if (known == span)
-        coords.back() = coord;
-  }
-  return coords;
-}
-
 SweepEmitter::Walk SweepEmitter::walkOf(const Spans &spans, int64_t vector,
                                         const Place &fixed) {
   Walk walk{spans, emit.integer(1), {}, vector, emit.integer(0), true, fixed};
@@ -120,13 +107,6 @@ void SweepEmitter::onlyIf(Value condition, function_ref<void()> body) {
 // Several units
 //===----------------------------------------------------------------------===//
 
-static Spans spansOf(tile::StoreOp store) {
-  return llvm::to_vector<4>(
-      llvm::make_filter_range(store.getPositions(), [](Value position) {
-        return isa<tile::SpanType>(position.getType());
-      }));
-}
-
 void SweepEmitter::accumulate(const Sweep &sweep, const Unit &unit,
                               MutableArrayRef<Value> sums) {
   for (auto [reduction, sum] : llvm::zip(sweep.reduces, sums)) {
@@ -152,7 +132,8 @@ void SweepEmitter::emitStores(const Sweep &sweep, const Place &place) {
     if (failed(result))
       return;
     if (auto store = dyn_cast<tile::StoreOp>(op))
-      result = evaluator.store(store, coordsOf(spansOf(store), place));
+      result = evaluator.store(
+          store, coordsOf(tile::spansAmong(store.getPositions()), place));
     else
       result = evaluator.store(cast<memref::StoreOp>(op));
   }
@@ -183,8 +164,9 @@ void SweepEmitter::emitUnits(const Sweep &sweep, ArrayRef<Unit> units,
       accumulate(sweep, unit, sums.slice(turn * width % sums.size(), width));
     for (Operation *op : sweep.stores)
       if (auto store = dyn_cast<tile::StoreOp>(op))
-        if (!evaluator.get(store.getBlock(),
-                           coordsOf(spansOf(store), unit.place)))
+        if (!evaluator.get(
+                store.getBlock(),
+                coordsOf(tile::spansAmong(store.getPositions()), unit.place)))
           result = failure();
     if (failed(result))
       return;
@@ -237,7 +219,7 @@ void SweepEmitter::emitSweep(const Sweep &sweep, bool vectors) {
   }
   if (SmallVector<tile::LoadOp> loads = turnedLoads(plan, sweep);
       !loads.empty())
-    return emitTurned(sweep, {}, loads);
+    return emitTurned(sweep, loads);
   Walk walk = walkOf(sweep.spans, vectors ? shape.vector : 1, {});
   Values sums = startSums(sweep, shape.unroll, walk.vector);
   sums = emitWalk(sweep, walk, frame.itemThread(), shape.threads, shape.unroll,

@@ -101,10 +101,8 @@ void Chooser::addAccess(Value memref, OperandRange positions, Value lanes) {
 /// the last one of a load that is elsewhere than what is made of it, as a piece
 /// of a concatenation is.
 static Value lanesOf(tile::LoadOp load, const Sweep &sweep, Value lanes) {
-  Value last;
-  for (Value position : load.getPositions())
-    if (isa<tile::SpanType>(position.getType()))
-      last = position;
+  auto spans = tile::spansAmong(load.getPositions());
+  Value last = spans.empty() ? Value() : spans.back();
   bool isKnown =
       !last || last == lanes || llvm::is_contained(sweep.spans, last);
   return isKnown ? lanes : last;

@@ -99,19 +99,16 @@ void SweepEmitter::emitTurnedTile(const Sweep &sweep, const Place &place,
   emitUnits(sweep, units, {});
 }
 
-void SweepEmitter::emitTurned(const Sweep &sweep, const Place &place,
+void SweepEmitter::emitTurned(const Sweep &sweep,
                               ArrayRef<tile::LoadOp> loads) {
-  size_t depth = place.size();
-  if (depth + 2 < sweep.spans.size()) {
-    Value span = sweep.spans[depth];
-    emit.forLoop(emit.integer(0), frame.span(span).count, 1, [&](Value index) {
-      Place at = place;
-      at.push_back({span, {index, false, {}}});
-      emitTurned(sweep, at, loads);
-    });
-    return;
-  }
-  Value rows = frame.span(sweep.spans[depth]).count,
+  target::common::forEachPlace(
+      frame, ArrayRef(sweep.spans).drop_back(2), {},
+      [&](const Place &place) { emitTurnedTiles(sweep, place, loads); });
+}
+
+void SweepEmitter::emitTurnedTiles(const Sweep &sweep, const Place &place,
+                                   ArrayRef<tile::LoadOp> loads) {
+  Value rows = frame.span(sweep.spans[place.size()]).count,
         lanes = frame.span(sweep.spans.back()).count;
   emit.forLoop(emit.integer(0), rows, kTile, [&](Value row) {
     emit.forLoop(emit.integer(0), lanes, kTile, [&](Value lane) {
