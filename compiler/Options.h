@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/target/cpu/CodeVersion.h"
+#include "compiler/target/cuda/Machine.h"
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct CodeTarget {
   /// As the kernels stage knows it: "x86-64-v3", "sm_80".
   std::string name() const {
     return device == Device::Cpu ? target::cpu::codeVersionName(cpu).str()
-                                 : "sm_80";
+                                 : target::cuda::Machine::least().name.str();
   }
 };
 

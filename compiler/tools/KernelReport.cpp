@@ -33,7 +33,7 @@ static std::optional<PtxKernel> emitAlone(tile::KernelOp kernel,
   OwningOpRef<ModuleOp> alone = ModuleOp::create(kernel.getLoc());
   OpBuilder builder(alone->getBodyRegion());
   builder.clone(*kernel);
-  auto ptx = emitPtx(*alone, Machine::all().front());
+  auto ptx = emitPtx(*alone, Machine::least());
   if (failed(ptx))
     return std::nullopt;
   text = std::move(ptx->text);

@@ -44,7 +44,7 @@ makeCpuCode(ModuleOp module, CodeVersion version, std::string &error) {
 
 std::optional<target::package::CodeVersion>
 makeCudaCode(ModuleOp module, const CodeTarget &target, std::string &error) {
-  const Machine &least = Machine::all().front();
+  const Machine &least = Machine::least();
   auto ptx = target::cuda::emitPtx(module, least);
   if (failed(ptx))
     return std::nullopt;

@@ -99,8 +99,7 @@ static bool emitText(StringRef text, StringRef prefix, StringRef folder,
     OwningOpRef<ModuleOp> single = ModuleOp::create(kernel.getLoc());
     OpBuilder builder(single->getBodyRegion());
     builder.clone(*kernel);
-    FailureOr<cuda::Ptx> ptx =
-        cuda::emitPtx(*single, cuda::Machine::all().front());
+    FailureOr<cuda::Ptx> ptx = cuda::emitPtx(*single, cuda::Machine::least());
     if (failed(ptx))
       return false;
     std::string name =

@@ -380,5 +380,5 @@ LogicalResult attune::target::cuda::lowerContraction(tile::KernelOp kernel,
 LogicalResult attune::target::cuda::checkContraction(tile::KernelOp kernel) {
   FailureOr<Contraction> parts = Contraction::match(kernel);
   return failure(failed(parts) ||
-                 failed(ContractionPlan::make(*parts, Machine::all().front())));
+                 failed(ContractionPlan::make(*parts, Machine::least())));
 }

@@ -142,9 +142,9 @@ void attune::target::cuda::registerPasses() {
   });
   registerPass(
       []() -> std::unique_ptr<Pass> { return std::make_unique<LowerMath>(); });
-  PassPipelineRegistration<>(
-      "cuda-to-llvm", "Lower tile kernels to the LLVM dialect for CUDA",
-      [](OpPassManager &passes) {
-        buildLoweringPipeline(passes, Machine::all().front());
-      });
+  PassPipelineRegistration<>("cuda-to-llvm",
+                             "Lower tile kernels to the LLVM dialect for CUDA",
+                             [](OpPassManager &passes) {
+                               buildLoweringPipeline(passes, Machine::least());
+                             });
 }

@@ -29,6 +29,8 @@ struct Machine {
   int64_t blocks; ///< that reside there at most
 
   static llvm::ArrayRef<Machine> all();
+  /// The one that PTX is made for.
+  static const Machine &least() { return all().front(); }
   /// Null if there is no code for `name`.
   static const Machine *find(llvm::StringRef name);
 };

@@ -127,7 +127,7 @@ TEST_P(TwoTargets, Compile) {
     ++kernels;
     half += hasHalf(kernel);
     said.clear();
-    auto ptx = cuda::emitPtx(*alone(kernel), cuda::Machine::all().front());
+    auto ptx = cuda::emitPtx(*alone(kernel), cuda::Machine::least());
     ASSERT_TRUE(succeeded(ptx)) << said;
     EXPECT_EQ(ptx->kernels.size(), 1u);
     compileForCpu(kernel, cpu::CodeVersion::X86_64_V3);

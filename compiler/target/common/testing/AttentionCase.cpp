@@ -86,10 +86,17 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
       %h = arith.addi %h0, %g : index
       %d = tile.range %c0 to %depth : !tile.span<{6}>
       %dv = tile.range %c0 to %columns : !tile.span<{7}>
-      %q = tile.load %Q[%b, %i by {8}, %h, %d by {6}] : {0} -> tensor<{8}x{6}x{9}>
+      %q0 = tile.load %Q[%b, %i by {8}, %h, %d by {6}] : {0} -> tensor<{8}x{6}x{9}>
 )",
       q, k, v, o, c.kvHeads, c.groups, c.depth, c.columns, c.blockRows,
       c.element);
+  text +=
+      formatv(R"(
+      %factor = arith.constant dense<{1}> : {0}
+      %qh = arith.mulf %q0, %factor : {0}
+)",
+              formatv("tensor<{0}x{1}x{2}>", c.blockRows, c.depth, c.element),
+              c.halvedQueries ? "0.5" : "1.0");
   text += c.lengths ? "      %n64 = memref.load %lengths[%b] : memref<?xi64>\n"
                       "      %n = arith.index_cast %n64 : i64 to index\n"
                     : "      %n = arith.addi %keys, %c0 : index\n";
@@ -100,10 +107,10 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
       %m, %l, %o = tile.for %j in (%c0 to %n by {2}){3} iter(%mi = %m0, %li = %l0, %oi = %o0) : {0}, {0}, {1} {{
       %k = tile.load %K[%b, %j by {2}, %hk, %d by {4}] : {5} -> tensor<{2}x{4}x{8}>
       %zero = arith.constant dense<0.0> : {6}
-      %s0 = tile.dot %q, %k, %zero trans_rhs : tensor<{7}x{4}x{8}>, tensor<{2}x{4}x{8}> -> {6}
+      %s0 = tile.dot {9}, %k, %zero trans_rhs : tensor<{7}x{4}x{8}>, tensor<{2}x{4}x{8}> -> {6}
 )",
                   row, out, c.blockKeys, visible, c.depth, k, scores,
-                  c.blockRows, c.element);
+                  c.blockRows, c.element, c.halvedQueries ? "%qh" : "%q0");
   auto constant = [](double value) {
     char text[32];
     snprintf(text, sizeof text, "dense<%.9e>", value);
@@ -231,7 +238,7 @@ double AttentionData::score(int64_t b, int64_t h, int64_t i, int64_t j) const {
   double sum = 0;
   for (int64_t d = 0; d < c.depth; ++d)
     sum += double(q.get(query + d)) * k.get(key + d);
-  sum *= c.scale();
+  sum *= c.halvedQueries ? c.scale() / 2 : c.scale();
   if (c.softcap)
     sum = c.softcap * std::tanh(sum / c.softcap);
   if (!c.bias)

@@ -77,6 +77,14 @@ TEST_P(AttentionKernel, DataMasks) {
         GetParam(), random);
 }
 
+TEST_P(AttentionKernel, ComputedQueries) {
+  AttentionCase c{1, 2, 1, 70, 65, 37, 48};
+  c.blockRows = 64;
+  c.blockKeys = 32;
+  c.halvedQueries = true;
+  check(c, GetParam(), random);
+}
+
 TEST_P(AttentionKernel, AnyHeadSizes) {
   check({1, 1, 1, 33, 65, 256, 256}, GetParam(), random);
   for (int trial = 0; trial < 4; ++trial)

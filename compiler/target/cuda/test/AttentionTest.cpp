@@ -64,6 +64,14 @@ TEST_P(CudaAttention, DataMasks) {
          48, 32});
 }
 
+TEST_P(CudaAttention, ComputedQueries) {
+  AttentionCase c{1, 2, 1, 70, 65, 37, 48};
+  c.blockRows = 64;
+  c.blockKeys = 32;
+  c.halvedQueries = true;
+  check(c);
+}
+
 TEST_P(CudaAttention, AnyHeadSizes) {
   check({1, 1, 1, 70, 65, 128, 128, AttentionMask::Causal, false, false, false,
          0, 128, 32});

@@ -87,7 +87,7 @@ private:
 const std::vector<TestTarget> &target::common::testing::testTargets() {
   static const std::vector<TestTarget> targets = [] {
     TestTarget target;
-    target.name = target.machine = Machine::all().front().name.str();
+    target.name = target.machine = Machine::least().name.str();
     target.place = "for CUDA";
     target.compile = [](const std::string &text, const std::string &machine)
         -> std::unique_ptr<common::testing::RunnableKernels> {

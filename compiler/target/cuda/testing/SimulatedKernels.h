@@ -22,8 +22,7 @@ class SimulatedKernels {
 public:
   /// Null after errors, which go to stderr.
   static std::unique_ptr<SimulatedKernels>
-  compile(const std::string &text,
-          const Machine &machine = Machine::all().front());
+  compile(const std::string &text, const Machine &machine = Machine::least());
 
   /// Runs a kernel. Buffers are copied to the device and back; `seed` orders
   /// blocks and warps; buffers start `offset` bytes after an aligned address.
