@@ -2,6 +2,7 @@
 // in the package and something to show progress of.
 #include "compiler/tools/KernelReport.h"
 
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/cuda/EmitPtx.h"
 #include "compiler/target/cuda/Occupancy.h"
 #include "compiler/target/cuda/Ptxas.h"
@@ -30,10 +31,7 @@ static llvm::StringMap<Array> launchesOf(ModuleOp module) {
 
 static std::optional<PtxKernel> emitAlone(tile::KernelOp kernel,
                                           std::string &text) {
-  OwningOpRef<ModuleOp> alone = ModuleOp::create(kernel.getLoc());
-  OpBuilder builder(alone->getBodyRegion());
-  builder.clone(*kernel);
-  auto ptx = emitPtx(*alone, Machine::least());
+  auto ptx = emitPtx(*target::common::copyAlone(kernel), Machine::least());
   if (failed(ptx))
     return std::nullopt;
   text = std::move(ptx->text);

@@ -8,6 +8,7 @@
 // convention, and the axes of the grid.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/testing/StandardAttention.h"
 #include "compiler/target/cuda/EmitPtx.h"
 #include "dialects/tile/Tile.h"
@@ -96,10 +97,8 @@ static bool emitText(StringRef text, StringRef prefix, StringRef folder,
   if (!module)
     return false;
   for (auto kernel : module->getOps<tile::KernelOp>()) {
-    OwningOpRef<ModuleOp> single = ModuleOp::create(kernel.getLoc());
-    OpBuilder builder(single->getBodyRegion());
-    builder.clone(*kernel);
-    FailureOr<cuda::Ptx> ptx = cuda::emitPtx(*single, cuda::Machine::least());
+    FailureOr<cuda::Ptx> ptx =
+        cuda::emitPtx(*common::copyAlone(kernel), cuda::Machine::least());
     if (failed(ptx))
       return false;
     std::string name =

@@ -1,7 +1,6 @@
 //===- CodeGeneration.cpp -------------------------------------------------===//
 #include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/MathLowering.h"
-#include "dialects/tile/Tile.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,6 +20,13 @@ OwningOpRef<ModuleOp> attune::target::common::copyKernels(ModuleOp module) {
   OpBuilder builder(copy->getBodyRegion());
   for (auto kernel : module.getOps<tile::KernelOp>())
     builder.clone(*kernel);
+  return copy;
+}
+
+OwningOpRef<ModuleOp> attune::target::common::copyAlone(tile::KernelOp kernel) {
+  OwningOpRef<ModuleOp> copy = ModuleOp::create(kernel.getLoc());
+  OpBuilder builder(copy->getBodyRegion());
+  builder.clone(*kernel);
   return copy;
 }
 

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "dialects/tile/Tile.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
@@ -17,6 +18,8 @@ namespace attune::target::common {
 /// A module of nothing but the kernels: what else the given one holds (weights,
 /// the plan) is none of a target's business.
 mlir::OwningOpRef<mlir::ModuleOp> copyKernels(mlir::ModuleOp module);
+/// A module of one kernel, to be looked at alone.
+mlir::OwningOpRef<mlir::ModuleOp> copyAlone(tile::KernelOp kernel);
 
 /// Expands the math ops of a module by `patterns`; an error, which says that
 /// there is no lowering `where` ("on the CPU"), for one without an instruction.

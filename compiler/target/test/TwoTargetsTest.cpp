@@ -5,6 +5,7 @@
 // that a target lacks the types for is refused with their name.
 //
 //===----------------------------------------------------------------------===//
+#include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/testing/StandardAttention.h"
 #include "compiler/target/cpu/ElementTypes.h"
 #include "compiler/target/cpu/EmitObject.h"
@@ -78,15 +79,8 @@ protected:
     cuda::registerTranslations(all);
     return all;
   }
-  /// A kernel in a module of its own.
-  OwningOpRef<ModuleOp> alone(tile::KernelOp kernel) {
-    OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
-    OpBuilder builder(module->getBodyRegion());
-    builder.clone(*kernel);
-    return module;
-  }
   void compileForCpu(tile::KernelOp kernel, cpu::CodeVersion version) {
-    OwningOpRef<ModuleOp> module = alone(kernel);
+    OwningOpRef<ModuleOp> module = common::copyAlone(kernel);
     auto copy = *module->getOps<tile::KernelOp>().begin();
     said.clear();
     if (failed(cpu::checkElementTypes(copy, version)) ||
@@ -127,7 +121,8 @@ TEST_P(TwoTargets, Compile) {
     ++kernels;
     half += hasHalf(kernel);
     said.clear();
-    auto ptx = cuda::emitPtx(*alone(kernel), cuda::Machine::least());
+    auto ptx =
+        cuda::emitPtx(*common::copyAlone(kernel), cuda::Machine::least());
     ASSERT_TRUE(succeeded(ptx)) << said;
     EXPECT_EQ(ptx->kernels.size(), 1u);
     compileForCpu(kernel, cpu::CodeVersion::X86_64_V3);
