@@ -1,6 +1,6 @@
 // Row: reductions along columns and what stands around them.
 //
-//   parallel (rows..., [lanes by 64])
+//   parallel (rows..., [lanes])
 //     columns: spans over their whole extents
 //     blocks over the columns; reductions; blocks again; store
 //

@@ -1,6 +1,6 @@
 //===- SweepEmitter.h - the loops of a sweep --------------------*- C++ -*-===//
 //
-// Private to SweepLowering.cpp and SweepTranspose.cpp.
+// Private to Sweep*.cpp.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -27,25 +27,44 @@ private:
   using Place = common::Place;
 
   void emitItem();
-  void emitSweeps(llvm::ArrayRef<Coord> lanes);
-  void emitSweep(Sweep &sweep, llvm::ArrayRef<Coord> lanes);
-  Values emitLoops(Sweep &sweep, size_t depth, const Place &place,
-                   llvm::ArrayRef<Coord> lanes, Values sums);
+  void emitSweep(Sweep &sweep);
+  Values emitLoops(Sweep &sweep, size_t depth, const Place &place, Values sums);
   Values emitLanes(Sweep &sweep, const Place &place, Values sums);
   void emitAt(Sweep &sweep, const Place &place,
               llvm::MutableArrayRef<Value> sums);
   void emitAlone(Sweep &sweep, Place place, Value span, const Coord &coord,
                  Values &sums);
   void emitStores(Sweep &sweep, const Place &place);
-  void finish(Sweep &sweep, llvm::ArrayRef<Coord> lanes, Values sums);
+  void finish(Sweep &sweep, Values sums);
+
+  // Sweeps where reductions leave lanes (SweepLanes.cpp).
+  void emitLanesItem();
+  bool isUnforeseen(const Sweep &sweep);
+  void emitGroups(Sweep &sweep, size_t depth, const Place &place);
+  void emitGroup(Sweep &sweep, const Place &place, Value from, int64_t rows);
+  void emitGroupAt(Sweep &sweep, const Place &place, Value from, int64_t rows,
+                   const Coord &lanes);
+  void emitColumns(Sweep &sweep);
+  void emitColumn(Sweep &sweep, llvm::ArrayRef<Coord> lanes);
+  Values emitDown(Sweep &sweep, size_t depth, const Place &place,
+                  llvm::ArrayRef<Coord> lanes, Values sums);
+  void clearSums(Sweep &sweep);
+  void seedSums(Sweep &sweep, const Coord &lanes);
+  Values loadSums(Sweep &sweep, llvm::ArrayRef<Coord> lanes);
+  void storeSums(Sweep &sweep, llvm::ArrayRef<Coord> lanes, Values sums);
+  Value sumPointer(tile::ReduceOp reduce, const Coord &lanes);
+  Value loadSum(tile::ReduceOp reduce, const Coord &lanes);
+  void storeSum(tile::ReduceOp reduce, const Coord &lanes, Value sum);
 
   // Lines that are asked for ahead of their use (SweepPrefetch.cpp).
   llvm::LogicalResult bindNext(Value item);
   bool asksForLines(const Sweep &sweep);
+  bool moves(const Sweep &sweep, mlir::ValueRange positions);
   void askForLines(Sweep &sweep, const Place &place);
   void prefetch(Value memref, mlir::ValueRange positions, Value block,
                 const Place &place);
   void askAhead(const Sweep &sweep, const Place &place);
+  llvm::SmallVector<tile::LoadOp> firstLoads(const Sweep &sweep);
   void prefetchTurned(Sweep &sweep, const Place &place,
                       llvm::ArrayRef<tile::LoadOp> loads, Value row,
                       Value lane);
@@ -66,7 +85,7 @@ private:
   llvm::SmallVector<Coord> coordsOf(Value block, const Place &place) {
     return coordsOf(plan.spans[block], place);
   }
-  Value keptPointer(Sweep &sweep, Value block, const Place &place);
+  Value keptPointer(Value block, const Spans &spans, const Place &place);
   Value neutralVector(tile::ReduceOp reduce);
   Value combineLanes(tile::ReduceOp reduce, Value vector);
 
@@ -74,9 +93,9 @@ private:
   Emitter &emit;
   SweepPlan &plan;
   BlockEvaluator evaluator;
-  ItemBindings here; ///< of the item in hand
-  ItemBindings next; ///< of the one that follows
-  Value firstLane;   ///< of the lanes in hand, if the plan has lanes
+  ItemBindings here;        ///< of the item in hand
+  ItemBindings next;        ///< of the one that follows
+  Value firstLane, endLane; ///< the lanes in hand, if the plan has lanes
   llvm::LogicalResult result = mlir::success();
 };
 

@@ -1,5 +1,6 @@
 //===- SweepKeep.cpp ------------------------------------------------------===//
 #include "compiler/target/cpu/SweepKeep.h"
+#include "compiler/target/common/Reductions.h"
 #include "mlir/IR/AffineExpr.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -7,11 +8,16 @@
 using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
+using attune::target::common::elementOf;
 
 namespace {
 
 /// Instructions from which on a block is kept: a load and a store of it.
 constexpr int64_t kKeepCost = 8;
+
+/// Lanes in hand at a time, where reductions leave lanes: as many accumulators
+/// as stay in registers.
+constexpr int64_t kMostLanes = 128;
 
 class Keeper {
 public:
@@ -104,7 +110,7 @@ AffineExpr Keeper::floatsOf(const Spans &spans) {
       extent = extent.ceilDiv(kLanes) * kLanes;
     floats = floats * extent;
   }
-  return plan.lanes ? floats * kMostLanes : floats;
+  return plan.lanes ? floats * plan.laneStep : floats;
 }
 
 bool Keeper::keep(Sweep &first, Value block) {
@@ -152,7 +158,8 @@ void Keeper::prune() {
 }
 
 /// A block takes over the section of one that is read for the last time in the
-/// sweep that keeps it: at each place it is read before it is written.
+/// sweep that keeps it: at each place it is read before it is written. Sums of
+/// lanes have sections of their own.
 void Keeper::placeSections() {
   struct Section {
     unsigned number;
@@ -174,6 +181,14 @@ void Keeper::placeSections() {
       for (auto [later, other] : llvm::enumerate(plan.sweeps))
         if (llvm::is_contained(other.reread, block))
           found->lastRead = later;
+    }
+  if (!plan.lanes)
+    return;
+  for (Sweep &sweep : plan.sweeps)
+    for (Reduction &reduction : sweep.reduces) {
+      int64_t bits = elementOf(reduction.last).getIntOrFloatBitWidth();
+      plan.sections[reduction.last.getResult()] =
+          plan.layout.add(plan.laneStep * llvm::divideCeil(bits, 32));
     }
 }
 
@@ -219,6 +234,13 @@ FailureOr<SweepPlan> SweepPlan::make(tile::KernelOp kernel) {
   if (failed(passes))
     return failure();
   SweepPlan plan(kernel, std::move(*passes));
+  if (plan.lanes) {
+    int64_t size = cast<tile::SpanType>(plan.lanes.getType()).getSize();
+    plan.laneStep =
+        ShapedType::isDynamic(size)
+            ? kMostLanes
+            : std::min<int64_t>(kMostLanes, llvm::alignTo(size, kLanes));
+  }
   keepExpensiveBlocks(kernel, plan);
   return plan;
 }

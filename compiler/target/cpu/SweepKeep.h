@@ -10,10 +10,7 @@
 
 namespace attune::target::cpu {
 
-/// Lanes of a span that is left by reductions which a work item has at most.
-inline constexpr int64_t kMostLanes = 64;
-
-/// Fills in `kept` and `reread` of the sweeps, and their sections.
+/// Fills in `kept` and `reread` of the sweeps, `laneStep`, and the sections.
 void keepExpensiveBlocks(tile::KernelOp kernel, SweepPlan &plan);
 
 } // namespace attune::target::cpu

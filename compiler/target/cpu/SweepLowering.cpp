@@ -10,8 +10,7 @@
 //     the last lanes under a mask
 //   accumulators -> the reduction's value
 //
-// Where reductions leave lanes, the lanes are the outermost loop instead: for
-// 64 of them, then 16, then the last, all sweeps run over the other spans.
+// Where reductions leave lanes it is another nest: SweepLanes.cpp.
 //
 // The shape of these loops depends on the extents alone, so the result does not
 // depend on how rows are cut among threads. Stores are under masks and never
@@ -21,7 +20,6 @@
 #include "compiler/target/cpu/SweepLowering.h"
 #include "compiler/target/common/Reductions.h"
 #include "compiler/target/cpu/SweepEmitter.h"
-#include "compiler/target/cpu/SweepKeep.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -66,21 +64,23 @@ Value SweepEmitter::combineLanes(tile::ReduceOp reduce, Value vector) {
 
 /// Kept blocks are row-major over the sweep's spans; the last one, or the lanes
 /// of the plan, is rounded up to whole vectors.
-Value SweepEmitter::keptPointer(Sweep &sweep, Value block, const Place &place) {
+Value SweepEmitter::keptPointer(Value block, const Spans &spans,
+                                const Place &place) {
   Value offset = emit.integer(0);
-  SmallVector<Coord> coords = coordsOf(sweep.spans, place);
-  for (auto [dim, span] : llvm::enumerate(sweep.spans)) {
+  SmallVector<Coord> coords = coordsOf(spans, place);
+  for (auto [dim, span] : llvm::enumerate(spans)) {
     Value extent = frame.span(span).count;
-    if (!plan.lanes && dim + 1 == sweep.spans.size())
+    if (!plan.lanes && dim + 1 == spans.size())
       extent = emit.roundUp(extent, kLanes);
     offset = emit.add(emit.mul(offset, extent), coords[dim].index);
   }
   if (plan.lanes) {
     Value lane = coordsOf(Spans{plan.lanes}, place).front().index;
-    offset = emit.add(emit.mul(offset, kMostLanes), emit.sub(lane, firstLane));
+    offset =
+        emit.add(emit.mul(offset, plan.laneStep), emit.sub(lane, firstLane));
   }
   Value base = plan.layout.pointer(frame, plan.sections.lookup(block));
-  return emit.at(base, offset, emit.getF32Type());
+  return emit.at(base, offset, getElementTypeOrSelf(block.getType()));
 }
 
 static Value maskOf(ArrayRef<Coord> coords) {
@@ -94,9 +94,9 @@ static Value maskOf(ArrayRef<Coord> coords) {
 void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
                           MutableArrayRef<Value> sums) {
   for (Value block : sweep.reread)
-    evaluator.seed(
-        block, coordsOf(block, place),
-        emit.loadVector(keptPointer(sweep, block, place), emit.getF32Type()));
+    evaluator.seed(block, coordsOf(block, place),
+                   emit.loadVector(keptPointer(block, sweep.spans, place),
+                                   emit.getF32Type()));
   for (auto [reduction, sum] : llvm::zip(sweep.reduces, sums)) {
     SmallVector<Coord> coords = coordsOf(reduction.block, place);
     Value value = evaluator.get(reduction.block, coords);
@@ -114,7 +114,7 @@ void SweepEmitter::emitAt(Sweep &sweep, const Place &place,
   }
   for (Value block : sweep.kept)
     if (Value value = evaluator.get(block, coordsOf(block, place)))
-      emit.store(value, keptPointer(sweep, block, place));
+      emit.store(value, keptPointer(block, sweep.spans, place));
   emitStores(sweep, place);
   if (asksForLines(sweep))
     askForLines(sweep, place);
@@ -193,11 +193,9 @@ SweepEmitter::Values SweepEmitter::emitLanes(Sweep &sweep, const Place &place,
 }
 
 SweepEmitter::Values SweepEmitter::emitLoops(Sweep &sweep, size_t depth,
-                                             const Place &place,
-                                             ArrayRef<Coord> lanes,
-                                             Values sums) {
+                                             const Place &place, Values sums) {
   size_t depths = sweep.spans.size();
-  if (lanes.empty() && depth + 1 == depths)
+  if (depth + 1 == depths)
     return emitLanes(sweep, place, sums);
   if (depth < depths)
     return emit.forLoop(
@@ -205,81 +203,45 @@ SweepEmitter::Values SweepEmitter::emitLoops(Sweep &sweep, size_t depth,
         [&](Value index, ValueRange carried) {
           Place at = place;
           at.push_back({sweep.spans[depth], {index, false, {}}});
-          return emitLoops(sweep, depth + 1, at, lanes, Values(carried));
+          return emitLoops(sweep, depth + 1, at, Values(carried));
         });
   BlockEvaluator::Scope scope(evaluator);
-  if (lanes.empty())
-    emitAt(sweep, place, sums);
-  size_t width = sweep.reduces.size();
-  for (auto [number, coord] : llvm::enumerate(lanes)) {
-    Place at = place;
-    at.push_back({plan.lanes, coord});
-    emitAt(sweep, at, MutableArrayRef(sums).slice(number * width, width));
-  }
+  emitAt(sweep, place, sums);
   return sums;
 }
 
 /// Accumulators become the values of the reductions.
-void SweepEmitter::finish(Sweep &sweep, ArrayRef<Coord> lanes, Values sums) {
+void SweepEmitter::finish(Sweep &sweep, Values sums) {
   size_t width = sweep.reduces.size();
-  if (lanes.empty())
-    for (size_t distance = kUnroll / 2; distance >= 1; distance /= 2)
-      for (size_t i = 0; i < distance * width; ++i)
-        sums[i] = combine(emit, sweep.reduces[i % width].last, sums[i],
-                          sums[i + distance * width]);
-  for (auto [number, reduction] : llvm::enumerate(sweep.reduces)) {
-    Value block = reduction.last.getResult();
-    if (lanes.empty())
-      evaluator.seed(block, {}, combineLanes(reduction.last, sums[number]));
-    for (auto [lane, coord] : llvm::enumerate(lanes))
-      evaluator.seed(block, coord, sums[lane * width + number]);
-  }
+  for (size_t distance = kUnroll / 2; distance >= 1; distance /= 2)
+    for (size_t i = 0; i < distance * width; ++i)
+      sums[i] = combine(emit, sweep.reduces[i % width].last, sums[i],
+                        sums[i + distance * width]);
+  for (auto [number, reduction] : llvm::enumerate(sweep.reduces))
+    evaluator.seed(reduction.last.getResult(), {},
+                   combineLanes(reduction.last, sums[number]));
 }
 
-void SweepEmitter::emitSweep(Sweep &sweep, ArrayRef<Coord> lanes) {
+void SweepEmitter::emitSweep(Sweep &sweep) {
   if (SmallVector<tile::LoadOp> loads = turnedLoads(plan, sweep);
       !loads.empty())
     return emitTurned(sweep, loads);
   Values sums;
-  size_t turns = lanes.empty() ? kUnroll : lanes.size();
-  for (size_t turn = 0; turn < turns; ++turn)
+  for (int64_t turn = 0; turn < kUnroll; ++turn)
     for (const Reduction &reduction : sweep.reduces)
       sums.push_back(neutralVector(reduction.last));
-  sums = emitLoops(sweep, 0, {}, lanes, sums);
+  sums = emitLoops(sweep, 0, {}, sums);
   if (!sums.empty())
-    finish(sweep, lanes, sums);
-}
-
-void SweepEmitter::emitSweeps(ArrayRef<Coord> lanes) {
-  BlockEvaluator::Scope scope(evaluator);
-  for (Sweep &sweep : plan.sweeps)
-    if (succeeded(result))
-      emitSweep(sweep, lanes);
+    finish(sweep, sums);
 }
 
 void SweepEmitter::emitItem() {
-  if (!plan.lanes)
-    return emitSweeps({});
-  Value count = frame.span(plan.lanes).count;
-  constexpr int64_t step = kMostLanes;
-  Value mainEnd = emit.roundDown(count, step),
-        vectorEnd = emit.roundDown(count, kLanes);
-  emit.forLoop(emit.integer(0), mainEnd, step, [&](Value index) {
-    SmallVector<Coord> lanes;
-    for (int64_t lane = 0; lane < step; lane += kLanes)
-      lanes.push_back({emit.add(index, lane), true, {}});
-    firstLane = index;
-    emitSweeps(lanes);
-  });
-  emit.forLoop(mainEnd, vectorEnd, kLanes, [&](Value index) {
-    firstLane = index;
-    emitSweeps(Coord{index, true, {}});
-  });
-  emit.ifThen(emit.less(vectorEnd, count), [&] {
-    firstLane = vectorEnd;
-    Value mask = emit.lanesBelow(emit.sub(count, vectorEnd));
-    emitSweeps(Coord{vectorEnd, true, mask});
-  });
+  if (plan.lanes)
+    return emitLanesItem();
+  BlockEvaluator::Scope scope(evaluator);
+  for (Sweep &sweep : plan.sweeps)
+    if (succeeded(result))
+      emitSweep(sweep);
 }
 
 LogicalResult SweepEmitter::run() {

@@ -21,7 +21,10 @@ using common::turnedLoads;
 /// A plan, and the scratch of what it keeps from one sweep to the next.
 struct SweepPlan : common::SweepPlan {
   ScratchLayout layout;
-  llvm::DenseMap<mlir::Value, unsigned> sections; ///< scratch of kept blocks
+  /// Scratch of kept blocks, and of sums where reductions leave lanes.
+  llvm::DenseMap<mlir::Value, unsigned> sections;
+  /// How many of those lanes are in hand at a time; whole vectors.
+  int64_t laneStep = 0;
 
   SweepPlan(tile::KernelOp kernel, common::SweepPlan plan)
       : common::SweepPlan(std::move(plan)), layout(kernel) {}

@@ -56,31 +56,33 @@ void SweepEmitter::prefetch(Value memref, ValueRange positions, Value block,
                 plan.lanes ? kSecondLevel : kFirstLevel);
 }
 
-void SweepEmitter::askForLines(Sweep &sweep, const Place &place) {
-  // Operands that move with every step of the loops, not what all rows share.
-  auto moves = [&](ValueRange positions) {
-    auto isAmong = [&](Value span) {
-      return llvm::is_contained(positions, span);
-    };
-    return llvm::all_of(sweep.spans, isAmong) &&
-           (!plan.lanes || isAmong(plan.lanes)) &&
-           llvm::any_of(positions, [&](Value position) {
-             return frame.axesOf(position) != 0;
-           });
+/// Whether the operand at these positions moves with every step of the loops,
+/// and is not what all items share.
+bool SweepEmitter::moves(const Sweep &sweep, ValueRange positions) {
+  auto isAmong = [&](Value span) {
+    return llvm::is_contained(positions, span);
   };
+  return llvm::all_of(sweep.spans, isAmong) &&
+         (!plan.lanes || isAmong(plan.lanes)) &&
+         llvm::any_of(positions, [&](Value position) {
+           return frame.axesOf(position) != 0;
+         });
+}
+
+void SweepEmitter::askForLines(Sweep &sweep, const Place &place) {
   SmallVector<Value> blocks;
   for (const Sweep &other : plan.sweeps) {
     llvm::append_range(blocks, sinksOf(other));
     for (Operation *op : other.stores)
       if (auto store = dyn_cast<tile::StoreOp>(op);
-          store && moves(store.getPositions()))
+          store && moves(sweep, store.getPositions()))
         prefetch(store.getDest(), store.getPositions(), store.getBlock(),
                  place);
   }
   frame.use(next);
   for (Value part : partsOf(blocks))
     if (auto load = part.getDefiningOp<tile::LoadOp>();
-        load && moves(load.getPositions()))
+        load && moves(sweep, load.getPositions()))
       prefetch(load.getSource(), load.getPositions(), part, place);
   frame.use(here);
 }
@@ -113,6 +115,24 @@ void SweepEmitter::askAhead(const Sweep &sweep, const Place &place) {
   for (Operation *op : sweep.stores)
     if (auto store = dyn_cast<tile::StoreOp>(op))
       ask(store.getDest(), store.getPositions(), store.getBlock());
+}
+
+/// What this sweep is the first to read.
+SmallVector<tile::LoadOp> SweepEmitter::firstLoads(const Sweep &sweep) {
+  SmallVector<Value> before;
+  for (const Sweep &other : plan.sweeps) {
+    if (&other == &sweep)
+      break;
+    llvm::append_range(before, sinksOf(other));
+  }
+  SmallVector<Value> read = partsOf(before);
+  SmallVector<tile::LoadOp> loads;
+  for (Value part : partsOf(sinksOf(sweep)))
+    if (auto load = part.getDefiningOp<tile::LoadOp>();
+        load && moves(sweep, load.getPositions()) &&
+        !llvm::is_contained(read, part))
+      loads.push_back(load);
+  return loads;
 }
 
 void SweepEmitter::prefetchTurned(Sweep &sweep, const Place &place,

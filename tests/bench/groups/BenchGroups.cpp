@@ -65,7 +65,7 @@ llvm::json::Object report(const Line &line, const Shares &shares) {
   std::string name = codeVersionName(line.version).str();
   double rate = double(line.bytes) / shares.seconds / 1e9;
   const char *pages = hugePages ? "2M" : "4K";
-  printf("%-10s %-16s %s %-6s %6.1f %% of a %-6s  (%.1f-%.1f, %zu samples, "
+  printf("%-10s %-16s %s %-6s %6.1f %% of a %-11s  (%.1f-%.1f, %zu samples, "
          "%.1f GB/s)\n",
          name.c_str(), line.group, pages, line.data,
          100 * shares.percentile(0.5), line.limit, 100 * shares.percentile(0.1),
@@ -108,6 +108,10 @@ llvm::LogicalResult timeAt(const Case &item, Groups &groups,
   {
     CopyLoop copy(line.bytes, places);
     against("copy", copy);
+  }
+  if (item.readsDown) {
+    ColumnCopyLoop copy(inputs[0], places);
+    against("column copy", copy);
   }
   if (item.scatters) {
     GatherLoop gather(inputs[0], inputs[1], places);

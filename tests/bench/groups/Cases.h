@@ -10,6 +10,8 @@ struct Case {
   std::vector<std::pair<const char *, int64_t>> symbols = {};
   /// Reads single elements from all over its first input.
   bool scatters = false;
+  /// Reduces the first axis of its first input, a matrix.
+  bool readsDown = false;
 };
 
 std::vector<Case> cases();

@@ -109,6 +109,36 @@ private:
   std::shared_ptr<char> from, to;
 };
 
+/// Moves a matrix in the order in which a reduction over its first axis has to:
+/// some columns of all rows, then the next ones.
+class ColumnCopyLoop : public Timed {
+public:
+  ColumnCopyLoop(const nn::Array &matrix, int64_t places)
+      : Timed(places), rows(size_t(matrix.getShape()[0])),
+        columns(size_t(matrix.getShape()[1])),
+        from(allocate(matrix.size() * 4 * places)),
+        to(allocate(matrix.size() * 4 * places)) {
+    std::fill_n(as<float>(from), matrix.size() * places, 1.0f);
+    std::fill_n(as<float>(to), matrix.size() * places, 0.0f);
+  }
+
+private:
+  void run(int64_t place) override {
+    size_t start = rows * columns * size_t(place);
+    for (size_t column = 0; column + kColumns <= columns; column += kColumns)
+      for (size_t row = 0; row < rows; ++row) {
+        size_t at = start + row * columns + column;
+        if (__builtin_cpu_supports("avx2"))
+          copyWide(as<float>(from) + at, as<float>(to) + at, kColumns);
+        else
+          copyLoop(as<float>(from) + at, as<float>(to) + at, kColumns);
+      }
+  }
+  static constexpr size_t kColumns = 128;
+  size_t rows, columns;
+  std::shared_ptr<char> from, to;
+};
+
 /// Reads the elements that a gather reads, one by one, with no look at whether
 /// an index is good.
 class GatherLoop : public Timed {

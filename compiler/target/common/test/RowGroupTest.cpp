@@ -150,6 +150,28 @@ TEST_P(RowGroup, SoftmaxOverAnAxisThatIsNotTheLast) {
         lengths());
 }
 
+// Rows on and off every group, lanes of every width: one sweep that reduces, of
+// which a result is stored and one is used again, and two, one upon the other.
+TEST_P(RowGroup, LanesOfEveryWidth) {
+  for (int64_t n : {int64_t(1), int64_t(16), int64_t(33), int64_t(127),
+                    int64_t(128), int64_t(240), draw(1, 400)}) {
+    bind({{"S", draw(0, 3) * 8 + draw(1, 8)}});
+    std::string dims = "S, " + std::to_string(n);
+    check({"row",
+           {{dims, "f32", 3}},
+           {{dims}, {"1, " + std::to_string(n)}},
+           R"(
+    %r1 = nn.reduce mean %0 axes [0] keepdims : (@0) -> $1
+    %r0 = nn.elementwise sub %0, %r1 : (@0, $1) -> $0)"},
+          1e-5);
+    check({"row",
+           {{dims, "f32", 3}},
+           {{dims}},
+           "    %r0 = nn.softmax %0 axis 0 : (@0) -> $0"},
+          1e-5);
+  }
+}
+
 // The middle of unfused attention: rows of which nothing is visible give 0.
 TEST_P(RowGroup, ScaleMaskAndSoftmax) {
   check({"row",
