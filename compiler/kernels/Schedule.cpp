@@ -146,15 +146,13 @@ static constexpr int64_t kMostKeys = 512, kFewestKeys = 64;
 
 // The largest blocks whose fragments, sums and scores stay in the registers of
 // four warps: a row of a warp's tile holds keys / 8 + size / 8 pairs of sums
-// for each half, and f32 operands take twice the registers.
+// for each half, and f32 operands take twice the registers. Of those, size 64
+// spills with 32 keys: ptxas then aims at three blocks.
 static AttentionBlocks chooseGpuAttentionBlocks(std::optional<int64_t> queries,
                                                 std::optional<int64_t> keys,
                                                 int64_t size, bool half) {
-  AttentionBlocks blocks;
-  if (half)
-    blocks = {size <= 128 ? 128 : 64, size <= 64 ? 64 : 32};
-  else
-    blocks = {64, size > 96 && size <= 128 ? 16 : 32};
+  bool isLong = size <= 64 && (half || size > 32);
+  AttentionBlocks blocks = {half && size <= 128 ? 128 : 64, isLong ? 64 : 32};
   // Short extents are one block; four warps of 16 rows, tiles of 16 keys.
   auto shorten = [](int64_t &block, std::optional<int64_t> extent,
                     int64_t unit) {

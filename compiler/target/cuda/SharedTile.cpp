@@ -42,13 +42,21 @@ static std::pair<Value, int64_t> splitConstant(Emitter &emit, Value sum) {
   return {emit.add(x, y), a + b};
 }
 
+/// Takes the largest constant multiple of `unit` out of `sum`.
+static int64_t splitMultiple(Emitter &emit, Value &sum, int64_t unit) {
+  auto [varying, constant] = splitConstant(emit, sum);
+  int64_t multiple = llvm::alignDown(constant, unit);
+  sum = emit.add(varying, constant - multiple);
+  return multiple;
+}
+
 Value SharedTile::chunkAt(Value row, Value chunk) const {
-  // Eight rows on, chunks are exchanged as before. What is constant comes last,
-  // as an immediate of the access, before it the stage, so that in a loop over
-  // stages all else stays outside and is shared.
-  auto [varying, further] = splitConstant(emit, row);
-  int64_t whole = llvm::alignDown(further, 8);
-  row = emit.add(varying, further - whole);
+  // Eight rows on, chunks are exchanged as before, and so are those a whole
+  // exchange on in the row. What is constant comes last, as an immediate of the
+  // access, before it the stage, so that in a loop over stages all else stays
+  // outside and is shared.
+  int64_t whole = splitMultiple(emit, row, 8) * pitch +
+                  splitMultiple(emit, chunk, swizzle + 1);
   if (swizzle) {
     Value turn = emit.div(row, emit.integer(int64_t(1) << shift));
     turn = emit.rem(turn, emit.integer(swizzle + 1));
@@ -58,13 +66,14 @@ Value SharedTile::chunkAt(Value row, Value chunk) const {
   Value place = emit.at(emit.shared(start), offset, emit.getI8Type());
   if (stageOffset)
     place = emit.at(place, stageOffset, emit.getI8Type());
-  return emit.at(place, whole * pitch * kChunkBytes, emit.getI8Type());
+  return emit.at(place, whole * kChunkBytes, emit.getI8Type());
 }
 
 Value SharedTile::elementAt(Value row, Value column) const {
+  int64_t further = splitMultiple(emit, column, chunkElements());
   Value each = emit.integer(chunkElements());
-  return emit.at(chunkAt(row, emit.div(column, each)), emit.rem(column, each),
-                 element);
+  Value chunk = emit.add(emit.div(column, each), further / chunkElements());
+  return emit.at(chunkAt(row, chunk), emit.rem(column, each), element);
 }
 
 void SharedTile::fill(const GlobalTile &from, Value aligned, int64_t threads,

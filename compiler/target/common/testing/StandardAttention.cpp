@@ -1,7 +1,18 @@
 //===- StandardAttention.cpp ----------------------------------------------===//
 #include "compiler/target/common/testing/StandardAttention.h"
+#include "compiler/kernels/Schedule.h"
 
+using namespace attune;
 using namespace attune::target::common::testing;
+
+/// Those of a launch whose lengths are run-time values.
+static kernels::AttentionBlocks blocksOf(int64_t size, bool half) {
+  mlir::MLIRContext context;
+  context.loadDialect<nn::NNDialect>();
+  auto length = nn::DimAttr::symbol(&context, "S");
+  return kernels::chooseAttentionBlocks(*kernels::MachineModel::get("sm_80"),
+                                        length, length, size, size, half);
+}
 
 std::vector<StandardAttention>
 attune::target::common::testing::standardAttention() {
@@ -9,14 +20,11 @@ attune::target::common::testing::standardAttention() {
   for (int64_t size : {32, 64, 80, 128, 256})
     for (const char *element : {"f16", "bf16", "f32"})
       for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
-        bool isNarrow = element != std::string("f32");
-        int64_t rows = isNarrow && size <= 128 ? 128 : 64;
-        int64_t keys = isNarrow ? (size <= 64 ? 64 : 32)
-                                : (size > 96 && size <= 128 ? 16 : 32);
+        auto blocks = blocksOf(size, element != std::string("f32"));
         AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
         c.element = element;
-        c.blockRows = rows;
-        c.blockKeys = keys;
+        c.blockRows = blocks.queries;
+        c.blockKeys = blocks.keys;
         all.push_back({"attention_" + std::to_string(size) + "_" + element +
                            (mask == AttentionMask::None ? "" : "_causal"),
                        c});
