@@ -39,6 +39,9 @@ void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   fusion::PipelineOptions pipeline;
   pipeline.attention = options.attention;
+  pipeline.gpu = llvm::any_of(options.versions, [](const CodeTarget &target) {
+    return target.device == CodeTarget::Device::Cuda;
+  });
   pipeline.precision = options.precision;
   pipeline.fuse = options.fuse;
   fusion::buildPipeline(passes, pipeline);

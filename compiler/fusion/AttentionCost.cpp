@@ -1,4 +1,4 @@
-// Cycles of fused and unfused attention.
+// Cycles of fused and unfused attention on a CPU.
 //
 // In cycles of one core for each score that is computed, with D + DV = 2 d and
 // f = 32 flops per cycle (two 8-wide FMAs; a wider machine scales both sides
@@ -47,7 +47,7 @@ static llvm::StringMap<int64_t> likelySymbols(nn::AttentionOp op,
   return values;
 }
 
-AttentionChoice chooseByCost(nn::AttentionOp op) {
+AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
   Dims q = nn::getDims(op.getQuery()), v = nn::getDims(op.getValue());
   int64_t d = *q[3].getConstant(), dv = *v[3].getConstant();
   if (op.getLogsumexp())
@@ -56,6 +56,8 @@ AttentionChoice chooseByCost(nn::AttentionOp op) {
     return {false, true,
             "head size " + std::to_string(std::max(d, dv)) + " is over " +
                 std::to_string(maxHeadSize)};
+  if (gpu)
+    return {true, false, "on a GPU, where scores would go through memory"};
   auto symbols = likelySymbols(op, {q[0], q[2], v[2]});
   auto queries = q[2].evaluate(symbols), keys = v[2].evaluate(symbols);
   if (!queries || !keys)

@@ -13,7 +13,8 @@ struct AttentionChoice {
 };
 
 /// Compares cycles of both strategies where the op's symbols are at the length
-/// they most likely have (their ranges, else 128).
-AttentionChoice chooseByCost(nn::AttentionOp op);
+/// they most likely have (their ranges, else 128). With `gpu` fused is taken
+/// wherever there is a kernel: unfused scores go through memory.
+AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu);
 
 } // namespace attune::fusion

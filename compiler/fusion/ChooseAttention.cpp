@@ -142,8 +142,8 @@ Value Decomposition::build() {
   return product(probabilities, op.getValue(), 2);
 }
 
-static void choose(nn::AttentionOp op, StringRef wanted) {
-  AttentionChoice choice = chooseByCost(op);
+static void choose(nn::AttentionOp op, StringRef wanted, bool gpu) {
+  AttentionChoice choice = chooseByCost(op, gpu);
   if (wanted != "auto" && !choice.forced)
     choice = {wanted == "fused", /*forced=*/true, "by --attention"};
   std::string name = nn::nodeName(op);
@@ -174,7 +174,7 @@ struct ChooseAttention : impl::ChooseAttentionBase<ChooseAttention> {
         attentions.push_back(op);
     });
     for (nn::AttentionOp op : attentions)
-      choose(op, attention);
+      choose(op, attention, gpu);
   }
 };
 } // namespace

@@ -10,6 +10,7 @@ void buildPipeline(mlir::OpPassManager &passes,
   passes.addPass(createAlignReductions());
   ChooseAttentionOptions attention;
   attention.attention = options.attention;
+  attention.gpu = options.gpu;
   passes.addPass(createChooseAttention(attention));
   // The views that both made.
   passes.addPass(cleanup::createSimplify());

@@ -20,6 +20,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<std::string> precision{*this, "precision",
                                 llvm::cl::desc("f32, f16 or bf16"),
                                 llvm::cl::init("f32")};
+  Option<bool> gpu{*this, "gpu",
+                   llvm::cl::desc("some code version is for a GPU"),
+                   llvm::cl::init(false)};
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("false: each op is a group of its own"),
                     llvm::cl::init(true)};

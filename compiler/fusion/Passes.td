@@ -10,7 +10,9 @@ def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
   let summary = "Fused or unfused, for each attention, by cost or by command";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
   let options = [Option<"attention", "attention", "std::string", "\"auto\"",
-      "auto: by the cost model; fused; unfused">];
+      "auto: by the cost model; fused; unfused">,
+    Option<"gpu", "gpu", "bool", "false",
+      "Some code version is for a GPU, where auto is fused">];
 }
 
 def ConvertPrecision : Pass<"convert-precision", "::mlir::ModuleOp"> {

@@ -152,7 +152,11 @@ static AttentionBlocks chooseGpuAttentionBlocks(std::optional<int64_t> queries,
                                                 std::optional<int64_t> keys,
                                                 int64_t size, bool half) {
   bool isLong = size <= 64 && (half || size > 32);
-  AttentionBlocks blocks = {half && size <= 128 ? 128 : 64, isLong ? 64 : 32};
+  AttentionBlocks blocks = {64, isLong ? 64 : 32};
+  if (half && size <= 128)
+    blocks.queries = 128;
+  if (!half && size > 192) // or they would not fit 99 KB beside keys and values
+    blocks.queries = 32;
   // Short extents are one block; four warps of 16 rows, tiles of 16 keys.
   auto shorten = [](int64_t &block, std::optional<int64_t> extent,
                     int64_t unit) {
@@ -160,7 +164,7 @@ static AttentionBlocks chooseGpuAttentionBlocks(std::optional<int64_t> queries,
       block = std::min<int64_t>(
           block, llvm::alignTo(std::max<int64_t>(*extent, 1), unit));
   };
-  shorten(blocks.queries, queries, 64);
+  shorten(blocks.queries, queries, std::min<int64_t>(blocks.queries, 64));
   shorten(blocks.keys, keys, 16);
   return blocks;
 }

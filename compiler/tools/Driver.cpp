@@ -111,11 +111,18 @@ bool Driver::resolveTarget(StringRef text) {
                                 "cpu:x86-64-v3, cpu:x86-64-v4, cuda or "
                                 "cuda:sm_80,sm_90a");
   }
-  auto isSame = [&](const CodeTarget &other) {
+  auto same = llvm::find_if(options.versions, [&](const CodeTarget &other) {
     return other.name() == target.name();
-  };
-  if (llvm::none_of(options.versions, isSame))
+  });
+  if (same == options.versions.end()) {
     options.versions.push_back(std::move(target));
+    return true;
+  }
+  // PTX is one, whatever binaries go beside it.
+  same->binariesAreRequired |= target.binariesAreRequired;
+  for (const std::string &binary : target.binaries)
+    if (!llvm::is_contained(same->binaries, binary))
+      same->binaries.push_back(binary);
   return true;
 }
 

@@ -412,9 +412,9 @@ LogicalResult attune::target::cuda::lowerAttention(tile::KernelOp kernel,
   KernelFrame frame(kernel, emit);
   if (failed(AttentionEmitter(frame, *parts, *elementOf(*parts)).run()))
     return failure();
-  if (frame.shared.bytes() > machine.sharedBytes)
+  if (frame.shared.bytes() > kPortableSharedBytes)
     return kernel.emitOpError("needs ")
            << frame.shared.bytes() << " bytes of shared memory, a block has "
-           << machine.sharedBytes;
+           << kPortableSharedBytes;
   return success();
 }

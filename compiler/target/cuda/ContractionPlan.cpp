@@ -20,9 +20,6 @@ static constexpr int64_t kFewestStages = 2, kMostStages = 4;
 /// stages, up to so many and so many bytes.
 static constexpr int64_t kFewRows = 32, kMostStagesOfFew = 8,
                          kBytesOfFew = 64 * 1024;
-/// Shared memory that a block may have on any capability from 8.0 on, whatever
-/// the one that code is made for has: PTX is to run on all.
-static constexpr int64_t kSharedBytes = 99 * 1024;
 
 int64_t ContractionPlan::stagingPitch() const {
   // Four rows of a fragment, written at once in pairs, take all banks if they
@@ -80,15 +77,18 @@ LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
            << parts.blockRows() << " x " << parts.blockColumns()
            << ", which is more than the registers of " << kMostWarps
            << " warps hold";
-  bool isFull = rows * columns / threads() > kMostSumsOfF32;
+  int64_t sums = rows * columns / threads();
   bool isPair = warpsDown * warpsAcross <= kFewestWarps;
+  // f32 with all the sums it may have: ptxas spills where it is not told.
+  bool isFull = sums > kMostSumsOfF32 ||
+                (element.isF32() && isPair && sums == kMostSumsOfF32);
   residentBlocks = !isFull ? 0 : isPair ? 2 : 1;
   return success();
 }
 
 int64_t ContractionPlan::roomOf(const Machine &machine) const {
   int64_t share = machine.sharedBytes / std::max<int64_t>(1, residentBlocks);
-  return std::min(share, kSharedBytes);
+  return std::min(share, kPortableSharedBytes);
 }
 
 void ContractionPlan::chooseRing(const Contraction &parts,

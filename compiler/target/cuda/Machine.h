@@ -13,6 +13,9 @@
 namespace attune::target::cuda {
 
 inline constexpr int64_t kWarp = 32;
+/// Shared memory that a block may have on any capability from 8.0 on, whatever
+/// the one that code is made for has: PTX is to run on all.
+inline constexpr int64_t kPortableSharedBytes = 99 * 1024;
 
 /// What lowering needs to know of a capability. Immutable, shared by threads.
 struct Machine {

@@ -107,8 +107,14 @@ std::optional<Cubin> attune::target::cuda::assemble(const std::string &ptxas,
   if (code) {
     if (!text.empty())
       error = text;
+    else if (error.empty())
+      error = "exit code " + std::to_string(code);
     return std::nullopt;
   }
   std::string bytes = contentOf(output);
+  if (bytes.empty()) {
+    error = "it succeeded, and wrote nothing";
+    return std::nullopt;
+  }
   return Cubin{{bytes.begin(), bytes.end()}, parseReport(text), text};
 }

@@ -115,6 +115,10 @@ void SharedTile::copyChunks(const GlobalTile &from, int64_t threads,
 /// Where a row's chunks divide the threads, a thread stays in one column of
 /// chunks and its addresses differ by multiples of the row stride.
 void SharedTile::fillWhole(const GlobalTile &from, int64_t threads) const {
+  // The tile may be larger than what it holds: products take multiples of 16.
+  std::optional<int64_t> height = Emitter::constant(from.rows),
+                         width = Emitter::constant(from.columns);
+  bool isCut = (height && *height < rows) || (width && *width < columns);
   int64_t perRow = chunksPerRow(), total = rows * perRow;
   Value thread = emit.threadIndex();
   Value chunksOfRow = emit.integer(perRow);
@@ -138,8 +142,19 @@ void SharedTile::fillWhole(const GlobalTile &from, int64_t threads) const {
         piece = emit.rem(number, chunksOfRow);
         offset = offsetOf(at, piece);
       }
+      Value bytes;
+      if (isCut) {
+        // As in `copyChunk`: zeros, and no look beyond the operand.
+        Value column = emit.mul(piece, chunkElements());
+        Value inside = arith::AndIOp::create(emit, emit.less(at, from.rows),
+                                             emit.less(column, from.columns));
+        offset = arith::SelectOp::create(emit, inside, offset, emit.integer(0));
+        bytes = arith::SelectOp::create(emit, inside, emit.integer(kChunkBytes),
+                                        emit.integer(0));
+        bytes = arith::TruncIOp::create(emit, emit.getI32Type(), bytes);
+      }
       emit.copyAsync(chunkAt(at, piece), emit.at(from.pointer, offset, element),
-                     kChunkBytes);
+                     kChunkBytes, bytes);
     };
     if (first + threads <= total)
       copy();

@@ -52,7 +52,8 @@ public:
   /// and leaves the registers alone.
   void fill(const GlobalTile &from, mlir::Value aligned, int64_t threads,
             bool inLoop = false) const;
-  /// The same for a tile that is known to be aligned and nowhere beyond `from`.
+  /// The same for a tile that is known to be aligned and nowhere beyond what of
+  /// `from` is not constant.
   void fillWhole(const GlobalTile &from, int64_t threads) const;
 
 private:

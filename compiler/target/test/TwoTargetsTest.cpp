@@ -41,11 +41,13 @@ std::vector<Source> sources() {
         "compiler/target/cuda/test/sweeps.tile"}) {
     auto file = llvm::MemoryBuffer::getFile(ATTUNE_TEST_ROOT "/" + path);
     std::string text = file ? (*file)->getBuffer().str() : "";
-    // A block of 192 rows is one for a CPU's cache, not for a GPU's registers:
-    // schedules are a target's own.
-    if (StringRef(path).ends_with("linear.mlir"))
-      for (size_t at; (at = text.find("192")) != std::string::npos;)
-        text.replace(at, 3, "64");
+    // Blocks of 192 rows or 256 keys are for a CPU's cache, not for what a
+    // multiprocessor has: schedules are a target's own.
+    for (auto [form, block] :
+         {std::pair("linear.mlir", "192"), std::pair("attention.mlir", "256")})
+      if (StringRef(path).ends_with(form))
+        for (size_t at; (at = text.find(block)) != std::string::npos;)
+          text.replace(at, 3, "64");
     std::string name =
         StringRef(path).rsplit('/').second.split('.').first.str();
     std::replace(name.begin(), name.end(), '-', '_');
