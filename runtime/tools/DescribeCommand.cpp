@@ -92,7 +92,7 @@ static Error describeCost(const Model &model, const DescribeOptions &options,
 
 static Error describe(const DescribeOptions &options, Json &out) {
   Model model;
-  if (Error error = loadModel(options.package, true, true, model))
+  if (Error error = loadModel(options, true, true, model))
     return error;
   out["file"] = options.package;
   out["manifest"] =
@@ -106,6 +106,7 @@ static Error describe(const DescribeOptions &options, Json &out) {
   if (Error error = describeCode(model, out["code_versions"]))
     return error;
   out["code_version"] = attune_model_code_version(model.get());
+  out["device"] = attune_model_device(model.get());
   // Of the version in use here, or of the first where none is.
   out["weights_bytes"] = out["code_versions"][0]["weights_bytes"];
   for (const Json &version : out["code_versions"])
