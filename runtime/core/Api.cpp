@@ -169,7 +169,8 @@ attune_status attune_model_code(const attune_model *model, size_t index,
     return outOfRange("code version", index, versions.size());
   const CodeVersion &version = versions[index];
   *out_info = {version.name.c_str(), size_t(version.codeBytes),
-               version.supported ? 1 : 0, version.weightBytes};
+               version.supported ? 1 : 0, version.isCuda ? 1 : 0,
+               version.weightBytes};
   return ATTUNE_OK;
 }
 

@@ -59,6 +59,7 @@ static Error describeCode(const Model &model, Json &out) {
     out.push_back({{"name", info.name},
                    {"bytes", info.bytes},
                    {"weights_bytes", info.weight_bytes},
+                   {"cuda", info.cuda != 0},
                    {"supported", info.supported != 0}});
   }
   return {};
@@ -148,8 +149,9 @@ static void print(const Json &facts) {
                 bytesText(code["bytes"]).c_str(),
                 bytesText(code["weights_bytes"]).c_str(),
                 code["name"] == facts["code_version"] ? " (used here)"
-                : code["supported"] == false ? " (not for this processor)"
-                                             : "");
+                : code["supported"] == true           ? ""
+                : code["cuda"] == true ? " (for CUDA devices)"
+                                       : " (not for this processor)");
   if (facts["peak_bytes"].is_null()) {
     std::printf("memory: give --shape to learn the peak\n");
     return;

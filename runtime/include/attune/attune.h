@@ -189,6 +189,7 @@ typedef struct attune_code_info {
   const char *name;  /* "x86-64-v4" */
   size_t bytes;      /* of machine code and tables */
   int32_t supported; /* nonzero when this processor or the device can run it */
+  int32_t cuda;      /* nonzero when it is for CUDA devices */
   /* Bytes of weights this version uses. */
   uint64_t weight_bytes;
 } attune_code_info;
