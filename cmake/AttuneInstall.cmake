@@ -6,7 +6,8 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-add_library(attune_shared SHARED $<TARGET_OBJECTS:attune_core> $<TARGET_OBJECTS:attune_cpu>)
+add_library(attune_shared SHARED $<TARGET_OBJECTS:attune_core> $<TARGET_OBJECTS:attune_cpu>
+  $<TARGET_OBJECTS:attune_cuda>)
 add_library(attune::attune ALIAS attune_shared)
 target_link_libraries(attune_shared PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
 target_link_options(attune_shared PRIVATE

@@ -78,6 +78,10 @@ const char *attune_status_name(attune_status status) {
     return "ATTUNE_OUT_OF_MEMORY";
   case ATTUNE_INTERNAL:
     return "ATTUNE_INTERNAL";
+  case ATTUNE_NO_DEVICE:
+    return "ATTUNE_NO_DEVICE";
+  case ATTUNE_DEVICE_ERROR:
+    return "ATTUNE_DEVICE_ERROR";
   }
   return "unknown status";
 }
@@ -125,6 +129,8 @@ attune_status attune_model_load(const char *path,
       options.cpu_mask ? options.cpu_mask : std::getenv("ATTUNE_CPU_MASK");
   if (mask)
     wanted.cpuMask = mask;
+  if (options.device)
+    wanted.device = options.device;
   auto model = std::make_shared<Model>();
   if (Error error = model->load(path, wanted))
     return report(error);
@@ -146,6 +152,10 @@ const char *attune_model_code_version(const attune_model *model) {
   return version ? version->name.c_str() : "";
 }
 
+const char *attune_model_device(const attune_model *model) {
+  return model->impl->device().c_str();
+}
+
 size_t attune_model_code_count(const attune_model *model) {
   return model->impl->codeVersions().size();
 }
@@ -159,7 +169,8 @@ attune_status attune_model_code(const attune_model *model, size_t index,
     return outOfRange("code version", index, versions.size());
   const CodeVersion &version = versions[index];
   *out_info = {version.name.c_str(), size_t(version.codeBytes),
-               version.supported ? 1 : 0, version.weightBytes};
+               version.supported ? 1 : 0, version.isCuda ? 1 : 0,
+               version.weightBytes};
   return ATTUNE_OK;
 }
 

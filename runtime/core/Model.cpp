@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Model.h"
 #include "runtime/core/CpuFeatures.h"
-#include <bit>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -37,12 +36,13 @@ Error Model::load(const char *path, const LoadOptions &options) {
     return error.in(path);
   if (Error error = readCodeVersions(features))
     return error.in(path);
-  if (Error error = choose(features))
+  if (Error error = choose(features, options.device))
     return error.in(path);
   if (inspectOnly)
     return {};
-  if (Error error = loadCode())
-    return error.in(path);
+  if (!cuda)
+    if (Error error = loadCode())
+      return error.in(path);
   if (Error error = placeWeights(options.weights))
     return error.in(path);
   // Verifying read the whole file; what was copied is not needed twice.
@@ -112,6 +112,7 @@ Error Model::readCodeVersions(uint64_t features) {
       continue;
     CodeVersion version;
     version.isCuda = isCuda;
+    version.isBinary = kind == SectionKind::Cubin;
     version.name.assign(section.name.data(),
                         strnlen(section.name.data(), section.name.size()));
     version.section = i;
@@ -130,39 +131,6 @@ Error Model::readCodeVersions(uint64_t features) {
     versions.push_back(std::move(version));
   }
   return versions.empty() ? bad("the package has no code") : Error();
-}
-
-/// The supported version that asks for most.
-Error Model::choose(uint64_t features) {
-  for (size_t i = 0; i < versions.size(); ++i)
-    if (versions[i].supported &&
-        (!chosenVersion ||
-         std::popcount(versions[i].features) >
-             std::popcount(versions[*chosenVersion].features)))
-      chosenVersion = i;
-  if (chosenVersion) {
-    chosenPlan = versions[*chosenVersion].plan;
-    weightTotal = versions[*chosenVersion].weightBytes;
-    return {};
-  }
-  chosenPlan = versions[0].plan;
-  weightTotal = versions[0].weightBytes;
-  if (inspectOnly)
-    return {};
-  std::string needs, devices;
-  for (const CodeVersion &version : versions)
-    if (version.isCuda)
-      devices += cat(devices.empty() ? "" : ", ", version.name);
-    else
-      needs += cat(needs.empty() ? "" : "; ", version.name, " needs ",
-                   featureNames(version.features & ~features));
-  if (needs.empty())
-    return {ATTUNE_UNSUPPORTED_CPU,
-            cat("the package has code for CUDA devices only (", devices,
-                "); compile it with --target cpu as well to run it here")};
-  return {ATTUNE_UNSUPPORTED_CPU,
-          cat("no code version runs on this processor, which is at level ",
-              featureLevel(features), ": ", needs, " in addition")};
 }
 
 Error Model::loadCode() {
@@ -184,7 +152,7 @@ Error Model::loadCode() {
 Error Model::placeWeights(attune_weights_mode mode) {
   const Plan &plan = this->plan();
   weightBase.assign(plan.buffers.size(), nullptr);
-  bool copy = mode == ATTUNE_WEIGHTS_COPY ||
+  bool copy = cuda || mode == ATTUNE_WEIGHTS_COPY ||
               (mode == ATTUNE_WEIGHTS_AUTO && weightTotal < kCopyLimit);
   struct Blob {
     uint64_t bytes = 0, at = 0;
@@ -228,15 +196,25 @@ Error Model::placeWeights(attune_weights_mode mode) {
                   blob.bytes);
     }
   }
+  const std::byte *base = weightArena.data();
+  if (cuda) {
+    if (Error error = cuda->placeWeights(weightArena.bytes()))
+      return error;
+    base = cuda->weights();
+  }
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const Buffer &buffer = plan.buffers[i];
     if (buffer.kind != BufferKind::Weight)
       continue;
     bool inArena = copy || isRecipe(buffer.section);
-    weightBase[i] =
-        inArena ? weightArena.data() + blobs[{buffer.section, buffer.offset}].at
-                : file.payload(file.sections()[buffer.section]).data() +
-                      buffer.offset;
+    weightBase[i] = inArena
+                        ? base + blobs[{buffer.section, buffer.offset}].at
+                        : file.payload(file.sections()[buffer.section]).data() +
+                              buffer.offset;
+  }
+  if (cuda) {
+    weightArena = Mapping();
+    return {};
   }
   return weightArena.protect();
 }

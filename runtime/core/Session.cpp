@@ -6,8 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Session.h"
 #include <algorithm>
-#include <cstring>
-#include <ctime>
 
 namespace attune::core {
 
@@ -19,28 +17,13 @@ static Error mismatch(std::string fact) {
   return {ATTUNE_SHAPE_MISMATCH, std::move(fact)};
 }
 
-static uint64_t nanosecondsNow() {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return uint64_t(now.tv_sec) * 1000000000u + uint64_t(now.tv_nsec);
-}
-
-/// More threads than this is a mistake in the options, not a machine.
-static constexpr uint32_t kMaxThreads = 4096;
-
 Error Session::create(std::shared_ptr<const Model> model,
                       const SessionOptions &wanted) {
   if (!model->runnable())
     return invalid("the model was loaded with inspect_only, it cannot run");
   options = wanted;
-  uint32_t threads =
-      options.threads ? options.threads : cpu::availableProcessors();
-  if (threads > kMaxThreads)
-    return invalid(cat(threads, " threads asked for, at most ", kMaxThreads));
-  pool = cpu::ThreadPool::create(threads);
-  if (!pool)
-    return {ATTUNE_OUT_OF_MEMORY,
-            cat("cannot start ", threads, " threads: ", systemError())};
+  if (Error error = makeExecutor(model, options.threads, executor))
+    return error;
   owner = std::move(model);
   const Plan &plan = owner->plan();
   inputs.resize(plan.inputs.size());
@@ -146,12 +129,8 @@ Error Session::placeOutputs() {
   }
   if (Error error = checkLimit(total))
     return error;
-  if (arena.size() < layout.arenaBytes) {
-    arena = Mapping(); // first, so that old and new are never alive at once
-    bases.clear();
-    if (Error error = Mapping::anonymous(layout.arenaBytes, "the arena", arena))
-      return error;
-  }
+  if (Error error = executor->reserve(layout))
+    return error;
   if (outputs.size() < total) {
     outputs = Mapping();
     if (Error error = Mapping::anonymous(total, "the outputs", outputs))
@@ -190,8 +169,9 @@ std::byte *Session::outputData(size_t index) const {
                       : outputs.data() + state.offset;
 }
 
-/// Fills in the addresses, if any base has moved since the last run.
-void Session::resolveAddresses() {
+/// Fills in the addresses, if any base has moved since the last run. Tells
+/// whether one has.
+bool Session::resolveAddresses() {
   const Plan &plan = owner->plan();
   std::vector<const std::byte *> now(plan.buffers.size(), nullptr);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
@@ -199,50 +179,41 @@ void Session::resolveAddresses() {
     if (kind == BufferKind::Weight)
       now[i] = owner->weights()[i];
     else if (kind == BufferKind::Arena)
-      now[i] = arena.data() + layout.arenaOffset[i];
+      now[i] = executor->arena() + layout.arenaOffset[i];
     else if (kind == BufferKind::Output)
-      now[i] = outputData(layout.lender[i]);
+      now[i] =
+          executor->output(layout.lender[i], hostOutputs[layout.lender[i]]);
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    now[plan.inputs[i].buffer] = static_cast<const std::byte *>(inputs[i].data);
-  if (now == bases)
-    return;
+    now[plan.inputs[i].buffer] = executor->input(i, hostInputs[i]);
+  if (now == bases && arenaBase == executor->arena())
+    return false;
   bases = std::move(now);
+  arenaBase = executor->arena();
   for (const AddressArg &address : layout.addresses) {
     const std::byte *base =
-        address.buffer == kArena ? arena.data() : bases[address.buffer];
+        address.buffer == kArena ? arenaBase : bases[address.buffer];
     layout.args[address.arg] =
         int64_t(reinterpret_cast<uintptr_t>(base)) + address.offset;
   }
-}
-
-void Session::runSteps() {
-  for (const Step &step : layout.steps) {
-    cpu::Task task =
-        step.kernel == kCopyKernel ? copyKernel : owner->kernels()[step.kernel];
-    const int64_t *args = layout.args.data() + step.firstArg;
-    if (!options.profile) {
-      pool->parallelFor(task, args, step.grid, step.chunk);
-      continue;
-    }
-    uint64_t start = nanosecondsNow();
-    pool->parallelFor(task, args, step.grid, step.chunk);
-    times[step.node].total += nanosecondsNow() - start;
-    ++times[step.node].runs;
-  }
+  return true;
 }
 
 Error Session::run() {
   if (Error error = prepare())
     return error;
-  resolveAddresses();
-  pool->begin();
-  runSteps();
-  pool->end();
-  for (const OutputCopy &copy : layout.outputCopies)
-    if (uint64_t bytes = layout.outputBytes[copy.output])
-      std::memmove(outputData(copy.output), bases[copy.buffer], bytes);
-  return {};
+  hostInputs.clear();
+  for (const attune_tensor &input : inputs)
+    hostInputs.push_back(static_cast<const std::byte *>(input.data));
+  hostOutputs.clear();
+  for (size_t i = 0; i < outputState.size(); ++i)
+    hostOutputs.push_back(outputData(i));
+  bool changed = resolveAddresses();
+  std::span<NodeTime> wanted;
+  if (options.profile)
+    wanted = times;
+  return executor->run(
+      {layout, changed, bases, hostInputs, hostOutputs, wanted});
 }
 
 Error Session::output(size_t index, attune_tensor &out) const {
@@ -263,6 +234,6 @@ Error Session::output(size_t index, attune_tensor &out) const {
   return {};
 }
 
-void Session::resetProfile() { times.assign(times.size(), Time{}); }
+void Session::resetProfile() { times.assign(times.size(), NodeTime{}); }
 
 } // namespace attune::core

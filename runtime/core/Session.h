@@ -5,9 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "runtime/core/Bind.h"
-#include "runtime/core/Model.h"
-#include <memory>
+#include "runtime/core/Executor.h"
 
 namespace attune::core {
 
@@ -29,10 +27,10 @@ public:
   Error output(size_t index, attune_tensor &out) const;
 
   const Model &model() const { return *owner; }
-  uint32_t threads() const { return pool->threads(); }
+  uint32_t threads() const { return executor->threads(); }
   /// Null before the first prepare.
   const Binding *binding() const { return bound ? &layout : nullptr; }
-  uint64_t nanoseconds(uint32_t node) const { return times[node].total; }
+  uint64_t nanoseconds(uint32_t node) const { return times[node].nanoseconds; }
   uint64_t runs(uint32_t node) const { return times[node].runs; }
   void resetProfile();
 
@@ -42,27 +40,26 @@ private:
     size_t callerBytes = 0;
     uint64_t offset = 0; ///< In `outputs`, when the session owns it.
   };
-  struct Time {
-    uint64_t total = 0, runs = 0;
-  };
 
   Error placeOutputs();
   Error checkLimit(uint64_t ownedOutputs) const;
   std::byte *outputData(size_t index) const;
-  void resolveAddresses();
-  void runSteps();
+  bool resolveAddresses();
 
   std::shared_ptr<const Model> owner;
   SessionOptions options;
-  std::unique_ptr<cpu::ThreadPool> pool;
+  std::unique_ptr<Executor> executor;
   std::vector<attune_tensor> inputs;
   std::vector<bool> inputSet;
   std::vector<Output> outputState;
   bool bound = false, outputsPlaced = false;
   Binding layout;
-  Mapping arena, outputs;
+  Mapping outputs;
   std::vector<const std::byte *> bases; ///< Per buffer, as last resolved.
-  std::vector<Time> times;              ///< Per node.
+  const std::byte *arenaBase = nullptr; ///< As last resolved.
+  std::vector<const std::byte *> hostInputs;
+  std::vector<std::byte *> hostOutputs;
+  std::vector<NodeTime> times; ///< Per node.
 };
 
 } // namespace attune::core

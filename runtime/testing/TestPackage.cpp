@@ -75,6 +75,22 @@ void writeFile(const std::string &path, const std::vector<char> &bytes) {
   out.write(bytes.data(), std::streamsize(bytes.size()));
 }
 
+std::string cudaTestPlan() {
+  std::string plan = testPlan(), launch =
+                                     ", \"threads\": 32, \"shared_bytes\": 0, "
+                                     "\"items\": 1}";
+  for (const char *family : {"\"family\": \"map\"}", "\"family\": \"row\"}"})
+    for (size_t at = plan.find(family); at != plan.npos;
+         at = plan.find(family, at + 1))
+      plan.replace(at + std::string(family).size() - 1, 1, launch);
+  return plan;
+}
+
+std::string testPtx() {
+  std::vector<char> text = readFile(ATTUNE_TEST_PTX);
+  return {text.begin(), text.end()};
+}
+
 std::vector<char> testKernels() { return readFile(ATTUNE_TEST_KERNELS); }
 
 void writePackage(const std::string &path, const PackageOptions &options) {
@@ -99,6 +115,12 @@ void writePackage(const std::string &path, const PackageOptions &options) {
     ok = ok && writer.add({SectionKind::Code, variant.variant, variant.features,
                            variant.name},
                           std::as_bytes(std::span(code)));
+  constexpr uint32_t kCudaVariant = 100;
+  if (!options.ptx.empty())
+    ok = ok &&
+         writer.add({SectionKind::Plan, kCudaVariant, 0, ""}, cudaTestPlan()) &&
+         writer.add({SectionKind::Ptx, kCudaVariant, 80, "sm_80 ptx"},
+                    options.ptx);
   ASSERT_TRUE(ok && writer.finish()) << writer.error();
 }
 

@@ -39,6 +39,8 @@ struct PackageOptions {
   std::string plan = testPlan();
   uint32_t planVariant = 0;
   std::vector<Variant> code = {Variant{}};
+  /// PTX for devices, with a plan of its own; empty: none.
+  std::string ptx;
   bool withManifest = true;
   /// Not empty: write an executable that starts with this program.
   std::string program;
@@ -46,6 +48,11 @@ struct PackageOptions {
 
 /// Writes the package; fails the test when it cannot.
 void writePackage(const std::string &path, const PackageOptions &options = {});
+
+/// The plan of the test model for kernels of a device.
+std::string cudaTestPlan();
+/// Kernels.ptx: those of Kernels.c for a device.
+std::string testPtx();
 
 /// The shared object made of Kernels.c.
 std::vector<char> testKernels();

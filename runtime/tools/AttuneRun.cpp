@@ -28,6 +28,9 @@ static void addCommon(CLI::App *command, CommonOptions &options,
                       "Sizes of symbolic dims: batch=1,seq=128");
   command->add_option("--threads", options.threads,
                       "Threads, the main one included; 0: all processors");
+  command->add_option("--device", options.device,
+                      "cpu, cuda or cuda:1; auto: a CUDA device where there is "
+                      "one and the package has code for it");
   command->add_flag("--json", options.json, "Facts for machines");
 }
 
@@ -58,7 +61,8 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
       "  attune run model.attune --input x=x.npy --output-dir out/\n"
       "  attune run bert.attune -i ids=ids.npy -i mask=mask.npy --output "
       "o.npz\n"
-      "  attune run model.attune --fill random --shape batch=1,seq=128");
+      "  attune run model.attune --fill random --shape batch=1,seq=128\n"
+      "  attune run model.attune -i x=x.npy --output y.npz --device cuda");
 }
 
 static void addBench(CLI::App &app, BenchOptions &options,

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <optional>
 
 namespace attune::tools {
 
@@ -50,13 +51,16 @@ static cpu::Isa isaInUse(const Model &model) {
   return cpu::isaOf(features);
 }
 
-/// Runs and FMA loops in turn, so that both see the same machine.
-static Error measure(const Session &session, cpu::Isa isa, double budget,
-                     Samples &out) {
+/// Runs and FMA loops in turn, so that both see the same machine. On a device,
+/// whose peak is not known, `isa` is missing.
+static Error measure(const Session &session, std::optional<cpu::Isa> isa,
+                     double budget, Samples &out) {
   uint32_t threads = attune_session_threads(session.get());
-  // The first run takes memory and warms caches.
-  if (Error error = check(attune_session_run(session.get())))
-    return error;
+  // The first run takes memory and warms caches; on a device the second one
+  // makes the graph.
+  for (int i = 0; i < (isa ? 1 : 2); ++i)
+    if (Error error = check(attune_session_run(session.get())))
+      return error;
   attune_session_profile_reset(session.get());
   Progress bar("measuring");
   double start = seconds(CLOCK_MONOTONIC), lastPeak = 0;
@@ -65,13 +69,13 @@ static Error measure(const Session &session, cpu::Isa isa, double budget,
     if (out.wall.size() >= kMinRuns && now - start >= budget)
       return {};
     bar.update((now - start) / budget);
-    if (now - lastPeak > 0.1) {
+    if (isa && now - lastPeak > 0.1) {
       lastPeak = now;
-      cpu::PeakSample one = cpu::measurePeak(isa);
+      cpu::PeakSample one = cpu::measurePeak(*isa);
       if (one.gflops > out.peak.gflops)
         out.peak = one;
       double all =
-          threads == 1 ? one.gflops : cpu::measurePeakOfThreads(isa, threads);
+          threads == 1 ? one.gflops : cpu::measurePeakOfThreads(*isa, threads);
       out.peakGflops = std::max(out.peakGflops, all);
     }
     double wall = seconds(CLOCK_MONOTONIC),
@@ -105,8 +109,7 @@ static Error profile(const Session &session, Json &out) {
 static Error bench(const BenchOptions &options, Json &out) {
   Model model;
   Session session;
-  if (Error error =
-          loadModel(options.package, false, options.mapWeights, model))
+  if (Error error = loadModel(options, false, options.mapWeights, model))
     return error;
   NamedTensors inputs;
   std::vector<int64_t> values;
@@ -125,7 +128,10 @@ static Error bench(const BenchOptions &options, Json &out) {
     return error;
   if (Error error = setInputs(model, session, inputs))
     return error;
-  cpu::Isa isa = isaInUse(model);
+  bool isCpu = std::string_view(attune_model_device(model.get())) == "cpu";
+  std::optional<cpu::Isa> isa;
+  if (isCpu)
+    isa = isaInUse(model);
   Samples samples;
   if (Error error = measure(session, isa, options.seconds, samples))
     return error;
@@ -134,31 +140,39 @@ static Error bench(const BenchOptions &options, Json &out) {
     return error;
   uint32_t threads = attune_session_threads(session.get());
   // One thread: CPU time, which other load does not stretch.
-  double used = median(threads == 1 ? samples.cpu : samples.wall);
+  double used = median(isCpu && threads == 1 ? samples.cpu : samples.wall);
   double gflops = cost.flops * 1e-9 / used;
   out["median_ms"] = 1e3 * median(samples.wall);
   out["min_ms"] =
       1e3 * *std::min_element(samples.wall.begin(), samples.wall.end());
   out["gflop"] = cost.flops * 1e-9;
-  out["share_of_peak"] =
-      samples.peakGflops > 0 ? gflops / samples.peakGflops : 0;
-  out["isa"] = cpu::isaName(isa);
+  out["gflops"] = gflops;
+  out["device"] = attune_model_device(model.get());
+  out["isa"] =
+      isa ? cpu::isaName(*isa) : attune_model_code_version(model.get());
   out["threads"] = threads;
   out["shape"] = shapeText(model, values);
   out["runs"] = samples.wall.size();
   out["peak_bytes"] = cost.peak_bytes;
-  out["peak_gflops"] = samples.peakGflops;
-  out["peak_check"] = {{"clock_ghz", samples.peak.clockGhz},
-                       {"flops_per_cycle", samples.peak.flopsPerCycle},
-                       {"plausible", cpu::isPlausible(isa, samples.peak)}};
+  out["share_of_peak"] = nullptr;
+  if (isa) {
+    out["share_of_peak"] =
+        samples.peakGflops > 0 ? gflops / samples.peakGflops : 0;
+    out["peak_gflops"] = samples.peakGflops;
+    out["peak_check"] = {{"clock_ghz", samples.peak.clockGhz},
+                         {"flops_per_cycle", samples.peak.flopsPerCycle},
+                         {"plausible", cpu::isPlausible(*isa, samples.peak)}};
+  }
   return options.profile ? profile(session, out["launches"]) : Error();
 }
 
-static void print(const Json &facts) {
+static void printRate(const Json &facts) {
   auto number = [&](const char *key) { return facts[key].get<double>(); };
-  std::printf("median %.3f ms, best %.3f ms of %.0f runs, %.0f thread%s\n",
-              number("median_ms"), number("min_ms"), number("runs"),
-              number("threads"), facts["threads"] == 1 ? "" : "s");
+  if (facts["share_of_peak"].is_null()) {
+    std::printf("%.3f GFLOP, %.1f GFLOP/s on %s\n", number("gflop"),
+                number("gflops"), text(facts["device"]).c_str());
+    return;
+  }
   std::printf("%.3f GFLOP, %.1f %% of the %s FMA loop beside it (%.1f "
               "GFLOP/s)\n",
               number("gflop"), 100 * number("share_of_peak"),
@@ -167,6 +181,14 @@ static void print(const Json &facts) {
     std::printf("careful: that loop ran at %.1f FLOPs per cycle, which is no "
                 "whole number of units; the machine is busy\n",
                 facts["peak_check"]["flops_per_cycle"].get<double>());
+}
+
+static void print(const Json &facts) {
+  auto number = [&](const char *key) { return facts[key].get<double>(); };
+  std::printf("median %.3f ms, best %.3f ms of %.0f runs, %.0f thread%s\n",
+              number("median_ms"), number("min_ms"), number("runs"),
+              number("threads"), facts["threads"] == 1 ? "" : "s");
+  printRate(facts);
   if (!facts.contains("launches"))
     return;
   double total = 0;

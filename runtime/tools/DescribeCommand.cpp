@@ -59,6 +59,7 @@ static Error describeCode(const Model &model, Json &out) {
     out.push_back({{"name", info.name},
                    {"bytes", info.bytes},
                    {"weights_bytes", info.weight_bytes},
+                   {"cuda", info.cuda != 0},
                    {"supported", info.supported != 0}});
   }
   return {};
@@ -92,7 +93,7 @@ static Error describeCost(const Model &model, const DescribeOptions &options,
 
 static Error describe(const DescribeOptions &options, Json &out) {
   Model model;
-  if (Error error = loadModel(options.package, true, true, model))
+  if (Error error = loadModel(options, true, true, model))
     return error;
   out["file"] = options.package;
   out["manifest"] =
@@ -106,6 +107,7 @@ static Error describe(const DescribeOptions &options, Json &out) {
   if (Error error = describeCode(model, out["code_versions"]))
     return error;
   out["code_version"] = attune_model_code_version(model.get());
+  out["device"] = attune_model_device(model.get());
   // Of the version in use here, or of the first where none is.
   out["weights_bytes"] = out["code_versions"][0]["weights_bytes"];
   for (const Json &version : out["code_versions"])
@@ -147,8 +149,9 @@ static void print(const Json &facts) {
                 bytesText(code["bytes"]).c_str(),
                 bytesText(code["weights_bytes"]).c_str(),
                 code["name"] == facts["code_version"] ? " (used here)"
-                : code["supported"] == false ? " (not for this processor)"
-                                             : "");
+                : code["supported"] == true           ? ""
+                : code["cuda"] == true ? " (for CUDA devices)"
+                                       : " (not for this processor)");
   if (facts["peak_bytes"].is_null()) {
     std::printf("memory: give --shape to learn the peak\n");
     return;

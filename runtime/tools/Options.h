@@ -18,6 +18,7 @@ struct CommonOptions {
   std::string package;
   std::string shape; ///< "batch=1,seq=128"
   uint32_t threads = 0;
+  std::string device; ///< "auto", "cpu", "cuda", "cuda:1"
   bool json = false;
 };
 

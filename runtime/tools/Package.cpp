@@ -27,14 +27,16 @@ Error check(attune_status status) {
   return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
-Error loadModel(const std::string &path, bool inspectOnly, bool mapWeights,
+Error loadModel(const CommonOptions &wanted, bool inspectOnly, bool mapWeights,
                 Model &out) {
   attune_load_options options;
   attune_load_options_init(&options);
   options.inspect_only = inspectOnly;
+  options.device = wanted.device.empty() ? nullptr : wanted.device.c_str();
   options.weights = mapWeights ? ATTUNE_WEIGHTS_MAP : ATTUNE_WEIGHTS_AUTO;
   attune_model *model = nullptr;
-  Error error = check(attune_model_load(path.c_str(), &options, &model));
+  Error error =
+      check(attune_model_load(wanted.package.c_str(), &options, &model));
   out.reset(model);
   return error;
 }

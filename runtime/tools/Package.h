@@ -24,7 +24,7 @@ using Session = std::unique_ptr<attune_session, SessionDeleter>;
 /// The failure of the last call of the C API, or none.
 Error check(attune_status status);
 
-Error loadModel(const std::string &path, bool inspectOnly, bool mapWeights,
+Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
                 Model &out);
 Error openSession(const Model &model, uint32_t threads, bool profile,
                   Session &out);

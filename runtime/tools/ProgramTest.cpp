@@ -191,6 +191,38 @@ TEST_F(ProgramTest, Bench) {
   EXPECT_THAT(text.out, HasSubstr("/sum (row)"));
 }
 
+TEST_F(ProgramTest, OnADevice) {
+  PackageOptions options;
+  options.ptx = testPtx();
+  writePackage(model, options);
+  const std::string driver =
+      std::string("ATTUNE_CUDA_DRIVER=") + ATTUNE_TEST_CUDA_DRIVER + " ";
+  const std::string run = "run " + model +
+                          " --input x=" + folder.file("x.npy") +
+                          " --output-dir " + folder.file("");
+  for (const std::string &line :
+       {kAttune + run + "cpu --device cpu",
+        driver + kAttune + run + "cuda --device cuda:0"}) {
+    Outcome outcome = shell(line);
+    EXPECT_EQ(outcome.code, 0) << outcome.out;
+  }
+  EXPECT_EQ(readFile(folder.file("cpu/y.npy")),
+            readFile(folder.file("cuda/y.npy")));
+  Outcome facts = shell(driver + kAttune + "bench " + model +
+                        " --shape batch=3 --seconds 0.1 --json --profile");
+  json bench = json::parse(facts.out, nullptr, false);
+  ASSERT_FALSE(bench.is_discarded()) << facts.out;
+  EXPECT_EQ(bench["device"], "cuda:0 attune GPU emulator");
+  EXPECT_TRUE(bench["share_of_peak"].is_null());
+  EXPECT_EQ(bench["launches"][0]["name"], "/add");
+  EXPECT_THAT(shell(kAttune + "describe " + model).out,
+              HasSubstr("(for CUDA devices)"));
+  Outcome none = shell("ATTUNE_CUDA_DRIVER=/nowhere " + kAttune + run +
+                       "none --device cuda");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.out, HasSubstr("there is no CUDA driver: /nowhere"));
+}
+
 TEST_F(ProgramTest, AnExecutableModel) {
   PackageOptions options;
   options.program = std::string(ATTUNE_BIN) + "/attune-run";

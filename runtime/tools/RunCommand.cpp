@@ -116,8 +116,7 @@ static Error writeOutputs(const RunOptions &options,
 static Error run(const RunOptions &options) {
   Model model;
   Session session;
-  if (Error error =
-          loadModel(options.package, false, options.mapWeights, model))
+  if (Error error = loadModel(options, false, options.mapWeights, model))
     return error;
   NamedTensors inputs;
   if (Error error = readInputs(model, options.inputs, inputs))

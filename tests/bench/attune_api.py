@@ -22,6 +22,11 @@ class ValueInfo(c.Structure):
                 ("dims", c.c_int64 * MAX_RANK), ("dim_text", c.c_char_p * MAX_RANK)]
 
 
+class LoadOptions(c.Structure):
+    _fields_ = [("struct_bytes", c.c_size_t), ("weights", c.c_int), ("cpu_mask", c.c_char_p),
+                ("inspect_only", c.c_int32), ("device", c.c_char_p)]
+
+
 class SessionOptions(c.Structure):
     _fields_ = [("struct_bytes", c.c_size_t), ("threads", c.c_uint32), ("profile", c.c_int32),
                 ("memory_limit", c.c_uint64)]
@@ -30,14 +35,19 @@ class SessionOptions(c.Structure):
 class Session:
     """One model, one session; not for use by several threads."""
 
-    def __init__(self, library, package, threads):
+    def __init__(self, library, package, threads, device=None):
         self.api = c.CDLL(library)
         self.api.attune_error_message.restype = c.c_char_p
         self.api.attune_model_code_version.restype = c.c_char_p
+        self.api.attune_model_device.restype = c.c_char_p
         for count in ("input", "output"):
             getattr(self.api, f"attune_model_{count}_count").restype = c.c_size_t
         self.model, self.session = c.c_void_p(), c.c_void_p()
-        self.check(self.api.attune_model_load(package.encode(), None, c.byref(self.model)))
+        load = LoadOptions()
+        self.api.attune_load_options_init(c.byref(load))
+        load.device = device.encode() if device else None
+        self.check(self.api.attune_model_load(package.encode(), c.byref(load),
+                                              c.byref(self.model)))
         options = SessionOptions()
         self.api.attune_session_options_init(c.byref(options))
         options.threads = threads
@@ -62,6 +72,10 @@ class Session:
     @property
     def code_version(self):
         return self.api.attune_model_code_version(self.model).decode()
+
+    @property
+    def device(self):
+        return self.api.attune_model_device(self.model).decode()
 
     def set_inputs(self, inputs):
         """`inputs` by name; kept alive until the next call."""

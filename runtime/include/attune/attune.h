@@ -82,7 +82,9 @@ typedef enum attune_status {
   ATTUNE_UNSUPPORTED_CPU = 4, /* no code version fits this processor          */
   ATTUNE_SHAPE_MISMATCH = 5,  /* dtype, rank, dims or sizes differ            */
   ATTUNE_OUT_OF_MEMORY = 6,   /* allocation refused, or above memory_limit    */
-  ATTUNE_INTERNAL = 7         /* a bug in attune: please report it            */
+  ATTUNE_INTERNAL = 7,        /* a bug in attune: please report it            */
+  ATTUNE_NO_DEVICE = 8,       /* no driver, no device, or none that fits      */
+  ATTUNE_DEVICE_ERROR = 9     /* a call of the driver or a kernel failed      */
 } attune_status;
 
 /* "ATTUNE_OK", ... for every value; never NULL. */
@@ -152,6 +154,12 @@ typedef struct attune_load_options {
   /* Nonzero: read and check everything, but map no code. Such a model can be
    * queried; sessions cannot be created. */
   int32_t inspect_only;
+  /* Where the model runs: "cpu", "cuda" (its first device) or "cuda:1". NULL or
+   * "auto": on a CUDA device where the package has code for it and there is
+   * one, else on the processor. The driver is loaded only where the package has
+   * CUDA code; the environment variable ATTUNE_CUDA_DRIVER names another
+   * library than libcuda.so.1. */
+  const char *device;
 } attune_load_options;
 
 ATTUNE_API void attune_load_options_init(attune_load_options *options);
@@ -172,11 +180,16 @@ ATTUNE_API const char *attune_model_manifest(const attune_model *model);
  * used, or "" when none fits. */
 ATTUNE_API const char *attune_model_code_version(const attune_model *model);
 
+/* Where the model runs: "cpu", or "cuda:0 NVIDIA H200". With inspect_only "cpu"
+ * or "". */
+ATTUNE_API const char *attune_model_device(const attune_model *model);
+
 /* Code versions in the package. */
 typedef struct attune_code_info {
   const char *name;  /* "x86-64-v4" */
   size_t bytes;      /* of machine code and tables */
-  int32_t supported; /* nonzero when this processor can run it */
+  int32_t supported; /* nonzero when this processor or the device can run it */
+  int32_t cuda;      /* nonzero when it is for CUDA devices */
   /* Bytes of weights this version uses. */
   uint64_t weight_bytes;
 } attune_code_info;

@@ -1,0 +1,97 @@
+//===- State.h - what the stand-in for the driver knows -------------------===//
+//
+// One device, its primary context, and everything taken from it. Work on a
+// stream is written down and done when somebody waits for it, in the order of
+// the stream: a run that forgets to wait sees that nothing has happened.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "tests/gpusim/Device.h"
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace attune::gpusim::driver {
+
+/// CUresult, as far as it occurs.
+enum Result : int {
+  Success = 0,
+  InvalidValue = 1,
+  OutOfMemory = 2,
+  NotInitialised = 3,
+  NoDevice = 100,
+  InvalidDevice = 101,
+  InvalidContext = 201,
+  NoBinaryForGpu = 209,
+  InvalidPtx = 218,
+  InvalidHandle = 400,
+  NotFound = 500,
+  NotReady = 600,
+  LaunchFailed = 719,
+  IllegalState = 401,
+  CaptureUnsupported = 900,
+};
+const char *nameOf(int result);
+
+using Work = std::function<Result()>;
+
+struct Event {
+  bool isRecorded = false; ///< and the work before it is done
+  double milliseconds = 0;
+};
+
+struct Graph {
+  std::vector<Work> work;
+};
+
+struct Stream {
+  std::vector<Work> pending;
+  bool isCapturing = false;
+  Graph captured;
+};
+
+struct Library;
+
+struct Kernel {
+  Library *library = nullptr;
+  const Program *program = nullptr;
+  uint64_t dynamicShared = 48 * 1024; ///< most that a launch may ask for
+};
+
+struct Library {
+  const LoadedModule *module = nullptr;
+  std::vector<std::unique_ptr<Kernel>> kernels;
+};
+
+/// Everything behind one lock: the driver may be called by any thread.
+struct State {
+  std::mutex mutex;
+  bool initialised = false;
+  Device device;
+  int contextUses = 0;
+  Result sticky = Success; ///< after a kernel has failed: what all calls answer
+  std::string lastReport;  ///< of that kernel
+  uint64_t memoryLimit = uint64_t(1) << 34;
+
+  std::set<std::unique_ptr<Stream>> streams;
+  std::set<std::unique_ptr<Event>> events;
+  std::set<std::unique_ptr<Graph>> graphs, executables;
+  std::set<std::unique_ptr<Library>> libraries;
+  std::set<void *> hostMemory;
+
+  // Faults on purpose (Control.h).
+  uint64_t calls = 0, failingCall = 0;
+  int failure = Success;
+
+  static State &get();
+
+  /// What a call begins with: counts it and tells whether it is to fail.
+  Result enter(bool needsContext);
+  /// Does the work of a stream.
+  Result drain(Stream &stream);
+  Result run(const std::vector<Work> &work);
+  size_t live() const;
+};
+
+} // namespace attune::gpusim::driver
