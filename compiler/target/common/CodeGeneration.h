@@ -1,5 +1,4 @@
-//===- CodeGeneration.h - from the LLVM dialect to a file's bytes -*- C++
-//-*-===//
+//===- CodeGeneration.h - from the LLVM dialect to bytes --------*- C++ -*-===//
 //
 // What LLVM does is the same for every target but for its name: lowering the
 // last dialects, optimising, writing. Loops and vectors are shaped by the

@@ -1,9 +1,9 @@
 //===- MathLowering.cpp - exponentials, logarithms and patterns -----------===//
 //
 // Enters: math ops on f32. Leaves: arithmetic. Here are exp and log with their
-// relatives, and the table of patterns; ErfTanh.cpp and Trigonometry.cpp hold
-// the rest. Polynomials: Cephes (S. Moshier) for exp and log on f32; the base-2
-// one is a minimax fit of 2^f with the constant term held at 1.
+// relatives, and the table of patterns; MathFunctions.cpp and IntegerPower.cpp
+// hold the rest. Polynomials: Cephes (S. Moshier) for exp and log on f32; the
+// base-2 one is a minimax fit of 2^f with the constant term held at 1.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/MathLowering.h"

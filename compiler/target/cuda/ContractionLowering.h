@@ -1,5 +1,4 @@
-//===- ContractionLowering.h ------------------------------------------*- C++
-//-*-===//
+//===- ContractionLowering.h - GEMM kernels ---------------------*- C++ -*-===//
 #pragma once
 #include "compiler/target/cuda/KernelFrame.h"
 

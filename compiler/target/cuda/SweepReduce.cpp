@@ -3,7 +3,8 @@
 // Each turn of a loop has its own sum, each element of a vector and each thread
 // too. They are combined in that order, always two and two along the same tree:
 // turns, elements, threads of a warp by shuffles, warps through shared memory.
-// So the result depends on the extents alone.
+// So the result depends on the extents, and on whether rows lie at multiples of
+// a vector: where they do not, elements come one by one and are summed so.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/Reductions.h"
