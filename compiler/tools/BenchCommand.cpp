@@ -26,6 +26,8 @@ int runBench(Driver &driver) {
   // A dim of one value is no symbol any more: the package was compiled for it.
   if (request.threads)
     add("--threads", std::to_string(request.threads));
+  if (!request.device.empty())
+    add("--device", request.device);
   if (request.seconds > 0)
     add("--seconds", std::to_string(request.seconds));
   for (const std::string &input : request.inputs)

@@ -94,6 +94,14 @@ void addShared(CLI::App *command, Request &request,
   command->add_flag("--quiet", request.quiet, "no progress, no summary");
 }
 
+/// Where a model runs that is compiled to be run at once.
+void addPlace(CLI::App *command, Request &request) {
+  command->add_option("--threads", request.threads, "threads; 0 takes all")
+      ->default_str("0");
+  command->add_option("--device", request.device,
+                      "cpu, cuda or cuda:1, for which code is made then");
+}
+
 void addInputs(CLI::App *command, Request &request) {
   command
       ->add_option("-i,--input", request.inputs,
@@ -150,8 +158,7 @@ void addDiff(CLI::App &app, Request &request,
   addInputs(command, request);
   command->add_option("--seed", request.seed, "of random inputs")
       ->default_str("1");
-  command->add_option("--threads", request.threads, "threads; 0 takes all")
-      ->default_str("0");
+  addPlace(command, request);
   command->add_flag("--json", request.json, "print the nodes as JSON");
   command->footer("Examples:\n"
                   "  attune diff bert.onnx --shape batch=1,sequence=32\n"
@@ -167,8 +174,7 @@ void addCompare(CLI::App &app, Request &request,
   command->add_option(
       "--report", request.report,
       "write the result as an .html page, or its plots as .svg");
-  command->add_option("--threads", request.threads, "threads; 0 takes all")
-      ->default_str("0");
+  addPlace(command, request);
   command
       ->add_option("--runs", request.runs,
                    "timed runs of each; 0 lets the time decide")
@@ -178,7 +184,9 @@ void addCompare(CLI::App &app, Request &request,
   command->add_flag("--json", request.json, "print the points as JSON");
   command->footer("Examples:\n  attune compare vit.onnx --shape batch=1\n"
                   "  attune compare block.onnx --shape "
-                  "batch=1,seq=128:512:2048 --report out.html");
+                  "batch=1,seq=128:512:2048 --report out.html\n"
+                  "  attune compare block.onnx --shape batch=1,seq=4096 "
+                  "--device cuda --precision f16");
 }
 
 void addBench(CLI::App &app, Request &request,
@@ -186,8 +194,7 @@ void addBench(CLI::App &app, Request &request,
   auto *command =
       app.add_subcommand("bench", "compile to a temporary package and time it");
   addShared(command, request, shapes);
-  command->add_option("--threads", request.threads, "threads; 0 takes all")
-      ->default_str("0");
+  addPlace(command, request);
   command->add_option("--seconds", request.seconds, "how long to measure");
   command->add_flag("--profile", request.profile,
                     "time of each launch by the name of its node");

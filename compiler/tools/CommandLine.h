@@ -36,6 +36,7 @@ struct Request {
   bool json = false;
   std::string report; ///< .html or .svg that explain and compare write
   unsigned threads = 0;
+  std::string device; ///< where it runs: "cpu", "cuda"; empty: what there is
   unsigned runs = 0;  ///< samples per point; 0 lets the command choose
   double seconds = 0; ///< how long bench measures; 0 lets it choose
   bool profile = false;

@@ -77,7 +77,8 @@ static bool diffGroups(Driver &driver, ModuleOp module,
   std::string package = folder.file("diff.attune"), error;
   if (!driver.writePackage(module, package))
     return false;
-  auto runner = Runner::open(package, driver.request.threads, error);
+  auto runner = Runner::open(package, driver.request.threads,
+                             driver.request.device, error);
   if (!runner || !runner->setInputs(inputs, error) || !runner->run(error)) {
     printError(driver.request.model + ": " + error);
     return false;

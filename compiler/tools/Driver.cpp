@@ -135,7 +135,8 @@ bool Driver::resolveOptions() {
   options.attention = request.attention;
   std::vector<std::string> targets = request.targets;
   if (targets.empty())
-    targets = {"cpu:native"};
+    targets = {StringRef(request.device).starts_with("cuda") ? "cuda"
+                                                             : "cpu:native"};
   for (StringRef text : targets)
     if (!resolveTarget(text))
       return false;

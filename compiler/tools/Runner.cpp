@@ -67,19 +67,27 @@ randomInputs(func::FuncOp function, const llvm::StringMap<int64_t> &symbols,
 // ---- sessions ----
 
 std::unique_ptr<Runner> Runner::open(const std::string &package,
-                                     unsigned threads, std::string &error) {
+                                     unsigned threads,
+                                     const std::string &device,
+                                     std::string &error) {
   std::unique_ptr<Runner> runner(new Runner);
+  attune_load_options load;
+  attune_load_options_init(&load);
+  load.device = device.c_str();
   attune_session_options options;
   attune_session_options_init(&options);
   options.threads = threads;
-  if (attune_model_load(package.c_str(), nullptr, &runner->model) !=
-          ATTUNE_OK ||
+  if (attune_model_load(package.c_str(), &load, &runner->model) != ATTUNE_OK ||
       attune_session_create(runner->model, &options, &runner->session) !=
           ATTUNE_OK) {
     error = attune_error_message();
     return nullptr;
   }
   return runner;
+}
+
+bool Runner::isOnDevice() const {
+  return StringRef(attune_model_device(model)) != "cpu";
 }
 
 Runner::~Runner() {

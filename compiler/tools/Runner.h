@@ -25,9 +25,12 @@ randomInputs(mlir::func::FuncOp function,
 /// One session on one package. Not thread-safe.
 class Runner {
 public:
-  /// Null on failure, with the runtime's message in `error`.
+  /// Null on failure, with the runtime's message in `error`. `device` as in
+  /// attune_load_options; empty: what there is.
   static std::unique_ptr<Runner> open(const std::string &package,
-                                      unsigned threads, std::string &error);
+                                      unsigned threads,
+                                      const std::string &device,
+                                      std::string &error);
   ~Runner();
 
   /// Copies `inputs` in and fixes the dims.
@@ -38,6 +41,7 @@ public:
   size_t outputCount() const;
   attune_cost cost() const;
   std::string codeVersion() const;
+  bool isOnDevice() const;
   unsigned threads() const { return attune_session_threads(session); }
 
 private:

@@ -20,13 +20,15 @@ using core::Error;
 using Result = int;                 ///< CUresult
 using DeviceNumber = int;           ///< CUdevice
 using Address = unsigned long long; ///< CUdeviceptr
-using ContextHandle = struct ContextTag *;
-using StreamHandle = struct StreamTag *;
-using EventHandle = struct EventTag *;
-using GraphHandle = struct GraphTag *;
-using GraphExecHandle = struct GraphExecTag *;
-using LibraryHandle = struct LibraryTag *;
-using KernelHandle = struct KernelTag *;
+// Handles, which have names of their own for the reader only: a call through a
+// pointer of another type than its function has is undefined.
+using ContextHandle = void *;
+using StreamHandle = void *;
+using EventHandle = void *;
+using GraphHandle = void *;
+using GraphExecHandle = void *;
+using LibraryHandle = void *;
+using KernelHandle = void *;
 
 /// Results that are told apart.
 enum : Result { kSuccess = 0, kOutOfMemory = 2, kNoBinaryForGpu = 209 };

@@ -6,6 +6,7 @@ materialised models. Leaves: one line per model and precision, exit code 1 when 
 these does not hold, with one package for every batch and length:
 - each output is within 2e-2 (f16, bf16; 1e-4 for f32; max |a-b| / max |b|) of double
   precision;
+- fused and unfused attention give the same;
 - the first run, which launches step by step, the second, which captures a graph, and the
   third, which replays it, give the same bits.
 
@@ -13,6 +14,7 @@ these does not hold, with one package for every batch and length:
         --driver build/tests/bin/libattune_cuda_standin.so --models build/tests/models 'vit_*'
 """
 import argparse
+import json
 import os
 import pathlib
 import sys
@@ -53,6 +55,15 @@ def check_shape(session, oracles, model, shape, tolerance):
     return compare(f"{what}, against double precision", runs[0], oracles.exact(inputs), tolerance)
 
 
+def check_compare(attune, path, model):
+    """The commands that compile and run at once make code for the device that they name."""
+    shape = "batch=1,sequence=16" if cases.is_text(model) else "batch=1"
+    [point] = json.loads(attune.call("compare", path, "--shape", shape, "--device", "cuda",
+                                     "--runs", "1", "--json"))["points"]
+    if not point["max_rel_diff"] <= TOLERANCES["f32"]:
+        raise Failure(f"fused and unfused attention differ: {point}")
+
+
 def check_model(attune, library, path, precision, folder):
     model = onnx.load(path)
     package = os.path.join(folder, "model.attune")
@@ -60,6 +71,8 @@ def check_model(attune, library, path, precision, folder):
     session = Session(library, package, 1, device="cuda")
     if not session.device.startswith("cuda:0 "):
         raise Failure(f"it runs on {session.device}")
+    if precision == "f32":
+        check_compare(attune, path, model)
     oracles = Oracles(model)
     family = os.path.basename(path).split("_")[0]
     tolerance = MISSES.get((family, precision), TOLERANCES[precision])

@@ -202,7 +202,8 @@ int cuMemFreeHost(void *data) {
 }
 
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes,
-                         Stream *stream) {
+                         void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!call)
     return call.result;
@@ -214,7 +215,8 @@ int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes,
 }
 
 int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes,
-                         Stream *stream) {
+                         void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!call)
     return call.result;
@@ -226,7 +228,8 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes,
 }
 
 int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from,
-                         size_t bytes, Stream *stream) {
+                         size_t bytes, void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!call)
     return call.result;
@@ -241,14 +244,15 @@ int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from,
 
 //===--- Streams, events, graphs ------------------------------------------===//
 
-int cuStreamCreate(Stream **stream, unsigned) {
+int cuStreamCreate(void **stream, unsigned) {
   Call call;
   if (call)
     *stream = add(call.state.streams);
   return call.result;
 }
 
-int cuStreamDestroy_v2(Stream *stream) {
+int cuStreamDestroy_v2(void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   State &state = State::get();
   std::lock_guard lock(state.mutex);
   if (has(state.streams, stream))
@@ -256,7 +260,8 @@ int cuStreamDestroy_v2(Stream *stream) {
   return release(state.streams, stream);
 }
 
-int cuStreamSynchronize(Stream *stream) {
+int cuStreamSynchronize(void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!call)
     return call.result;
@@ -267,7 +272,8 @@ int cuStreamSynchronize(Stream *stream) {
   return call.state.drain(*stream);
 }
 
-int cuStreamBeginCapture_v2(Stream *stream, int) {
+int cuStreamBeginCapture_v2(void *streamHandle, int) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!call)
     return call.result;
@@ -280,7 +286,8 @@ int cuStreamBeginCapture_v2(Stream *stream, int) {
   return Success;
 }
 
-int cuStreamEndCapture(Stream *stream, Graph **graph) {
+int cuStreamEndCapture(void *streamHandle, void **graph) {
+  auto *stream = static_cast<Stream *>(streamHandle);
   Call call;
   if (!has(call.state.streams, stream))
     return InvalidHandle;
@@ -289,24 +296,29 @@ int cuStreamEndCapture(Stream *stream, Graph **graph) {
   stream->isCapturing = false;
   if (!call)
     return call.result;
-  *graph = add(call.state.graphs);
-  **graph = std::move(stream->captured);
+  Graph *captured = add(call.state.graphs);
+  *captured = std::move(stream->captured);
+  *graph = captured;
   return Success;
 }
 
-int cuGraphInstantiateWithFlags(Graph **executable, Graph *graph,
+int cuGraphInstantiateWithFlags(void **executable, void *graphHandle,
                                 unsigned long long) {
+  auto *graph = static_cast<Graph *>(graphHandle);
   Call call;
   if (!call)
     return call.result;
   if (!has(call.state.graphs, graph))
     return InvalidHandle;
-  *executable = add(call.state.executables);
-  **executable = *graph;
+  Graph *copy = add(call.state.executables);
+  *copy = *graph;
+  *executable = copy;
   return Success;
 }
 
-int cuGraphLaunch(Graph *executable, Stream *stream) {
+int cuGraphLaunch(void *executableHandle, void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
+  auto *executable = static_cast<Graph *>(executableHandle);
   Call call;
   if (!call)
     return call.result;
@@ -317,32 +329,37 @@ int cuGraphLaunch(Graph *executable, Stream *stream) {
                  [&state, work = executable->work] { return state.run(work); });
 }
 
-int cuGraphDestroy(Graph *graph) {
+int cuGraphDestroy(void *graphHandle) {
+  auto *graph = static_cast<Graph *>(graphHandle);
   State &state = State::get();
   std::lock_guard lock(state.mutex);
   return release(state.graphs, graph);
 }
 
-int cuGraphExecDestroy(Graph *executable) {
+int cuGraphExecDestroy(void *executableHandle) {
+  auto *executable = static_cast<Graph *>(executableHandle);
   State &state = State::get();
   std::lock_guard lock(state.mutex);
   return release(state.executables, executable);
 }
 
-int cuEventCreate(Event **event, unsigned) {
+int cuEventCreate(void **event, unsigned) {
   Call call;
   if (call)
     *event = add(call.state.events);
   return call.result;
 }
 
-int cuEventDestroy_v2(Event *event) {
+int cuEventDestroy_v2(void *eventHandle) {
+  auto *event = static_cast<Event *>(eventHandle);
   State &state = State::get();
   std::lock_guard lock(state.mutex);
   return release(state.events, event);
 }
 
-int cuEventRecord(Event *event, Stream *stream) {
+int cuEventRecord(void *eventHandle, void *streamHandle) {
+  auto *stream = static_cast<Stream *>(streamHandle);
+  auto *event = static_cast<Event *>(eventHandle);
   Call call;
   if (!call)
     return call.result;
@@ -357,7 +374,9 @@ int cuEventRecord(Event *event, Stream *stream) {
   });
 }
 
-int cuEventElapsedTime(float *milliseconds, Event *from, Event *to) {
+int cuEventElapsedTime(float *milliseconds, void *fromHandle, void *toHandle) {
+  auto *from = static_cast<Event *>(fromHandle);
+  auto *to = static_cast<Event *>(toHandle);
   Call call;
   if (!call)
     return call.result;
@@ -371,7 +390,7 @@ int cuEventElapsedTime(float *milliseconds, Event *from, Event *to) {
 
 //===--- Kernels ----------------------------------------------------------===//
 
-int cuLibraryLoadData(Library **library, const void *code, int *options,
+int cuLibraryLoadData(void **library, const void *code, int *options,
                       void **values, unsigned count, int *, void **, unsigned) {
   Call call;
   if (!call)
@@ -394,12 +413,14 @@ int cuLibraryLoadData(Library **library, const void *code, int *options,
       snprintf(log, bytes, "%s", complaints.c_str());
     return InvalidPtx;
   }
-  *library = add(call.state.libraries);
-  (*library)->module = module;
+  Library *loaded = add(call.state.libraries);
+  loaded->module = module;
+  *library = loaded;
   return Success;
 }
 
-int cuLibraryUnload(Library *library) {
+int cuLibraryUnload(void *libraryHandle) {
+  auto *library = static_cast<Library *>(libraryHandle);
   State &state = State::get();
   std::lock_guard lock(state.mutex);
   if (has(state.libraries, library))
@@ -407,7 +428,8 @@ int cuLibraryUnload(Library *library) {
   return release(state.libraries, library);
 }
 
-int cuLibraryGetKernel(Kernel **kernel, Library *library, const char *name) {
+int cuLibraryGetKernel(void **kernel, void *libraryHandle, const char *name) {
+  auto *library = static_cast<Library *>(libraryHandle);
   Call call;
   if (!call)
     return call.result;
@@ -416,14 +438,14 @@ int cuLibraryGetKernel(Kernel **kernel, Library *library, const char *name) {
   const Program *program = library->module->find(name);
   if (!program)
     return NotFound;
-  library->kernels.push_back(std::make_unique<Kernel>());
+  library->kernels.push_back(
+      std::make_unique<Kernel>(Kernel{library, program}));
   *kernel = library->kernels.back().get();
-  (*kernel)->library = library;
-  (*kernel)->program = program;
   return Success;
 }
 
-int cuKernelSetAttribute(int attribute, int value, Kernel *kernel, int) {
+int cuKernelSetAttribute(int attribute, int value, void *kernelHandle, int) {
+  auto *kernel = static_cast<Kernel *>(kernelHandle);
   Call call;
   if (!call)
     return call.result;
@@ -434,10 +456,12 @@ int cuKernelSetAttribute(int attribute, int value, Kernel *kernel, int) {
   return Success;
 }
 
-int cuLaunchKernel(Kernel *kernel, unsigned gridX, unsigned gridY,
+int cuLaunchKernel(void *kernelHandle, unsigned gridX, unsigned gridY,
                    unsigned gridZ, unsigned blockX, unsigned blockY,
-                   unsigned blockZ, unsigned sharedBytes, Stream *stream,
+                   unsigned blockZ, unsigned sharedBytes, void *streamHandle,
                    void **parameters, void **) {
+  auto *stream = static_cast<Stream *>(streamHandle);
+  auto *kernel = static_cast<Kernel *>(kernelHandle);
   Call call;
   if (!call)
     return call.result;
