@@ -185,7 +185,8 @@ AttentionData::AttentionData(const AttentionCase &c, std::mt19937 &random)
     : c(c),
       q(scalarNamed(c.element), c.batch * c.queries * c.heads() * c.depth, 0),
       k(scalarNamed(c.element), c.batch * c.keys * c.kvHeads * c.depth, 0),
-      v(scalarNamed(c.element), c.batch * c.keys * c.kvHeads * c.columns, 0),
+      v(scalarNamed(c.element),
+        c.valuesFrom + c.batch * c.keys * c.kvHeads * c.columns, 0),
       out(scalarNamed(c.element), c.batch * c.queries * c.heads() * c.columns,
           NAN) {
   std::normal_distribution<float> normal;
@@ -212,17 +213,18 @@ AttentionData::AttentionData(const AttentionCase &c, std::mt19937 &random)
 }
 
 std::vector<Argument> AttentionData::arguments() {
-  return {Argument(q.bytes(), {c.batch, c.queries, c.heads(), c.depth}),
-          Argument(k.bytes(), {c.batch, c.keys, c.kvHeads, c.depth}),
-          Argument(v.bytes(), {c.batch, c.keys, c.kvHeads, c.columns}),
-          Argument(bias.data(), {c.batch, c.heads(), c.queries, c.keys},
-                   {c.queries * c.keys, 0, c.keys, 1}),
-          Argument(padding.data(), {c.batch, c.keys}),
-          Argument(lengths.data(), {c.batch}),
-          Argument(out.bytes(), {c.batch, c.queries, c.heads(), c.columns}),
-          Argument(lse.data(), {c.batch, c.heads(), c.queries}),
-          Argument(lower),
-          Argument(upper)};
+  return {
+      Argument(q.bytes(), {c.batch, c.queries, c.heads(), c.depth}),
+      Argument(k.bytes(), {c.batch, c.keys, c.kvHeads, c.depth}),
+      Argument(v.bytes(c.valuesFrom), {c.batch, c.keys, c.kvHeads, c.columns}),
+      Argument(bias.data(), {c.batch, c.heads(), c.queries, c.keys},
+               {c.queries * c.keys, 0, c.keys, 1}),
+      Argument(padding.data(), {c.batch, c.keys}),
+      Argument(lengths.data(), {c.batch}),
+      Argument(out.bytes(), {c.batch, c.queries, c.heads(), c.columns}),
+      Argument(lse.data(), {c.batch, c.heads(), c.queries}),
+      Argument(lower),
+      Argument(upper)};
 }
 
 /// The score of a key in natural units; -inf if it is hidden.
@@ -270,6 +272,7 @@ AttentionData::Errors AttentionData::errors() const {
               std::isinf(weights[j]) ? 0 : std::exp(weights[j] - max);
           sum += weight;
           int64_t row =
+              c.valuesFrom +
               ((b * c.keys + j) * c.kvHeads + h / c.groups) * c.columns;
           for (int64_t d = 0; d < c.columns; ++d)
             expected[d] += weight * v.get(row + d);

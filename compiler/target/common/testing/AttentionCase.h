@@ -25,6 +25,7 @@ struct AttentionCase {
   std::string element = "f32"; ///< of Q, K, V and the result
   int64_t window = 5;
   bool halvedQueries = false; ///< the dot takes Q / 2, computed in the kernel
+  int64_t valuesFrom = 0;     ///< elements of V's buffer that stand before V
 
   int64_t heads() const { return kvHeads * groups; }
   double scale() const { return 1.0 / std::sqrt(double(depth)); }

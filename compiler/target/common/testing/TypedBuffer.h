@@ -36,7 +36,9 @@ public:
     return type == Scalar::F32 ? 4 : 2;
   }
   int64_t size() const { return count; }
-  void *bytes() { return storage.data(); }
+  void *bytes(int64_t from = 0) {
+    return storage.front().bytes + from * elementBytes(type);
+  }
   /// Whether every bit is the same.
   bool operator==(const TypedBuffer &other) const {
     return type == other.type && count == other.count &&

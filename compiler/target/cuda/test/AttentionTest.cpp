@@ -55,6 +55,25 @@ TEST_P(CudaAttention, Bands) {
   }
 }
 
+// The first key that a block of rows may see stands on and beside the edge of a
+// block of keys.
+TEST_P(CudaAttention, WindowsThatStartAtAnEdge) {
+  for (int64_t window : {0, 1, 31, 32, 33}) {
+    AttentionCase c{1, 1, 1, 100, 100, 32, 32, AttentionMask::Window};
+    c.blockRows = c.blockKeys = 32;
+    c.window = window;
+    check(c);
+  }
+}
+
+TEST_P(CudaAttention, ValuesBetweenTwoChunksBesideKeysOnOne) {
+  AttentionCase c{1, 1, 1, 64, 200, 64, 64};
+  c.blockRows = 64;
+  c.blockKeys = 32;
+  c.valuesFrom = 1;
+  check(c);
+}
+
 TEST_P(CudaAttention, DataMasks) {
   check({2, 2, 1, 40, 70, 32, 32, AttentionMask::None, true, false, false, 0,
          64, 64});
