@@ -122,6 +122,7 @@ struct Case {
   int64_t pad = 0;      ///< elements between rows
   int64_t offset = 0;   ///< bytes by which all buffers miss their alignment
   bool rowsLast = true; ///< the order of the grid
+  int64_t biasFrom = 0; ///< elements of its buffer before the bias
 
   std::string text() const {
     return llvm::formatv(
@@ -144,7 +145,7 @@ struct Problem {
       : c(c), lhs(c.in, c.batch, c.m, c.k, c.lhs, c.pad),
         rhs(c.in, c.batch, c.k, c.n, c.rhs, c.pad),
         result(c.out, c.batch, c.m, c.n, c.result, c.pad),
-        bias(Scalar::F32, c.n, 0.0) {}
+        bias(Scalar::F32, c.biasFrom + c.n, 0.0) {}
 
   std::string text() const;
   double expected(const Matrix &before, int64_t b, int64_t i, int64_t j) const;
@@ -270,7 +271,7 @@ std::string Problem::text() const {
 
 double Problem::expected(const Matrix &before, int64_t b, int64_t i,
                          int64_t j) const {
-  double sum = c.epilogue ? bias.get(j) : 0.0;
+  double sum = c.epilogue ? bias.get(c.biasFrom + j) : 0.0;
   for (int64_t k = 0; k < c.k; ++k)
     sum += lhs.at(b, i, k) * rhs.at(b, k, j);
   if (!c.epilogue)
@@ -298,14 +299,14 @@ static void check(Problem &problem, const std::string &text,
   problem.rhs.fill(random);
   problem.result.fill(random);
   for (int64_t j = 0; j < c.n; ++j)
-    problem.bias.set(j, std::normal_distribution<float>()(random));
+    problem.bias.set(c.biasFrom + j, std::normal_distribution<float>()(random));
   Matrix before = problem.result;
-  gpusim::Report report = kernels->run("f",
-                                       {problem.lhs.argument(c.transLhs),
-                                        problem.rhs.argument(c.transRhs),
-                                        Argument(problem.bias.bytes(), {c.n}),
-                                        problem.result.argument(c.transResult)},
-                                       random(), c.offset);
+  gpusim::Report report = kernels->run(
+      "f",
+      {problem.lhs.argument(c.transLhs), problem.rhs.argument(c.transRhs),
+       Argument(problem.bias.bytes(c.biasFrom), {c.n}),
+       problem.result.argument(c.transResult)},
+      random(), c.offset);
   ASSERT_TRUE(report.ok()) << report.text();
   EXPECT_TRUE(problem.result.guardsHold());
   double worst = 0, largest = 1e-30;
@@ -359,6 +360,16 @@ TEST_F(CudaContraction, TailsInsideChunks) {
       c.epilogue = draw(0, 1), c.isStatic = draw(0, 1);
       check(c, random);
     }
+}
+
+/// A bias between two vectors beside a result on one.
+TEST_F(CudaContraction, UnalignedBias) {
+  for (Scalar type : kTypes) {
+    Case c{64, 64, 64};
+    c.in = c.out = type, c.isStatic = true;
+    c.epilogue = true, c.biasFrom = 1;
+    check(c, random);
+  }
 }
 
 /// Nothing that could be copied in chunks, by its strides or by its address.
