@@ -30,6 +30,7 @@ struct Shape {
   int64_t heads, kvHeads, queries, keys, depth, columns;
   const char *mask = ""; ///< attributes of nn.attention
   bool bias = false, padding = false;
+  bool headBias = false; ///< a bias of each head's own
 };
 
 /// Queries come as [B, S, H * D] and results leave so, as projections have
@@ -46,7 +47,10 @@ std::string textOf(const Shape &s, const std::string &element,
                                 s.depth, element),
               v = llvm::formatv("tensor<2x{0}x{1}x{2}x{3}>", s.kvHeads, s.keys,
                                 s.columns, element),
-              bias = llvm::formatv("tensor<{0}x{1}xf32>", s.queries, s.keys),
+              bias = llvm::formatv("tensor<{0}{1}x{2}xf32>",
+                                   s.headBias ? std::to_string(s.heads) + "x"
+                                              : std::string(),
+                                   s.queries, s.keys),
               mask = llvm::formatv("tensor<2x{0}xi1>", s.keys),
               o = llvm::formatv("tensor<2x{0}x{1}x{2}x{3}>", s.heads, s.queries,
                                 s.columns, result),
@@ -54,7 +58,8 @@ std::string textOf(const Shape &s, const std::string &element,
                                 s.columns, result);
   std::string types = llvm::formatv("{0}, {1}, {2}", q, k, v), operands;
   for (auto [wanted, name, type] :
-       {std::tuple(s.bias, "bias %b", bias), {s.padding, "key_mask %m", mask}})
+       {std::tuple(s.bias || s.headBias, "bias %b", bias),
+        {s.padding, "key_mask %m", mask}})
     if (wanted) {
       operands += std::string(" ") + name;
       types += ", " + type;
@@ -198,6 +203,10 @@ TEST_P(BuiltAttention, GroupsOfHeadsUnderACausalMask) {
 
 TEST_P(BuiltAttention, BiasPaddingAndSoftcap) {
   check({2, 2, 33, 65, 32, 48, "softcap 5.0", true, true});
+}
+
+TEST_P(BuiltAttention, BiasOfEachHeadInAGroup) {
+  check({6, 2, 33, 40, 16, 16, "", false, false, /*headBias=*/true});
 }
 
 TEST_P(BuiltAttention, AResultOfF32) { check({1, 1, 64, 64, 64, 64}, "f32"); }
