@@ -5,7 +5,8 @@ Enters: the attune program, its library, the stand-in for the driver and a folde
 materialised models. Leaves: one line per model and precision, exit code 1 when any of
 these does not hold, with one package for every batch and length:
 - each output is within 2e-2 (f16, bf16; 1e-4 for f32; max |a-b| / max |b|) of double
-  precision;
+  precision. Where rounding the operands of products to bf16, and nothing else, already costs
+  more than half of that (BERT's pooler: 4.4e-2), within twice that cost;
 - fused and unfused attention give the same;
 - the first run, which launches step by step, the second, which captures a graph, and the
   third, which replays it, give the same bits.
@@ -14,25 +15,46 @@ these does not hold, with one package for every batch and length:
         --driver build/tests/bin/libattune_cuda_standin.so --models build/tests/models 'vit_*'
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
 import sys
 import tempfile
 
+import numpy as np
 import onnx
 
 import inputs as cases
 from attune import Attune, Failure
 from check_models import Oracles, check_bits, compare, select
+from reference import Reference, relative_error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 from attune_api import Session  # noqa: E402
 
 TOLERANCES = {"f32": 1e-4, "f16": 2e-2, "bf16": 2e-2}
-# What misses its tolerance, and by how much at most: bf16 on BERT's outlier channels, where
-# operands of products rounded to bf16 and all else in double precision give up to 4.4e-2.
-MISSES = {("bert", "bf16"): 3e-2}
+
+
+class NarrowProducts(Reference):
+    """The model with the operands of its products rounded to bf16, and nothing else."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        for node in self.evaluator.rt_nodes_:
+            if node.op_type in ("MatMul", "Gemm"):
+                node.run = functools.partial(self.round_and_run, node.run)
+
+    @staticmethod
+    def round_and_run(run, *operands):
+        return run(*(bf16(x) if x is not None and x.ndim > 1 else x for x in operands))
+
+
+def bf16(x):
+    """To the nearest, ties to even."""
+    bits = x.astype(np.float32).view(np.uint32)
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return bits.astype(np.uint32).view(np.float32).astype(np.float64)
 
 
 def shapes_of(model):
@@ -41,7 +63,15 @@ def shapes_of(model):
     return [(2, 13), (1, 1), (3, 70)]
 
 
-def check_shape(session, oracles, model, shape, tolerance):
+def tolerance_of(precision, model, inputs, exact):
+    if precision != "bf16":
+        return TOLERANCES[precision]
+    narrow = NarrowProducts(model).run(inputs)
+    cost = max(relative_error(narrow[name], exact[name]) for name in exact)
+    return max(TOLERANCES[precision], 2 * cost)
+
+
+def check_shape(session, oracles, model, shape, precision):
     batch, length = shape
     what = f"batch {batch}, length {length}"
     inputs = cases.make_inputs(model, batch, length, "right")
@@ -52,7 +82,9 @@ def check_shape(session, oracles, model, shape, tolerance):
         runs.append(session.outputs())
     for later in runs[1:]:
         check_bits(f"{what}, a later run", runs[0], later)
-    return compare(f"{what}, against double precision", runs[0], oracles.exact(inputs), tolerance)
+    exact = oracles.exact(inputs)
+    return compare(f"{what}, against double precision", runs[0], exact,
+                   tolerance_of(precision, model, inputs, exact))
 
 
 def check_compare(attune, path, model):
@@ -74,9 +106,7 @@ def check_model(attune, library, path, precision, folder):
     if precision == "f32":
         check_compare(attune, path, model)
     oracles = Oracles(model)
-    family = os.path.basename(path).split("_")[0]
-    tolerance = MISSES.get((family, precision), TOLERANCES[precision])
-    return max(check_shape(session, oracles, model, shape, tolerance)
+    return max(check_shape(session, oracles, model, shape, precision)
                for shape in shapes_of(model))
 
 
