@@ -108,8 +108,9 @@ Error Model::chooseCuda(unsigned ordinal) {
           cat(device->name(), " has compute capability ",
               device->capability() / 10, ".", device->capability() % 10,
               ", the package has code for ", namesOf(versions, true),
-              "; compile it with --target cuda:sm_",
-              device->capability() < 80 ? 80 : device->capability())};
+              device->capability() < 80
+                  ? "; attune makes code for 8.0 and later"
+                  : "; compile it with --target cuda")};
 }
 
 /// The supported version that asks for most.

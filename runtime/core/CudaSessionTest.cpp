@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <thread>
+#include <utility>
 
 using namespace attune;
 using namespace attune::testing;
@@ -42,6 +43,7 @@ protected:
     write({});
   }
   void TearDown() override {
+    close();
     EXPECT_EQ(live(), 0u);
     ::unsetenv("ATTUNE_CUDA_DRIVER");
   }
@@ -70,115 +72,90 @@ protected:
     options.profile = profile;
     return attune_session_create(model, &options, &session);
   }
+  /// Both, where they are to succeed.
+  void open(const char *device = "cuda", bool profile = false) {
+    ASSERT_EQ(load(device, model), ATTUNE_OK) << attune_error_message();
+    ASSERT_EQ(start(model, session, profile), ATTUNE_OK)
+        << attune_error_message();
+  }
+  void close() {
+    attune_session_release(std::exchange(session, nullptr));
+    attune_model_release(std::exchange(model, nullptr));
+  }
   /// Runs at `rows`; when that succeeds the outputs are right.
   static attune_status run(attune_session *session, int64_t rows) {
-    std::vector<float> data(size_t(rows) * 4);
-    for (size_t i = 0; i < data.size(); ++i)
-      data[i] = float(i) * 0.5f;
-    attune_tensor x = {ATTUNE_F32, 2, {rows, 4}, data.data(), data.size() * 4};
+    std::vector<float> data = testInput(rows);
+    attune_tensor x = matrixOf(data, rows, 4);
     EXPECT_EQ(attune_session_set_input(session, 0, &x), ATTUNE_OK);
-    if (attune_status status = attune_session_run(session))
-      return status;
-    attune_tensor y = {}, z = {}, s = {};
-    EXPECT_EQ(attune_session_get_output(session, 0, &y), ATTUNE_OK);
-    EXPECT_EQ(attune_session_get_output(session, 1, &z), ATTUNE_OK);
-    EXPECT_EQ(attune_session_get_output(session, 2, &s), ATTUNE_OK);
-    for (int64_t row = 0; row < rows; ++row) {
-      float sum = 0;
-      for (int64_t col = 0; col < 4; ++col) {
-        float t = data[size_t(row * 4 + col)] + float(col + 1);
-        EXPECT_EQ(static_cast<float *>(z.data)[row * 4 + col], t);
-        sum += t;
-      }
-      EXPECT_EQ(static_cast<float *>(y.data)[row], sum);
-    }
-    for (int i = 0; i < 4; ++i)
-      EXPECT_EQ(static_cast<float *>(s.data)[i], rows >= 10 ? 1.f : 2.f);
-    return ATTUNE_OK;
+    attune_status status = attune_session_run(session);
+    if (status == ATTUNE_OK)
+      expectTestOutputs(session, rows);
+    return status;
   }
+  attune_status run(int64_t rows) { return run(session, rows); }
 
+  attune_model *model = nullptr;
+  attune_session *session = nullptr;
   TempFolder folder;
   const std::string file = folder.file("model.attune");
 };
 
 TEST_F(CudaSessionTest, RunsAtAnyBatchAndFromGraphs) {
-  attune_model *model = nullptr;
-  attune_session *session = nullptr;
-  ASSERT_EQ(load("cuda", model), ATTUNE_OK) << attune_error_message();
+  open();
   EXPECT_STREQ(attune_model_device(model), "cuda:0 attune GPU emulator");
   EXPECT_STREQ(attune_model_code_version(model), "sm_80 ptx");
-  ASSERT_EQ(start(model, session), ATTUNE_OK) << attune_error_message();
   for (int64_t rows : {1, 3, 3, 3, 64, 64, 2, 10, 10, 10, 9})
-    EXPECT_EQ(run(session, rows), ATTUNE_OK) << attune_error_message();
-  attune_session_release(session);
-  attune_model_release(model);
+    EXPECT_EQ(run(rows), ATTUNE_OK) << attune_error_message();
 }
 
 /// Once captured, a run is a graph, copies of inputs and outputs included.
 TEST_F(CudaSessionTest, RepeatedRunsAreOneLaunch) {
-  attune_model *model = nullptr;
-  attune_session *session = nullptr;
-  ASSERT_EQ(load("cuda", model), ATTUNE_OK);
-  ASSERT_EQ(start(model, session), ATTUNE_OK);
+  open();
   failAt(0, 0);
-  ASSERT_EQ(run(session, 12), ATTUNE_OK);
+  ASSERT_EQ(run(12), ATTUNE_OK);
   uint64_t first = calls();
-  ASSERT_EQ(run(session, 12), ATTUNE_OK);
+  ASSERT_EQ(run(12), ATTUNE_OK);
   failAt(0, 0);
-  ASSERT_EQ(run(session, 12), ATTUNE_OK);
+  ASSERT_EQ(run(12), ATTUNE_OK);
   EXPECT_EQ(calls(), 3u); // the context, the launch, the wait
   EXPECT_GT(first, 3u);
-  attune_session_release(session);
-  attune_model_release(model);
 }
 
 TEST_F(CudaSessionTest, OutputsInMemoryOfTheCaller) {
-  attune_model *model = nullptr;
-  attune_session *session = nullptr;
-  ASSERT_EQ(load("cuda:0", model), ATTUNE_OK);
-  ASSERT_EQ(start(model, session), ATTUNE_OK);
+  open("cuda:0");
   std::vector<float> z(5 * 4, -1);
   ASSERT_EQ(attune_session_set_output(session, 1, z.data(), z.size() * 4),
             ATTUNE_OK);
   for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(run(session, 5), ATTUNE_OK);
+    EXPECT_EQ(run(5), ATTUNE_OK);
   EXPECT_EQ(z.front(), 1.f);
-  attune_session_release(session);
-  attune_model_release(model);
 }
 
 TEST_F(CudaSessionTest, SessionsOfOneModelRunAtTheSameTime) {
-  attune_model *model = nullptr;
   ASSERT_EQ(load("cuda", model), ATTUNE_OK);
   std::vector<std::thread> threads;
   for (int64_t rows : {3, 11, 20})
-    threads.emplace_back([model, rows] {
-      attune_session *session = nullptr;
-      ASSERT_EQ(start(model, session), ATTUNE_OK);
+    threads.emplace_back([this, rows] {
+      attune_session *own = nullptr;
+      ASSERT_EQ(start(model, own), ATTUNE_OK);
       for (int i = 0; i < 4; ++i)
-        EXPECT_EQ(run(session, rows), ATTUNE_OK) << attune_error_message();
-      attune_session_release(session);
+        EXPECT_EQ(run(own, rows), ATTUNE_OK) << attune_error_message();
+      attune_session_release(own);
     });
   for (std::thread &thread : threads)
     thread.join();
-  attune_model_release(model);
 }
 
 TEST_F(CudaSessionTest, ProfilesEachLaunch) {
-  attune_model *model = nullptr;
-  attune_session *session = nullptr;
-  ASSERT_EQ(load("cuda", model), ATTUNE_OK);
-  ASSERT_EQ(start(model, session, true), ATTUNE_OK);
-  EXPECT_EQ(run(session, 4), ATTUNE_OK);
-  EXPECT_EQ(run(session, 4), ATTUNE_OK);
+  open("cuda", /*profile=*/true);
+  EXPECT_EQ(run(4), ATTUNE_OK);
+  EXPECT_EQ(run(4), ATTUNE_OK);
   ASSERT_EQ(attune_session_profile_count(session), 4u);
   attune_profile_entry entry;
   ASSERT_EQ(attune_session_profile(session, 0, &entry), ATTUNE_OK);
   EXPECT_STREQ(entry.name, "/add");
   EXPECT_EQ(entry.runs, 2u);
   EXPECT_EQ(entry.total_ns, 500000u); // a quarter of a millisecond each
-  attune_session_release(session);
-  attune_model_release(model);
 }
 
 /// Every call of the driver fails once, in every way of a run: the status says
@@ -190,14 +167,12 @@ TEST_F(CudaSessionTest, EveryCallMayFail) {
     for (uint64_t call = 1;; ++call) {
       SCOPED_TRACE(call);
       failAt(call, result);
-      attune_model *model = nullptr;
-      attune_session *session = nullptr;
       attune_status status = load("cuda", model);
       if (status == ATTUNE_OK)
         status = start(model, session);
       for (int64_t rows : {3, 3, 3, 17, 17})
         if (status == ATTUNE_OK)
-          status = run(session, rows);
+          status = run(rows);
       bool isOver = calls() < call;
       if (status != ATTUNE_OK) {
         ++failed;
@@ -207,11 +182,10 @@ TEST_F(CudaSessionTest, EveryCallMayFail) {
       }
       failAt(0, 0);
       if (session) {
-        EXPECT_EQ(run(session, 3), ATTUNE_OK) << attune_error_message();
-        EXPECT_EQ(run(session, 3), ATTUNE_OK) << attune_error_message();
+        EXPECT_EQ(run(3), ATTUNE_OK) << attune_error_message();
+        EXPECT_EQ(run(3), ATTUNE_OK) << attune_error_message();
       }
-      attune_session_release(session);
-      attune_model_release(model);
+      close();
       ASSERT_EQ(live(), 0u) << attune_error_message();
       if (isOver) {
         EXPECT_GT(failed, call * 3 / 4);
@@ -222,13 +196,12 @@ TEST_F(CudaSessionTest, EveryCallMayFail) {
 }
 
 TEST_F(CudaSessionTest, ChoosesWhatThereIs) {
-  attune_model *model = nullptr;
   ASSERT_EQ(load(nullptr, model), ATTUNE_OK);
   EXPECT_STREQ(attune_model_device(model), "cuda:0 attune GPU emulator");
-  attune_model_release(model);
+  close();
   ASSERT_EQ(load("cpu", model), ATTUNE_OK);
   EXPECT_STREQ(attune_model_device(model), "cpu");
-  attune_model_release(model);
+  close();
   EXPECT_THAT(loadErrorOn("cuda:1"),
               HasSubstr("there is no CUDA device 1, the last one is 0"));
   EXPECT_THAT(loadErrorOn("gpu"),
@@ -239,7 +212,7 @@ TEST_F(CudaSessionTest, ChoosesWhatThereIs) {
                         ": there is no CUDA driver: /nowhere/libcuda.so"));
   ASSERT_EQ(load("auto", model), ATTUNE_OK);
   EXPECT_STREQ(attune_model_device(model), "cpu");
-  attune_model_release(model);
+  close();
 }
 
 TEST_F(CudaSessionTest, PackagesThatFitNoDevice) {
@@ -275,36 +248,27 @@ TEST_F(CudaSessionTest, AKernelThatFails) {
   options.ptx = wild;
   write(options);
   for (bool profile : {false, true}) {
-    attune_model *model = nullptr;
-    attune_session *session = nullptr;
-    ASSERT_EQ(load("cuda", model), ATTUNE_OK) << attune_error_message();
-    ASSERT_EQ(start(model, session, profile), ATTUNE_OK);
-    EXPECT_EQ(run(session, 3), ATTUNE_DEVICE_ERROR);
+    open("cuda", profile);
+    EXPECT_EQ(run(3), ATTUNE_DEVICE_ERROR);
     EXPECT_THAT(attune_error_message(), HasSubstr("CUDA_ERROR_LAUNCH_FAILED"));
     EXPECT_THAT(attune_error_message(),
                 HasSubstr(profile ? "node 0 (/add)" : "a profile names"));
     // The context is lost, and says so each time.
-    EXPECT_EQ(run(session, 3), ATTUNE_DEVICE_ERROR);
-    attune_session_release(session);
-    attune_model_release(model);
+    EXPECT_EQ(run(3), ATTUNE_DEVICE_ERROR);
+    close();
     EXPECT_THAT(forgive(), HasSubstr("out of bounds: write of 4 bytes"));
   }
 }
 
 TEST_F(CudaSessionTest, MemoryOfTheDeviceRunsOut) {
-  attune_model *model = nullptr;
-  attune_session *session = nullptr;
-  ASSERT_EQ(load("cuda", model), ATTUNE_OK);
-  ASSERT_EQ(start(model, session), ATTUNE_OK);
-  ASSERT_EQ(run(session, 2), ATTUNE_OK);
+  open();
+  ASSERT_EQ(run(2), ATTUNE_OK);
   auto limit = control<void(uint64_t)>("attuneStandInMemory");
   limit(1024);
-  EXPECT_EQ(run(session, 60), ATTUNE_OUT_OF_MEMORY);
+  EXPECT_EQ(run(60), ATTUNE_OUT_OF_MEMORY);
   EXPECT_THAT(attune_error_message(), HasSubstr("of attune GPU emulator for "));
   limit(uint64_t(1) << 34);
-  EXPECT_EQ(run(session, 60), ATTUNE_OK) << attune_error_message();
-  attune_session_release(session);
-  attune_model_release(model);
+  EXPECT_EQ(run(60), ATTUNE_OK) << attune_error_message();
 }
 
 } // namespace

@@ -14,24 +14,6 @@ using namespace attune::testing;
 
 namespace {
 
-attune_tensor tensor(std::vector<float> &data, int64_t rows, int64_t cols) {
-  attune_tensor result = {};
-  result.dtype = ATTUNE_F32;
-  result.rank = 2;
-  result.dims[0] = rows;
-  result.dims[1] = cols;
-  result.data = data.data();
-  result.bytes = data.size() * sizeof(float);
-  return result;
-}
-
-std::vector<float> iota(int64_t rows) {
-  std::vector<float> data(size_t(rows) * 4);
-  for (size_t i = 0; i < data.size(); ++i)
-    data[i] = float(i) * 0.5f;
-  return data;
-}
-
 class SessionTest : public ::testing::Test {
 protected:
   void SetUp() override { load({}); }
@@ -63,29 +45,11 @@ protected:
 
   /// Runs at `rows` and checks all three outputs.
   static void runAndCheck(attune_session *session, int64_t rows) {
-    std::vector<float> data = iota(rows);
-    attune_tensor x = tensor(data, rows, 4);
+    std::vector<float> data = testInput(rows);
+    attune_tensor x = matrixOf(data, rows, 4);
     ASSERT_EQ(attune_session_set_input(session, 0, &x), ATTUNE_OK);
     ASSERT_EQ(attune_session_run(session), ATTUNE_OK) << attune_error_message();
-    attune_tensor y, z, s;
-    ASSERT_EQ(attune_session_get_output(session, 0, &y), ATTUNE_OK);
-    ASSERT_EQ(attune_session_get_output(session, 1, &z), ATTUNE_OK);
-    ASSERT_EQ(attune_session_get_output(session, 2, &s), ATTUNE_OK);
-    EXPECT_EQ(y.rank, 1u);
-    EXPECT_EQ(y.dims[0], rows);
-    EXPECT_EQ(z.bytes, data.size() * 4);
-    for (int64_t row = 0; row < rows; ++row) {
-      float sum = 0;
-      for (int64_t col = 0; col < 4; ++col) {
-        float t = data[size_t(row * 4 + col)] + float(col + 1);
-        EXPECT_EQ(static_cast<float *>(z.data)[row * 4 + col], t);
-        sum += t;
-      }
-      EXPECT_EQ(static_cast<float *>(y.data)[row], sum);
-    }
-    // batch >= 10: two fills, the last with 1; else one with 2.
-    for (int i = 0; i < 4; ++i)
-      EXPECT_EQ(static_cast<float *>(s.data)[i], rows >= 10 ? 1.f : 2.f);
+    expectTestOutputs(session, rows);
   }
 
   std::string inputError(attune_session *session, attune_tensor x) {
@@ -186,8 +150,8 @@ TEST_F(SessionTest, WrongInputsAreErrorsAndTheSessionStaysUsable) {
   attune_session *session = start(2);
   EXPECT_EQ(attune_session_run(session), ATTUNE_INVALID_ARGUMENT);
   EXPECT_STREQ(attune_error_message(), "input \"x\" is not set");
-  std::vector<float> data = iota(5);
-  attune_tensor x = tensor(data, 5, 4);
+  std::vector<float> data = testInput(5);
+  attune_tensor x = matrixOf(data, 5, 4);
 
   attune_tensor wrong = x;
   wrong.dtype = ATTUNE_I32;
@@ -225,8 +189,8 @@ TEST_F(SessionTest, WrongInputsAreErrorsAndTheSessionStaysUsable) {
   wrong.data = nullptr;
   EXPECT_EQ(inputError(session, wrong),
             "ATTUNE_INVALID_ARGUMENT: input \"x\": data is NULL");
-  std::vector<float> many = iota(65);
-  EXPECT_EQ(inputError(session, tensor(many, 65, 4)),
+  std::vector<float> many = testInput(65);
+  EXPECT_EQ(inputError(session, matrixOf(many, 65, 4)),
             "ATTUNE_SHAPE_MISMATCH: input \"x\" dim 0: \"batch\" is 65, "
             "expected 1 to 64");
   EXPECT_EQ(attune_session_set_input(session, 1, &x), ATTUNE_INVALID_ARGUMENT);
@@ -246,8 +210,8 @@ TEST_F(SessionTest, CallersMemoryForOutputs) {
   EXPECT_EQ(got.data, z.data());
   EXPECT_EQ(z[0], 1.f);
   // One row too many for it.
-  std::vector<float> data = iota(9);
-  EXPECT_EQ(inputError(session, tensor(data, 9, 4)),
+  std::vector<float> data = testInput(9);
+  EXPECT_EQ(inputError(session, matrixOf(data, 9, 4)),
             "ATTUNE_SHAPE_MISMATCH: output \"y\": needs 36 bytes, the caller's "
             "memory has 32");
   ASSERT_EQ(attune_session_set_output(session, 0, nullptr, 0), ATTUNE_OK);
@@ -262,8 +226,8 @@ TEST_F(SessionTest, CallersMemoryForOutputs) {
 TEST_F(SessionTest, MemoryLimit) {
   attune_session *session = start(1, 700);
   runAndCheck(session, 8);
-  std::vector<float> data = iota(64);
-  EXPECT_EQ(inputError(session, tensor(data, 64, 4)),
+  std::vector<float> data = testInput(64);
+  EXPECT_EQ(inputError(session, matrixOf(data, 64, 4)),
             "ATTUNE_OUT_OF_MEMORY: this run needs 3392 bytes (arena 2048, "
             "outputs 1344), memory_limit is 700");
   runAndCheck(session, 8);

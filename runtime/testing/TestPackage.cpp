@@ -65,6 +65,41 @@ std::string testPlan(uint32_t weightSection) {
               "slots": [["out", 5, 4], ["int", 9]]}}]})";
 }
 
+std::vector<float> testInput(int64_t rows) {
+  std::vector<float> data(size_t(rows) * 4);
+  for (size_t i = 0; i < data.size(); ++i)
+    data[i] = float(i) * 0.5f;
+  return data;
+}
+
+attune_tensor matrixOf(std::vector<float> &data, int64_t rows,
+                       int64_t columns) {
+  return {ATTUNE_F32, 2, {rows, columns}, data.data(), data.size() * 4};
+}
+
+void expectTestOutputs(attune_session *session, int64_t rows) {
+  std::vector<float> data = testInput(rows);
+  attune_tensor y, z, s;
+  ASSERT_EQ(attune_session_get_output(session, 0, &y), ATTUNE_OK);
+  ASSERT_EQ(attune_session_get_output(session, 1, &z), ATTUNE_OK);
+  ASSERT_EQ(attune_session_get_output(session, 2, &s), ATTUNE_OK);
+  EXPECT_EQ(y.rank, 1u);
+  EXPECT_EQ(y.dims[0], rows);
+  EXPECT_EQ(z.bytes, data.size() * 4);
+  for (int64_t row = 0; row < rows; ++row) {
+    float sum = 0;
+    for (int64_t col = 0; col < 4; ++col) {
+      float t = data[size_t(row * 4 + col)] + float(col + 1);
+      EXPECT_EQ(static_cast<float *>(z.data)[row * 4 + col], t);
+      sum += t;
+    }
+    EXPECT_EQ(static_cast<float *>(y.data)[row], sum);
+  }
+  // batch >= 10: two fills, the last with 1; else one with 2.
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(static_cast<float *>(s.data)[i], rows >= 10 ? 1.f : 2.f);
+}
+
 std::vector<char> readFile(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

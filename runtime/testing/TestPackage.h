@@ -29,6 +29,13 @@ public:
 /// w is {1, 2, 3, 4} in section `weightSection`.
 std::string testPlan(uint32_t weightSection = 1);
 
+/// An x for it, of so many rows.
+std::vector<float> testInput(int64_t rows);
+/// A matrix over `data`.
+attune_tensor matrixOf(std::vector<float> &data, int64_t rows, int64_t columns);
+/// Holds the outputs of a run on `testInput(rows)` to what the plan says.
+void expectTestOutputs(attune_session *session, int64_t rows);
+
 struct Variant {
   std::string name = "x86-64";
   uint64_t features = 0;

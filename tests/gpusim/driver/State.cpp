@@ -67,6 +67,15 @@ Result State::run(const std::vector<Work> &work) {
   return Success;
 }
 
+Result State::enqueue(void *handle, Work work) {
+  Stream *stream = streams.find(handle);
+  if (!stream)
+    return InvalidHandle;
+  auto &list = stream->isCapturing ? stream->captured.work : stream->pending;
+  list.push_back(std::move(work));
+  return Success;
+}
+
 Result State::drain(Stream &stream) {
   std::vector<Work> work;
   std::swap(work, stream.pending);

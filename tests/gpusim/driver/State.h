@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "tests/gpusim/Device.h"
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,11 @@ enum Result : int {
 };
 const char *nameOf(int result);
 
+inline constexpr const char *kDeviceName = "attune GPU emulator";
+
+/// How often this thread has made the context current.
+extern thread_local int contextDepth;
+
 using Work = std::function<Result()>;
 
 struct Event {
@@ -59,9 +65,40 @@ struct Kernel {
   uint64_t dynamicShared = 48 * 1024; ///< most that a launch may ask for
 };
 
+/// What has been handed out of one kind, by its address.
+template <typename T>
+class Objects {
+public:
+  T *add(T object = {}) {
+    owned.push_back(std::make_unique<T>(std::move(object)));
+    return owned.back().get();
+  }
+  /// Null where `handle` is none of these.
+  T *find(const void *handle) const {
+    auto it = place(owned, handle);
+    return it == owned.end() ? nullptr : it->get();
+  }
+  bool release(const void *handle) {
+    auto it = place(owned, handle);
+    if (it == owned.end())
+      return false;
+    owned.erase(it);
+    return true;
+  }
+  size_t size() const { return owned.size(); }
+
+private:
+  template <typename Owned>
+  static auto place(Owned &owned, const void *handle) {
+    return std::find_if(owned.begin(), owned.end(),
+                        [&](const auto &one) { return one.get() == handle; });
+  }
+  std::vector<std::unique_ptr<T>> owned;
+};
+
 struct Library {
   const LoadedModule *module = nullptr;
-  std::vector<std::unique_ptr<Kernel>> kernels;
+  Objects<Kernel> kernels;
 };
 
 /// Everything behind one lock: the driver may be called by any thread.
@@ -74,10 +111,10 @@ struct State {
   std::string lastReport;  ///< of that kernel
   uint64_t memoryLimit = uint64_t(1) << 34;
 
-  std::set<std::unique_ptr<Stream>> streams;
-  std::set<std::unique_ptr<Event>> events;
-  std::set<std::unique_ptr<Graph>> graphs, executables;
-  std::set<std::unique_ptr<Library>> libraries;
+  Objects<Stream> streams;
+  Objects<Event> events;
+  Objects<Graph> graphs, executables;
+  Objects<Library> libraries;
   std::set<void *> hostMemory;
 
   // Faults on purpose (Control.h).
@@ -88,6 +125,8 @@ struct State {
 
   /// What a call begins with: counts it and tells whether it is to fail.
   Result enter(bool needsContext);
+  /// Writes work down: for the graph that is captured, or for whoever waits.
+  Result enqueue(void *stream, Work work);
   /// Does the work of a stream.
   Result drain(Stream &stream);
   Result run(const std::vector<Work> &work);
