@@ -40,7 +40,7 @@ private:
   // Sweeps where reductions leave lanes (SweepLanes.cpp).
   void emitLanesItem();
   bool isUnforeseen(const Sweep &sweep);
-  void emitGroups(Sweep &sweep, size_t depth, const Place &place);
+  void emitGroups(Sweep &sweep);
   void emitGroup(Sweep &sweep, const Place &place, Value from, int64_t rows);
   void emitGroupAt(Sweep &sweep, const Place &place, Value from, int64_t rows,
                    const Coord &lanes);

@@ -168,9 +168,10 @@ void SweepEmitter::emitGroupAt(Sweep &sweep, const Place &place, Value from,
                           return next;
                         });
   } else {
+    SmallVector<tile::LoadOp> loads = firstLoads(sweep);
     for (int64_t row = 0; row < rows; ++row) {
       emitAt(sweep, placeOf(emit.add(from, row)), sums);
-      for (tile::LoadOp load : firstLoads(sweep))
+      for (tile::LoadOp load : loads)
         prefetch(load.getSource(), load.getPositions(), load.getResult(),
                  placeOf(emit.add(from, row + rows)));
     }
@@ -191,19 +192,16 @@ void SweepEmitter::emitGroup(Sweep &sweep, const Place &place, Value from,
   });
 }
 
-void SweepEmitter::emitGroups(Sweep &sweep, size_t depth, const Place &place) {
-  Value count = frame.span(sweep.spans[depth]).count;
-  if (depth + 1 < sweep.spans.size())
-    return emit.forLoop(emit.integer(0), count, 1, [&](Value index) {
-      Place at = place;
-      at.push_back({sweep.spans[depth], {index, false, {}}});
-      emitGroups(sweep, depth + 1, at);
-    });
+void SweepEmitter::emitGroups(Sweep &sweep) {
+  Value count = frame.span(sweep.spans.back()).count;
   Value groupsEnd = emit.roundDown(count, kGroup);
-  emit.forLoop(emit.integer(0), groupsEnd, kGroup,
-               [&](Value row) { emitGroup(sweep, place, row, kGroup); });
-  emit.forLoop(groupsEnd, count, 1,
-               [&](Value row) { emitGroup(sweep, place, row, 1); });
+  auto emitAlong = [&](const Place &place) {
+    emit.forLoop(emit.integer(0), groupsEnd, kGroup,
+                 [&](Value row) { emitGroup(sweep, place, row, kGroup); });
+    emit.forLoop(groupsEnd, count, 1,
+                 [&](Value row) { emitGroup(sweep, place, row, 1); });
+  };
+  common::forEachPlace(frame, ArrayRef(sweep.spans).drop_back(), {}, emitAlong);
 }
 
 /// Whether the sweep reads rows that no sweep of the item before has asked for.
@@ -224,7 +222,7 @@ void SweepEmitter::emitLanesItem() {
         return;
       clearSums(sweep);
       if (isUnforeseen(sweep))
-        emitGroups(sweep, 0, {});
+        emitGroups(sweep);
       else
         emitColumns(sweep);
     }
