@@ -90,8 +90,6 @@ Error CudaExecutor::reserve(const Binding &layout) {
       !place(layout.outputBytes, outputAt))
     return {ATTUNE_SHAPE_MISMATCH,
             "inputs and outputs overflow 64 bits at these dims"};
-  graph = cuda::Graph(); // it names the old places
-  isRepeated = false;
   // An allocation gives back what it replaces before it takes anything.
   if (arenaMemory.size() < layout.arenaBytes)
     if (Error error = cuda::DeviceMemory::allocate(device(), layout.arenaBytes,

@@ -22,7 +22,7 @@ struct NodeTime {
 /// One run of a session.
 struct Run {
   const Binding &layout;
-  /// Whether any argument differs from those of the run before.
+  /// Whether sizes or any argument differ from those of the run before.
   bool changed;
   /// Address of each buffer of the plan, as kernels see it.
   std::span<const std::byte *const> bases;
