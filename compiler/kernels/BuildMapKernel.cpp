@@ -23,6 +23,8 @@ namespace {
 
 // Lanes from which on an item needs no second axis.
 constexpr int64_t kEnoughLanes = 512;
+// Streams that a machine follows at once.
+constexpr int64_t kMostStreams = 16;
 // Elements of a task, some tens of microseconds of traffic.
 constexpr int64_t kTaskElements = 16 << 10;
 
@@ -34,6 +36,7 @@ public:
 private:
   LogicalResult collect(GroupBody &body);
   void chooseAxes(GroupBody &body);
+  unsigned chooseRows(const GroupBody &body) const;
   bool isUnit(const GroupBody &body, unsigned number, unsigned axis) const;
   int64_t stepAlong(const GroupBody &body, unsigned axis, int64_t most) const;
   void setPositions(GroupBody &body);
@@ -101,7 +104,27 @@ void MapBuilder::chooseAxes(GroupBody &body) {
   }
   auto width = body.space.extents[lanes].getConstant();
   if (rows < 0 && rank > 1 && width && *width < kEnoughLanes)
-    rows = lanes ? lanes - 1 : lanes + 1;
+    rows = chooseRows(body);
+}
+
+// The axis that joins few lanes. Where results are pieces of what is read, the
+// few pieces that lie side by side there (the heads of a token): both sides
+// then go through memory in order, the results as so many streams.
+unsigned MapBuilder::chooseRows(const GroupBody &body) const {
+  const Dims &all = body.space.extents;
+  unsigned before = lanes ? lanes - 1 : lanes + 1;
+  if (kernel.machine.isGpu)
+    return before;
+  for (unsigned axis = 0; axis < body.space.rank(); ++axis) {
+    int64_t pieces = all[axis].getConstant().value_or(0);
+    bool isStreams = axis != lanes && pieces > 1 && pieces <= kMostStreams;
+    if (isStreams && llvm::any_of(body.reads(), [&](unsigned number) {
+          return isUnit(body, number, lanes) &&
+                 body.space.strides[number][axis] == all[lanes];
+        }))
+      return axis;
+  }
+  return before;
 }
 
 // The whole axis if it is known and at most `most`.

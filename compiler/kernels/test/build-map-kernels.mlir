@@ -38,10 +38,11 @@ func.func @embed(%t: tensor<1000x768xf32>, %i: tensor<?x?xi64, #nn.shape<[B, S]>
 }
 
 
-// Lanes are few, so an item has rows of them.
+// Lanes are few, so an item has rows of them: the heads, which lie side by side
+// in what is read.
 // CHECK: tile.kernel map @map_2(
-// CHECK: in (%{{.*}}, %{{.*}}, %{{.*}} by 32, %{{.*}} by 64) {
-// CHECK:   tile.load {{.*}} -> tensor<32x64xf32>
+// CHECK: in (%{{.*}}, %{{.*}} by 12, %{{.*}}, %{{.*}} by 64) {
+// CHECK:   tile.load {{.*}} -> tensor<12x64xf32>
 func.func @heads(%x: tensor<?x?x12x64xf32, #H>) -> tensor<?x12x?x64xf32, #T> {
   %o = nn.group map (%0 = %x) : (tensor<?x?x12x64xf32, #H>) -> tensor<?x12x?x64xf32, #T> {
     %a = nn.transpose %0 [0, 2, 1, 3] : (tensor<?x?x12x64xf32, #H>) -> tensor<?x12x?x64xf32, #T>
@@ -78,4 +79,16 @@ func.func @concat(%x: tensor<?x1x768xf32, #nn.shape<[B, 1, 768]>>, %y: tensor<?x
     nn.yield %a : tensor<?x197x768xf32, #nn.shape<[B, 197, 768]>>
   }
   return %o : tensor<?x197x768xf32, #nn.shape<[B, 197, 768]>>
+}
+
+
+// More heads than a machine follows streams: rows are those of the result.
+// CHECK: tile.kernel map @map_5(
+// CHECK: in (%{{.*}}, %{{.*}}, %{{.*}} by 32, %{{.*}} by 64) {
+func.func @many_heads(%x: tensor<?x?x24x64xf32, #nn.shape<[B, S, 24, 64]>>) -> tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>> {
+  %o = nn.group map (%0 = %x) : (tensor<?x?x24x64xf32, #nn.shape<[B, S, 24, 64]>>) -> tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>> {
+    %a = nn.transpose %0 [0, 2, 1, 3] : (tensor<?x?x24x64xf32, #nn.shape<[B, S, 24, 64]>>) -> tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>>
+    nn.yield %a : tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>>
+  }
+  return %o : tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>>
 }
