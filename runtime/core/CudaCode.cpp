@@ -33,8 +33,8 @@ Error CudaCode::placeWeights(std::span<const std::byte> host) {
   cuda::Stream stream;
   if (Error error = cuda::Stream::create(owner, stream))
     return error;
-  if (Error error =
-          stream.copyToDevice(weightMemory.address(), host.data(), host.size()))
+  if (Error error = stream.copy(weightMemory.address(),
+                                cuda::addressOf(host.data()), host.size()))
     return error;
   return stream.synchronize();
 }

@@ -1,15 +1,17 @@
 //===- CudaExecutor.cpp - runs on a device --------------------------------===//
 //
 // Everything of a run is on the device: inputs are copied there, steps follow
-// each other on one stream, outputs are copied back, by way of pinned memory.
-// The first run at new sizes launches step by step; the second one writes the
-// same work down as a graph, which all others replay. Inputs and outputs have
-// their places on the device, so the graph does not care where the caller's
-// are.
+// each other on one stream, outputs are copied back. The first run at new sizes
+// launches step by step; the second one writes the same work down as a graph,
+// which all others replay. Inputs and outputs have their places on the device,
+// so the graph does not care where the caller's are: those in plain memory pass
+// through pinned memory, those that the driver knows (memory of a device) are
+// copied before and after the graph.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/CudaCode.h"
 #include "runtime/core/Executor.h"
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -19,6 +21,13 @@ namespace {
 
 /// What the driver aligns allocations to, at least.
 constexpr uint64_t kAlign = 256;
+
+/// An input or output of the model.
+struct Tensor {
+  uint64_t offset = 0; ///< in the memory for tensors, and in pinned memory
+  uint64_t bytes = 0;
+  bool isKnown = false; ///< the caller's memory, to the driver
+};
 
 class CudaExecutor : public Executor {
 public:
@@ -30,10 +39,10 @@ public:
   Error reserve(const Binding &layout) override;
   const std::byte *arena() const override { return at(arenaMemory.address()); }
   const std::byte *input(size_t index, const std::byte *) const override {
-    return at(tensors.address() + inputAt[index]);
+    return at(onDevice(inputs[index]));
   }
   const std::byte *output(size_t index, std::byte *) const override {
-    return at(tensors.address() + outputAt[index]);
+    return at(onDevice(outputs[index]));
   }
   Error run(const Run &run) override;
 
@@ -41,23 +50,31 @@ private:
   static const std::byte *at(cuda::Address address) {
     return reinterpret_cast<const std::byte *>(address);
   }
-  static cuda::Address addressOf(const std::byte *base) {
-    return reinterpret_cast<cuda::Address>(base);
-  }
   const cuda::DevicePtr &device() const { return model->cudaCode()->device(); }
+  cuda::Address onDevice(const Tensor &tensor) const {
+    return tensors.address() + tensor.offset;
+  }
+  std::byte *pinned(const Tensor &tensor) const {
+    return staging.data() + tensor.offset;
+  }
 
+  Error meetCaller(const Run &run);
   Error enqueueStep(const Binding &layout, const Step &step);
   Error enqueueSteps(const Run &run);
+  Error enqueueInputs(const Run &run, bool known);
+  Error enqueueOutputs(const Run &run, bool known);
   Error enqueue(const Run &run);
   Error capture(const Run &run);
+  Error start(const Run &run);
 
   std::shared_ptr<const Model> model;
   cuda::Stream stream;
   cuda::DeviceMemory arenaMemory;
-  /// Inputs and outputs on the device, and the same in pinned memory.
+  /// Inputs and outputs on the device; those whose caller has them in plain
+  /// memory are in pinned memory, too.
   cuda::DeviceMemory tensors;
   cuda::PinnedMemory staging;
-  std::vector<uint64_t> inputAt, outputAt;
+  std::vector<Tensor> inputs, outputs;
   cuda::Graph graph; ///< of the arguments of the last run, if any
   bool isRepeated = false;
 };
@@ -74,10 +91,13 @@ Error CudaExecutor::create() {
 Error CudaExecutor::reserve(const Binding &layout) {
   uint64_t total = 0;
   auto place = [&](const std::vector<uint64_t> &sizes,
-                   std::vector<uint64_t> &offsets) {
-    offsets.clear();
-    for (uint64_t bytes : sizes) {
-      offsets.push_back(total);
+                   std::vector<Tensor> &placed) {
+    placed.resize(sizes.size());
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      // What is known of the caller stays: a graph may have been made for it.
+      uint64_t bytes = sizes[i];
+      placed[i].offset = total;
+      placed[i].bytes = bytes;
       uint64_t end = 0;
       if (__builtin_add_overflow(total, bytes, &end) ||
           __builtin_add_overflow(end, kAlign - 1, &total))
@@ -86,8 +106,7 @@ Error CudaExecutor::reserve(const Binding &layout) {
     }
     return true;
   };
-  if (!place(layout.inputBytes, inputAt) ||
-      !place(layout.outputBytes, outputAt))
+  if (!place(layout.inputBytes, inputs) || !place(layout.outputBytes, outputs))
     return {ATTUNE_SHAPE_MISMATCH,
             "inputs and outputs overflow 64 bits at these dims"};
   // An allocation gives back what it replaces before it takes anything.
@@ -99,19 +118,44 @@ Error CudaExecutor::reserve(const Binding &layout) {
     if (Error error = cuda::DeviceMemory::allocate(
             device(), total, "inputs and outputs", tensors))
       return error;
-  if (staging.size() < total)
-    if (Error error = cuda::PinnedMemory::allocate(
-            device(), total, "inputs and outputs", staging))
-      return error;
   return {};
+}
+
+/// Asks whose memory the caller's is, and takes pinned memory for what the
+/// driver does not know.
+Error CudaExecutor::meetCaller(const Run &run) {
+  uint64_t staged = 0;
+  auto meet = [&](Tensor &tensor, const std::byte *data) -> Error {
+    bool isKnown = false;
+    if (tensor.bytes)
+      if (Error error = cuda::isKnown(*device(), data, isKnown))
+        return error;
+    if (tensor.isKnown != isKnown)
+      graph = cuda::Graph();
+    tensor.isKnown = isKnown;
+    if (!isKnown)
+      staged = std::max(staged, tensor.offset + tensor.bytes);
+    return {};
+  };
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (Error error = meet(inputs[i], run.inputs[i]))
+      return error;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Error error = meet(outputs[i], run.outputs[i]))
+      return error;
+  if (staging.size() >= staged)
+    return {};
+  graph = cuda::Graph();
+  return cuda::PinnedMemory::allocate(device(), staged, "inputs and outputs",
+                                      staging);
 }
 
 Error CudaExecutor::enqueueStep(const Binding &layout, const Step &step) {
   const int64_t *args = layout.args.data() + step.firstArg;
   if (step.kernel == kCopyKernel) {
     auto bytes = uint64_t(args[2]);
-    return bytes ? stream.copyOnDevice(cuda::Address(args[0]),
-                                       cuda::Address(args[1]), bytes)
+    return bytes ? stream.copy(cuda::Address(args[0]), cuda::Address(args[1]),
+                               bytes)
                  : Error();
   }
   if (step.grid == 0)
@@ -163,27 +207,46 @@ Error CudaExecutor::enqueueSteps(const Run &run) {
   return {};
 }
 
-/// All of a run from the inputs in pinned memory to the outputs there.
+/// The inputs whose memory is `known` to the driver, or the others.
+Error CudaExecutor::enqueueInputs(const Run &run, bool known) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor &input = inputs[i];
+    if (input.isKnown != known || !input.bytes)
+      continue;
+    const std::byte *from = known ? run.inputs[i] : pinned(input);
+    if (Error error =
+            stream.copy(onDevice(input), cuda::addressOf(from), input.bytes))
+      return error;
+  }
+  return {};
+}
+
+/// The same for outputs.
+Error CudaExecutor::enqueueOutputs(const Run &run, bool known) {
+  std::vector<cuda::Address> sources;
+  for (const Tensor &output : outputs)
+    sources.push_back(onDevice(output));
+  for (const OutputCopy &copy : run.layout.outputCopies)
+    sources[copy.output] = cuda::addressOf(run.bases[copy.buffer]);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor &output = outputs[i];
+    if (output.isKnown != known || !output.bytes)
+      continue;
+    const std::byte *to = known ? run.outputs[i] : pinned(output);
+    if (Error error =
+            stream.copy(cuda::addressOf(to), sources[i], output.bytes))
+      return error;
+  }
+  return {};
+}
+
+/// From the inputs in pinned memory to the outputs there.
 Error CudaExecutor::enqueue(const Run &run) {
-  const Binding &layout = run.layout;
-  for (size_t i = 0; i < inputAt.size(); ++i)
-    if (uint64_t bytes = layout.inputBytes[i])
-      if (Error error = stream.copyToDevice(tensors.address() + inputAt[i],
-                                            staging.data() + inputAt[i], bytes))
-        return error;
+  if (Error error = enqueueInputs(run, /*known=*/false))
+    return error;
   if (Error error = enqueueSteps(run))
     return error;
-  std::vector<cuda::Address> sources;
-  for (uint64_t offset : outputAt)
-    sources.push_back(tensors.address() + offset);
-  for (const OutputCopy &copy : layout.outputCopies)
-    sources[copy.output] = addressOf(run.bases[copy.buffer]);
-  for (size_t i = 0; i < outputAt.size(); ++i)
-    if (uint64_t bytes = layout.outputBytes[i])
-      if (Error error = stream.copyToHost(staging.data() + outputAt[i],
-                                          sources[i], bytes))
-        return error;
-  return {};
+  return enqueueOutputs(run, /*known=*/false);
 }
 
 Error CudaExecutor::capture(const Run &run) {
@@ -200,6 +263,19 @@ Error CudaExecutor::capture(const Run &run) {
   return {};
 }
 
+/// All of a run, on the stream.
+Error CudaExecutor::start(const Run &run) {
+  bool isTimed = !run.times.empty();
+  if (!isTimed && isRepeated && !graph)
+    if (Error error = capture(run))
+      return error;
+  if (Error error = enqueueInputs(run, /*known=*/true))
+    return error;
+  if (Error error = graph && !isTimed ? stream.launch(graph) : enqueue(run))
+    return error;
+  return enqueueOutputs(run, /*known=*/true);
+}
+
 Error CudaExecutor::run(const Run &run) {
   if (run.changed) {
     graph = cuda::Graph();
@@ -208,27 +284,26 @@ Error CudaExecutor::run(const Run &run) {
   cuda::Current current(*device());
   if (Error error = current.error())
     return error;
-  for (size_t i = 0; i < inputAt.size(); ++i)
-    if (uint64_t bytes = run.layout.inputBytes[i])
-      std::memcpy(staging.data() + inputAt[i], run.inputs[i], bytes);
-  bool isTimed = !run.times.empty();
-  if (!isTimed && isRepeated && !graph)
-    if (Error error = capture(run))
-      return error;
-  Error started = graph && !isTimed ? stream.launch(graph) : enqueue(run);
+  if (Error error = meetCaller(run))
+    return error;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].bytes && !inputs[i].isKnown)
+      std::memcpy(pinned(inputs[i]), run.inputs[i], inputs[i].bytes);
+  Error started = start(run);
   // What has been enqueued ends before anybody touches its memory.
   Error finished = stream.synchronize();
   if (started)
     return started;
   if (finished)
-    return isTimed ? finished
-                   : Error(finished.status(),
-                           cat(finished.message(),
-                               "; a profile names the launch at fault"));
+    return run.times.empty()
+               ? Error(finished.status(),
+                       cat(finished.message(),
+                           "; a profile names the launch at fault"))
+               : finished;
   isRepeated = true;
-  for (size_t i = 0; i < outputAt.size(); ++i)
-    if (uint64_t bytes = run.layout.outputBytes[i])
-      std::memcpy(run.outputs[i], staging.data() + outputAt[i], bytes);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i].bytes && !outputs[i].isKnown)
+      std::memcpy(run.outputs[i], pinned(outputs[i]), outputs[i].bytes);
   return {};
 }
 

@@ -117,16 +117,79 @@ TEST_F(CudaSessionTest, RepeatedRunsAreOneLaunch) {
   ASSERT_EQ(run(12), ATTUNE_OK);
   failAt(0, 0);
   ASSERT_EQ(run(12), ATTUNE_OK);
-  EXPECT_EQ(calls(), 3u); // the context, the launch, the wait
-  EXPECT_GT(first, 3u);
+  // The context, whose memory four tensors are in, the launch, the wait.
+  EXPECT_EQ(calls(), 7u);
+  EXPECT_GT(first, 7u);
   // Where the caller wants its outputs is no matter of the graph's.
   std::vector<float> z(12 * 4, -1);
   ASSERT_EQ(attune_session_set_output(session, 1, z.data(), z.size() * 4),
             ATTUNE_OK);
   failAt(0, 0);
   ASSERT_EQ(run(12), ATTUNE_OK);
-  EXPECT_EQ(calls(), 3u);
+  EXPECT_EQ(calls(), 7u);
   EXPECT_EQ(z.front(), 1.f);
+}
+
+/// Memory of the device as a caller has it who uses CUDA himself.
+class DeviceBuffer {
+public:
+  explicit DeviceBuffer(size_t bytes) : bytes(bytes) {
+    void *context = nullptr;
+    control<int(void **, int)>("cuDevicePrimaryCtxRetain")(&context, 0);
+    control<int(void *)>("cuCtxPushCurrent_v2")(context);
+    control<int(void **)>("cuStreamCreate")(&stream);
+    control<int(uint64_t *, size_t)>("cuMemAlloc_v2")(&address, bytes);
+  }
+  ~DeviceBuffer() {
+    void *context = nullptr;
+    control<int(uint64_t)>("cuMemFree_v2")(address);
+    control<int(void *)>("cuStreamDestroy_v2")(stream);
+    control<int(void **)>("cuCtxPopCurrent_v2")(&context);
+    control<int(int)>("cuDevicePrimaryCtxRelease_v2")(0);
+  }
+  void *data() const { return reinterpret_cast<void *>(address); }
+  void set(const void *from) const {
+    copy(address, reinterpret_cast<uint64_t>(from));
+  }
+  void get(void *to) const { copy(reinterpret_cast<uint64_t>(to), address); }
+
+private:
+  void copy(uint64_t to, uint64_t from) const {
+    control<int(uint64_t, uint64_t, size_t, void *)>("cuMemcpyAsync")(
+        to, from, bytes, stream);
+    control<int(void *)>("cuStreamSynchronize")(stream);
+  }
+
+  size_t bytes;
+  void *stream = nullptr;
+  uint64_t address = 0;
+};
+
+/// Tensors of the caller may be on the device, or only some, from run to run.
+TEST_F(CudaSessionTest, TensorsInMemoryOfTheDevice) {
+  constexpr int64_t kRows = 7;
+  open();
+  std::vector<float> data = testInput(kRows), z(kRows * 4, -1);
+  DeviceBuffer x(data.size() * 4), out(z.size() * 4);
+  attune_tensor host = matrixOf(data, kRows, 4), device = host;
+  device.data = x.data();
+  unsigned step = 0;
+  for (bool isDevice : {true, true, true, false, false, true, true}) {
+    SCOPED_TRACE(step++);
+    // Other numbers each time, which a graph must not remember.
+    data[0] += 1;
+    x.set(data.data());
+    ASSERT_EQ(attune_session_set_input(session, 0, isDevice ? &device : &host),
+              ATTUNE_OK);
+    ASSERT_EQ(attune_session_set_output(
+                  session, 1, isDevice ? out.data() : z.data(), z.size() * 4),
+              ATTUNE_OK);
+    ASSERT_EQ(attune_session_run(session), ATTUNE_OK) << attune_error_message();
+    if (isDevice)
+      out.get(z.data());
+    for (size_t i = 0; i < z.size(); ++i)
+      EXPECT_EQ(z[i], data[i] + float(i % 4 + 1));
+  }
 }
 
 TEST_F(CudaSessionTest, OutputsInMemoryOfTheCaller) {

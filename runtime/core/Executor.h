@@ -1,7 +1,7 @@
 //===- Executor.h - where a session's memory lies and who does its steps --===//
 //
 // Enters: a binding, whose arguments lack nothing but base addresses, then one
-// run after another. Leaves: outputs in the memory of the host. A processor
+// run after another. Leaves: outputs in the memory of the caller. A processor
 // works in that memory itself; a device has its own and copies.
 //
 // One per session, used by one thread at a time.
@@ -26,7 +26,7 @@ struct Run {
   bool changed;
   /// Address of each buffer of the plan, as kernels see it.
   std::span<const std::byte *const> bases;
-  /// Of the host, one per input and output of the model.
+  /// Of the caller, one per input and output of the model.
   std::span<const std::byte *const> inputs;
   std::span<std::byte *const> outputs;
   /// Per node, where they are wanted; else empty.
@@ -42,9 +42,9 @@ public:
   /// address where it suffices.
   virtual Error reserve(const Binding &layout) = 0;
   virtual const std::byte *arena() const = 0;
-  /// Where kernels find an input or output that the host has at `host`.
-  virtual const std::byte *input(size_t index, const std::byte *host) const = 0;
-  virtual const std::byte *output(size_t index, std::byte *host) const = 0;
+  /// Where kernels find an input or output that the caller has at `data`.
+  virtual const std::byte *input(size_t index, const std::byte *data) const = 0;
+  virtual const std::byte *output(size_t index, std::byte *data) const = 0;
 
   virtual Error run(const Run &run) = 0;
 };

@@ -182,10 +182,10 @@ bool Session::resolveAddresses() {
       now[i] = executor->arena() + layout.arenaOffset[i];
     else if (kind == BufferKind::Output)
       now[i] =
-          executor->output(layout.lender[i], hostOutputs[layout.lender[i]]);
+          executor->output(layout.lender[i], callerOutputs[layout.lender[i]]);
   }
   for (size_t i = 0; i < inputs.size(); ++i)
-    now[plan.inputs[i].buffer] = executor->input(i, hostInputs[i]);
+    now[plan.inputs[i].buffer] = executor->input(i, callerInputs[i]);
   if (now == bases && arenaBase == executor->arena())
     return false;
   bases = std::move(now);
@@ -202,18 +202,18 @@ bool Session::resolveAddresses() {
 Error Session::run() {
   if (Error error = prepare())
     return error;
-  hostInputs.clear();
+  callerInputs.clear();
   for (const attune_tensor &input : inputs)
-    hostInputs.push_back(static_cast<const std::byte *>(input.data));
-  hostOutputs.clear();
+    callerInputs.push_back(static_cast<const std::byte *>(input.data));
+  callerOutputs.clear();
   for (size_t i = 0; i < outputState.size(); ++i)
-    hostOutputs.push_back(outputData(i));
+    callerOutputs.push_back(outputData(i));
   bool changed = resolveAddresses();
   std::span<NodeTime> wanted;
   if (options.profile)
     wanted = times;
   return executor->run(
-      {layout, changed, bases, hostInputs, hostOutputs, wanted});
+      {layout, changed, bases, callerInputs, callerOutputs, wanted});
 }
 
 Error Session::output(size_t index, attune_tensor &out) const {

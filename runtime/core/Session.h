@@ -57,8 +57,8 @@ private:
   Mapping outputs;
   std::vector<const std::byte *> bases; ///< Per buffer, as last resolved.
   const std::byte *arenaBase = nullptr; ///< As last resolved.
-  std::vector<const std::byte *> hostInputs;
-  std::vector<std::byte *> hostOutputs;
+  std::vector<const std::byte *> callerInputs;
+  std::vector<std::byte *> callerOutputs;
   std::vector<NodeTime> times; ///< Per node.
 };
 

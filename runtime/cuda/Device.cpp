@@ -105,6 +105,16 @@ Error PinnedMemory::allocate(const DevicePtr &device, uint64_t bytes,
   return {};
 }
 
+Error isKnown(const Device &device, const void *data, bool &out) {
+  int attribute = kMemoryType, type = 0;
+  void *values[] = {&type};
+  // Stays 0 where the memory is not the driver's.
+  Result result =
+      device.driver().pointerAttributes(1, &attribute, values, addressOf(data));
+  out = type != 0;
+  return device.driver().check(result, "ask whose memory a tensor is in");
+}
+
 //===----------------------------------------------------------------------===//
 // Stream
 //===----------------------------------------------------------------------===//
@@ -119,19 +129,9 @@ Error Stream::create(const DevicePtr &device, Stream &out) {
   return {};
 }
 
-Error Stream::copyToDevice(Address to, const void *from, uint64_t bytes) {
-  return call<&Driver::copyToDevice>("copy to the CUDA device", to, from, bytes,
-                                     stream.get());
-}
-
-Error Stream::copyToHost(void *to, Address from, uint64_t bytes) {
-  return call<&Driver::copyToHost>("copy from the CUDA device", to, from, bytes,
-                                   stream.get());
-}
-
-Error Stream::copyOnDevice(Address to, Address from, uint64_t bytes) {
-  return call<&Driver::copyOnDevice>("copy on the CUDA device", to, from, bytes,
-                                     stream.get());
+Error Stream::copy(Address to, Address from, uint64_t bytes) {
+  return call<&Driver::copy>("copy to or from the CUDA device", to, from, bytes,
+                             stream.get());
 }
 
 Error Stream::launch(const Launch &launch, std::span<const int64_t> parameters,

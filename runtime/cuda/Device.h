@@ -121,6 +121,15 @@ private:
   uint64_t bytes = 0;
 };
 
+/// An address that the driver tells apart from those of the device.
+inline Address addressOf(const void *host) {
+  return static_cast<Address>(reinterpret_cast<uintptr_t>(host));
+}
+
+/// Whether the driver knows the memory at `data`: memory of a device, pinned
+/// memory and managed memory it copies by itself. The device must be current.
+Error isKnown(const Device &device, const void *data, bool &out);
+
 using Graph = Owned<GraphExecHandle, &Driver::destroyGraphExec>;
 using Event = Owned<EventHandle, &Driver::destroyEvent>;
 
@@ -136,9 +145,8 @@ class Stream {
 public:
   static Error create(const DevicePtr &device, Stream &out);
 
-  Error copyToDevice(Address to, const void *from, uint64_t bytes);
-  Error copyToHost(void *to, Address from, uint64_t bytes);
-  Error copyOnDevice(Address to, Address from, uint64_t bytes);
+  /// Each side is memory of a device or of the host (`addressOf`).
+  Error copy(Address to, Address from, uint64_t bytes);
   /// Each parameter has 8 bytes. `name` is for the error.
   Error launch(const Launch &launch, std::span<const int64_t> parameters,
                std::string_view name);

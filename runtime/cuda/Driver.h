@@ -39,6 +39,8 @@ enum Attribute : int {
   kCapabilityMinor = 76,
 };
 
+/// CUpointer_attribute.
+inline constexpr int kMemoryType = 2;
 /// CUfunction_attribute: dynamic shared memory above 48 KB is asked for.
 inline constexpr int kMaxDynamicSharedBytes = 8;
 /// CUstream_flags, CUstreamCaptureMode.
@@ -67,12 +69,9 @@ inline constexpr int kErrorLog = 5, kErrorLogBytes = 6;
   ENTRY(free, "cuMemFree_v2", Address)                                         \
   ENTRY(allocateHost, "cuMemHostAlloc", void **, size_t, unsigned)             \
   ENTRY(freeHost, "cuMemFreeHost", void *)                                     \
-  ENTRY(copyToDevice, "cuMemcpyHtoDAsync_v2", Address, const void *, size_t,   \
-        StreamHandle)                                                          \
-  ENTRY(copyToHost, "cuMemcpyDtoHAsync_v2", void *, Address, size_t,           \
-        StreamHandle)                                                          \
-  ENTRY(copyOnDevice, "cuMemcpyDtoDAsync_v2", Address, Address, size_t,        \
-        StreamHandle)                                                          \
+  ENTRY(pointerAttributes, "cuPointerGetAttributes", unsigned, int *, void **, \
+        Address)                                                               \
+  ENTRY(copy, "cuMemcpyAsync", Address, Address, size_t, StreamHandle)         \
   ENTRY(createStream, "cuStreamCreate", StreamHandle *, unsigned)              \
   ENTRY(destroyStream, "cuStreamDestroy_v2", StreamHandle)                     \
   ENTRY(synchronize, "cuStreamSynchronize", StreamHandle)                      \

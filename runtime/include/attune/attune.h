@@ -277,14 +277,18 @@ ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_create(
 ATTUNE_API void attune_session_release(attune_session *session);
 
 /* Points input |index| to the caller's memory, which must stay valid and
- * unchanged until the next run has returned. Checks dtype, rank, static dims
+ * unchanged until the next run has returned. Where the model runs on a CUDA
+ * device this may be memory of a device (cuMemAlloc, cudaMalloc, the data of a
+ * PyTorch tensor): it is copied on the device and never seen by the host. What
+ * the caller's streams still write there must be done before the run. Checks dtype, rank, static dims
  * and bytes; dims are compared with other inputs by the run. Stays set for
  * later runs. */
 ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_set_input(
     attune_session *session, size_t index, const attune_tensor *input);
 
 /* Has output |index| written to the caller's memory of |bytes| (at least what
- * the dims need, checked by the run). NULL: back to memory of the session. */
+ * the dims need, checked by the run); of a device, too, where the model runs on
+ * one. NULL: back to memory of the session, which is the host's. */
 ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_set_output(
     attune_session *session, size_t index, void *data, size_t bytes);
 

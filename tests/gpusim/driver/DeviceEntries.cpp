@@ -7,11 +7,14 @@
 //===----------------------------------------------------------------------===//
 #include "tests/gpusim/driver/Entry.h"
 #include <cstdlib>
+#include <cstring>
 
 using namespace attune::gpusim::driver;
 
 /// Newer than any binary that attune makes.
 static constexpr int kMajor = 12, kMinor = 0, kVersion = 12000;
+/// CUpointer_attribute, CUmemorytype.
+static constexpr int kMemoryType = 2, kHostMemory = 1, kDeviceMemory = 2;
 
 extern "C" {
 
@@ -141,7 +144,7 @@ int cuMemHostAlloc(void **data, size_t bytes, unsigned) {
     *data = std::malloc(bytes);
     if (!*data)
       return OutOfMemory;
-    state.hostMemory.insert(*data);
+    state.hostMemory[static_cast<const std::byte *>(*data)] = bytes;
     return Success;
   });
 }
@@ -149,35 +152,45 @@ int cuMemHostAlloc(void **data, size_t bytes, unsigned) {
 int cuMemFreeHost(void *data) {
   State &state = State::get();
   std::lock_guard lock(state.mutex);
-  if (!state.hostMemory.erase(data))
+  if (!state.hostMemory.erase(static_cast<const std::byte *>(data)))
     return InvalidValue;
   std::free(data);
   return Success;
 }
 
-int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes,
-                         void *stream) {
-  return enqueue(stream, [to, from, bytes](State &state) {
-    std::span data(static_cast<const std::byte *>(from), bytes);
-    return state.device.memory.write(to, data) ? Success : InvalidValue;
+int cuPointerGetAttributes(unsigned count, int *attributes, void **data,
+                           unsigned long long address) {
+  return answer([&](State &state) {
+    if (count != 1 || attributes[0] != kMemoryType)
+      return InvalidValue;
+    const auto *place = reinterpret_cast<const std::byte *>(address);
+    auto host = state.hostMemory.upper_bound(place);
+    bool isPinned = host != state.hostMemory.begin() &&
+                    place < std::prev(host)->first + std::prev(host)->second;
+    bool isDevice = state.device.memory.find(address, 1);
+    *static_cast<int *>(data[0]) = isPinned   ? kHostMemory
+                                   : isDevice ? kDeviceMemory
+                                              : 0;
+    return Success;
   });
 }
 
-int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes,
-                         void *stream) {
+/// Either side is memory of the device or of the host.
+int cuMemcpyAsync(unsigned long long to, unsigned long long from, size_t bytes,
+                  void *stream) {
   return enqueue(stream, [to, from, bytes](State &state) {
-    std::span data(static_cast<std::byte *>(to), bytes);
-    return state.device.memory.read(from, data) ? Success : InvalidValue;
-  });
-}
-
-int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from,
-                         size_t bytes, void *stream) {
-  return enqueue(stream, [to, from, bytes](State &state) {
+    using attune::gpusim::DeviceMemory;
+    DeviceMemory &memory = state.device.memory;
     std::vector<std::byte> data(bytes);
-    bool done = state.device.memory.read(from, data) &&
-                state.device.memory.write(to, data);
-    return done ? Success : InvalidValue;
+    if (from < DeviceMemory::kFirstAddress)
+      std::memcpy(data.data(), reinterpret_cast<const void *>(from), bytes);
+    else if (!memory.read(from, data))
+      return InvalidValue;
+    if (to < DeviceMemory::kFirstAddress)
+      std::memcpy(reinterpret_cast<void *>(to), data.data(), bytes);
+    else if (!memory.write(to, data))
+      return InvalidValue;
+    return Success;
   });
 }
 }

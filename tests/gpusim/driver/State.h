@@ -9,9 +9,9 @@
 #include "tests/gpusim/Device.h"
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 
 namespace attune::gpusim::driver {
 
@@ -115,7 +115,7 @@ struct State {
   Objects<Event> events;
   Objects<Graph> graphs, executables;
   Objects<Library> libraries;
-  std::set<void *> hostMemory;
+  std::map<const std::byte *, size_t> hostMemory; ///< bytes, by address
 
   // Faults on purpose (Control.h).
   uint64_t calls = 0, failingCall = 0;

@@ -24,6 +24,8 @@ struct Allocation {
 
 class DeviceMemory {
 public:
+  static constexpr uint64_t kFirstAddress = uint64_t(1) << 48;
+
   /// Aligned to 512 bytes, as the driver's are; of zero bytes, too.
   uint64_t allocate(uint64_t size, std::string name);
   /// False where `address` does not begin a live allocation.
@@ -45,7 +47,8 @@ private:
   /// By base address; freed ones stay, without their bytes, for messages.
   std::map<uint64_t, Allocation> allocations;
   Allocation *last = nullptr;
-  uint64_t next = uint64_t(0x7f) << 40;
+  /// Above what the host has, so that an address says whose it is.
+  uint64_t next = kFirstAddress;
   uint64_t live = 0;
   size_t liveAllocations = 0;
 };
