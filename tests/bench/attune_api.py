@@ -1,6 +1,7 @@
 """The C API by ctypes: what a Python program needs to run a package.
 
-Enters: a package and NumPy inputs by name. Leaves: NumPy outputs by name.
+Enters: a package and NumPy inputs by name. Leaves: NumPy outputs by name. Memory of a device
+is given by its address (`set_input_at`, `set_output_at`).
 """
 import ctypes as c
 
@@ -32,14 +33,28 @@ class SessionOptions(c.Structure):
                 ("memory_limit", c.c_uint64)]
 
 
+class ProfileEntry(c.Structure):
+    _fields_ = [("name", c.c_char_p), ("op", c.c_char_p), ("kernel", c.c_char_p),
+                ("runs", c.c_uint64), ("total_ns", c.c_uint64), ("flops", c.c_double),
+                ("traffic_bytes", c.c_double)]
+
+
+class Cost(c.Structure):
+    _fields_ = [(name, c.c_uint64) for name in (
+        "arena_bytes", "output_bytes", "input_bytes", "weight_bytes", "peak_bytes",
+        "lower_bound")] + [("flops", c.c_double), ("traffic_bytes", c.c_double),
+                           ("launches", c.c_uint64)]
+
+
 class Session:
     """One model, one session; not for use by several threads."""
 
-    def __init__(self, library, package, threads, device=None):
+    def __init__(self, library, package, threads, device=None, profile=False):
         self.api = c.CDLL(library)
         self.api.attune_error_message.restype = c.c_char_p
         self.api.attune_model_code_version.restype = c.c_char_p
         self.api.attune_model_device.restype = c.c_char_p
+        self.api.attune_session_profile_count.restype = c.c_size_t
         for count in ("input", "output"):
             getattr(self.api, f"attune_model_{count}_count").restype = c.c_size_t
         self.model, self.session = c.c_void_p(), c.c_void_p()
@@ -50,7 +65,7 @@ class Session:
                                               c.byref(self.model)))
         options = SessionOptions()
         self.api.attune_session_options_init(c.byref(options))
-        options.threads = threads
+        options.threads, options.profile = threads, profile
         self.check(self.api.attune_session_create(self.model, c.byref(options),
                                                   c.byref(self.session)))
         self.input_names = self.names("input")
@@ -82,11 +97,27 @@ class Session:
         codes = {np.dtype(v): k for k, v in DTYPES.items()}
         self.inputs = [np.ascontiguousarray(inputs[name]) for name in self.input_names]
         for i, array in enumerate(self.inputs):
-            tensor = Tensor(codes[array.dtype], array.ndim)
-            tensor.dims[:array.ndim] = array.shape
-            tensor.data, tensor.bytes = array.ctypes.data, array.nbytes
-            self.check(self.api.attune_session_set_input(self.session, c.c_size_t(i),
-                                                         c.byref(tensor)))
+            self.set_input_at(i, codes[array.dtype], array.shape, array.ctypes.data, array.nbytes)
+
+    def set_input_at(self, index, code, shape, address, size):
+        """`code` as in DTYPES; the memory must stay until the last run."""
+        tensor = Tensor(code, len(shape))
+        tensor.dims[:len(shape)] = shape
+        tensor.data, tensor.bytes = address, size
+        self.check(self.api.attune_session_set_input(self.session, c.c_size_t(index),
+                                                     c.byref(tensor)))
+
+    def set_output_at(self, index, address, size):
+        self.check(self.api.attune_session_set_output(self.session, c.c_size_t(index),
+                                                      c.c_void_p(address), c.c_size_t(size)))
+
+    def output_shape(self, index):
+        """Of the inputs that are set."""
+        tensor = Tensor()
+        self.check(self.api.attune_session_prepare(self.session))
+        self.check(self.api.attune_session_get_output(self.session, c.c_size_t(index),
+                                                      c.byref(tensor)))
+        return list(tensor.dims[:tensor.rank])
 
     def run(self):
         self.check(self.api.attune_session_run(self.session))
@@ -101,3 +132,29 @@ class Session:
             array = np.frombuffer(data, DTYPES[tensor.dtype])
             result[name] = array.reshape(list(tensor.dims[:tensor.rank])).copy()
         return result
+
+    def profile(self):
+        """What each launch of a profiled session does and takes, in milliseconds of one run."""
+        entry, result = ProfileEntry(), []
+        for i in range(self.api.attune_session_profile_count(self.session)):
+            self.check(self.api.attune_session_profile(self.session, c.c_size_t(i),
+                                                       c.byref(entry)))
+            if entry.runs:
+                result.append(dict(name=entry.name.decode(), op=entry.op.decode(),
+                                   kernel=entry.kernel.decode(), flops=entry.flops,
+                                   ms=entry.total_ns / entry.runs / 1e6))
+        return result
+
+    def reset_profile(self):
+        self.api.attune_session_profile_reset(self.session)
+
+    def cost(self):
+        """At the dims of the last run."""
+        cost = Cost()
+        self.check(self.api.attune_session_cost(self.session, c.byref(cost)))
+        return cost
+
+    def close(self):
+        self.api.attune_session_release(self.session)
+        self.api.attune_model_release(self.model)
+        self.model, self.session = c.c_void_p(), c.c_void_p()

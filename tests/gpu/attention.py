@@ -84,6 +84,7 @@ def measure(kernel, size, element, causal, length):
 
 
 def run(folder, lengths=(512, 2048, 16384)):
+    folder = pathlib.Path(folder) / "kernels"
     records = []
     for path in sorted(pathlib.Path(folder).glob("attention_*.json")):
         _, size, element, mask = re.fullmatch(

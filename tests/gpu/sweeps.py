@@ -3,6 +3,8 @@
 The copy moves as many bytes as the kernel reads and writes, each operand once.
 """
 
+import pathlib
+
 import torch
 
 from kernels import Kernel, median_ms, relative_error
@@ -64,6 +66,7 @@ def bytes_of(name, inputs, out):
 
 
 def run(folder):
+    folder = pathlib.Path(folder) / "kernels"
     records = []
     for name, (shapes, dtype, function) in CASES.items():
         kernel = Kernel(folder, name)
