@@ -105,8 +105,9 @@ LogicalResult AttentionBuilder::analyze() {
   valueSize = *value[3].getConstant();
   stored = getElementTypeOrSelf(op.getQuery().getType());
   element = computedIn(stored);
-  blocks = chooseAttentionBlocks(kernel.machine, queries, keys, headSize,
-                                 valueSize, isHalf(stored));
+  blocks = chooseAttentionBlocks(
+      kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
+                       op.getCausal() != nn::CausalKind::None});
   return success();
 }
 

@@ -33,11 +33,12 @@ public:
   ContractionBuilder(KernelBuilder &kernel, WeightPacker &packer)
       : kernel(kernel), packer(packer) {}
 
-  LogicalResult run();
+  LogicalResult run(unsigned variant);
 
 private:
   LogicalResult analyze();
   bool tryPanels();
+  void chooseBlocks(unsigned variant);
   void addOperands();
   Value addSide(Value operand, unsigned number, ArrayRef<unsigned> order,
                 SmallVector<unsigned> &outer);
@@ -279,18 +280,24 @@ LogicalResult ContractionBuilder::addBody() {
   return success();
 }
 
-LogicalResult ContractionBuilder::run() {
-  if (failed(analyze()))
-    return failure();
+void ContractionBuilder::chooseBlocks(unsigned variant) {
   DimAttr batches = kernel.constant(1);
   for (unsigned axis : axes.outer)
     batches = batches * axes.extents[axis];
   Type element = cast<RankedTensorType>(op.getLhs().getType()).getElementType();
   int64_t elementBytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
-  blocks = chooseContractionBlocks(
+  auto choice = chooseContractionBlocks(
       kernel.machine,
       {axes.extents[axes.rows], axes.extents[axes.columns],
        axes.extents[axes.depth], batches, elementBytes, bool(packed)});
+  blocks = choice[variant];
+  kernel.setVariants(choice.size(), blocks.cost);
+}
+
+LogicalResult ContractionBuilder::run(unsigned variant) {
+  if (failed(analyze()))
+    return failure();
+  chooseBlocks(variant);
   addOperands();
   shareMemory();
   findStart();
@@ -301,8 +308,8 @@ LogicalResult ContractionBuilder::run() {
 }
 
 LogicalResult buildContractionKernel(KernelBuilder &builder,
-                                     WeightPacker &packer) {
-  return ContractionBuilder(builder, packer).run();
+                                     WeightPacker &packer, unsigned variant) {
+  return ContractionBuilder(builder, packer).run(variant);
 }
 
 } // namespace attune::kernels

@@ -27,7 +27,9 @@ public:
   LogicalResult replace(nn::GroupOp group);
 
 private:
-  FailureOr<KernelSpec> build(nn::GroupOp group);
+  FailureOr<KernelSpec> build(nn::GroupOp group, unsigned variant);
+  LogicalResult addVariants(nn::GroupOp group, const KernelSpec &first,
+                            nn::LaunchOp launch);
   tile::KernelOp share(OwningOpRef<tile::KernelOp> kernel, nn::GroupOp group);
 
   SymbolTable symbols;
@@ -51,7 +53,7 @@ tile::Family familyOf(nn::GroupKind kind) {
   llvm_unreachable("every kind of group has a family");
 }
 
-FailureOr<KernelSpec> Launcher::build(nn::GroupOp group) {
+FailureOr<KernelSpec> Launcher::build(nn::GroupOp group, unsigned variant) {
   FailureOr<GroupViews> views = GroupViews::resolve(group);
   if (failed(views))
     return failure();
@@ -59,7 +61,7 @@ FailureOr<KernelSpec> Launcher::build(nn::GroupOp group) {
   auto run = [&]() -> LogicalResult {
     switch (group.getKind()) {
     case nn::GroupKind::Contraction:
-      return buildContractionKernel(builder, packer);
+      return buildContractionKernel(builder, packer, variant);
     case nn::GroupKind::Attention:
       return buildAttentionKernel(builder);
     case nn::GroupKind::Row:
@@ -96,8 +98,32 @@ ArrayAttr asArray(MLIRContext *context, ArrayRef<nn::LayoutAttr> layouts) {
                         SmallVector<Attribute>(layouts.begin(), layouts.end()));
 }
 
+// The other kernels of a group that has several, as variants of its launch.
+LogicalResult Launcher::addVariants(nn::GroupOp group, const KernelSpec &first,
+                                    nn::LaunchOp launch) {
+  if (first.variants == 1)
+    return success();
+  SmallVector<Attribute> kernels;
+  nn::Dims grids, costs{first.cost};
+  for (unsigned variant = 1; variant < first.variants; ++variant) {
+    FailureOr<KernelSpec> spec = build(group, variant);
+    if (failed(spec))
+      return failure();
+    assert(spec->integers == first.integers && "variants have equal arguments");
+    kernels.push_back(
+        FlatSymbolRefAttr::get(share(std::move(spec->kernel), group)));
+    grids.push_back(spec->grid);
+    costs.push_back(spec->cost);
+  }
+  MLIRContext *context = group.getContext();
+  launch.setVariantsAttr(ArrayAttr::get(context, kernels));
+  launch.setVariantGridsAttr(nn::ShapeAttr::get(context, grids));
+  launch.setCostsAttr(nn::ShapeAttr::get(context, costs));
+  return success();
+}
+
 LogicalResult Launcher::replace(nn::GroupOp group) {
-  FailureOr<KernelSpec> spec = build(group);
+  FailureOr<KernelSpec> spec = build(group, /*variant=*/0);
   if (failed(spec))
     return failure();
   MLIRContext *context = group.getContext();
@@ -113,7 +139,10 @@ LogicalResult Launcher::replace(nn::GroupOp group) {
       SymbolRefAttr::get(kernel), group.getKindAttr(), spec->inputs,
       asArray(context, spec->inputLayouts),
       asArray(context, spec->resultLayouts), integers, spec->grid, spec->grain,
-      scratchBytes(kernel, integers), cost.flops, cost.bytes, inPlace);
+      scratchBytes(kernel, integers), cost.flops, cost.bytes, inPlace,
+      /*variants=*/nullptr, /*variant_grids=*/nullptr, /*costs=*/nullptr);
+  if (failed(addVariants(group, *spec, launch)))
+    return failure();
   group.replaceAllUsesWith(launch.getResults());
   group.erase();
   return success();

@@ -12,9 +12,11 @@ namespace attune::kernels {
 class WeightPacker;
 
 /// One `contract`, then an epilogue of `elementwise`. Packs a frozen right
-/// operand into panels by `packer`.
+/// operand into panels by `packer`. Says in the spec how many variants there
+/// are; `variant` is which of them to write.
 llvm::LogicalResult buildContractionKernel(KernelBuilder &builder,
-                                           WeightPacker &packer);
+                                           WeightPacker &packer,
+                                           unsigned variant);
 
 /// One `attention`.
 llvm::LogicalResult buildAttentionKernel(KernelBuilder &builder);

@@ -29,6 +29,10 @@ struct KernelSpec {
   llvm::SmallVector<nn::LayoutAttr> resultLayouts;
   nn::Dims integers;
   nn::DimAttr grid, grain;
+  /// Kernels that the group has, of which this is one, and what it costs beside
+  /// the others. Their arguments are the same.
+  unsigned variants = 1;
+  nn::DimAttr cost;
   /// For each result the entry of `inputs` whose memory it may take over, or
   /// -1.
   llvm::SmallVector<int64_t> inPlace;
@@ -96,6 +100,11 @@ public:
   tile::ParallelOp addGrid(llvm::ArrayRef<GridAxis> axes);
   /// Work items that one task should take at least; 1 unless said.
   void setGrain(nn::DimAttr items) { spec.grain = items; }
+  /// There are so many kernels of this group; this one costs `cost`.
+  void setVariants(unsigned count, nn::DimAttr cost) {
+    spec.variants = count;
+    spec.cost = cost;
+  }
 
   // ---- blocks ----
 

@@ -40,6 +40,7 @@ struct PlanScratch : impl::PlanScratchBase<PlanScratch> {
       return signalPassFailure();
     SymbolTable symbols(module);
     module.walk([&](nn::LaunchOp launch) {
+      // Variants are a GPU's, whose kernels take none.
       if (auto kernel = symbols.lookup<tile::KernelOp>(launch.getKernel()))
         launch.setScratchAttr(scratchBytes(kernel, launch.getIntegers()));
     });

@@ -1,8 +1,9 @@
 // Blocks of the contraction and attention families, chosen by the machine.
 //
-// A choice is made once for all row counts: rows and lengths are run-time
-// values, and tails are handled inside a kernel. Extents that are constants
-// sharpen it.
+// Rows and lengths are run-time values, and tails are handled inside a kernel.
+// A CPU's choice is made once for all of them; a GPU, which stands idle where
+// blocks are few, has a few to choose from at run time. Extents that are
+// constants sharpen it.
 #pragma once
 
 #include "compiler/kernels/MachineModel.h"
@@ -17,6 +18,8 @@ struct ContractionBlocks {
   bool rowsOutermost;
   /// Work items for each task.
   int64_t grain;
+  /// What the launch takes, in no unit; only to be compared.
+  nn::DimAttr cost;
 };
 
 /// What the blocks of a contraction are chosen by.
@@ -29,17 +32,25 @@ struct ContractionShape {
   bool packed;
 };
 
-ContractionBlocks chooseContractionBlocks(const MachineModel &machine,
-                                          const ContractionShape &shape);
+/// At least one. A GPU has several where extents are run-time values: the first
+/// is best for many rows, each of the others by its cost for some.
+llvm::SmallVector<ContractionBlocks>
+chooseContractionBlocks(const MachineModel &machine,
+                        const ContractionShape &shape);
 
 struct AttentionBlocks {
   int64_t queries, keys;
 };
 
-/// `half`: queries, keys and values are f16 or bf16.
+/// What the blocks of an attention are chosen by.
+struct AttentionShape {
+  nn::DimAttr queries, keys;
+  int64_t headSize, valueSize;
+  bool isHalf; ///< queries, keys and values are f16 or bf16
+  bool isCausal;
+};
+
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
-                                      nn::DimAttr queries, nn::DimAttr keys,
-                                      int64_t headSize, int64_t valueSize,
-                                      bool half);
+                                      const AttentionShape &shape);
 
 } // namespace attune::kernels

@@ -23,14 +23,18 @@ bool isRoot(Value value) {
 }
 
 LogicalResult verifyLaunch(nn::LaunchOp launch, SymbolTable &symbols) {
-  auto kernel = symbols.lookup<tile::KernelOp>(launch.getKernel());
-  if (!kernel)
-    return launch.emitOpError()
-           << "names " << launch.getKernelAttr() << ", which is no tile.kernel";
   for (auto [index, input] : llvm::enumerate(launch.getInputs()))
     if (!isRoot(input))
       return launch.emitOpError() << "input " << index << " is no root tensor";
-  return checkLaunch(launch, kernel);
+  for (FlatSymbolRefAttr name : launch.getKernels()) {
+    auto kernel = symbols.lookup<tile::KernelOp>(name.getAttr());
+    if (!kernel)
+      return launch.emitOpError()
+             << "names " << name << ", which is no tile.kernel";
+    if (failed(checkLaunch(launch, kernel)))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult verifyOp(Operation &op, SymbolTable &symbols) {

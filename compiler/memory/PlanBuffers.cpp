@@ -212,7 +212,8 @@ LogicalResult Planner::planLaunch(nn::LaunchOp op) {
       byteOffsets(op.getInputs(), op.getInputLayouts()), outputs,
       byteOffsets(op.getResults(), op.getResultLayouts()), op.getIntegers(),
       op.getGrid(), op.getGrain(), op.getScratch(), op.getFlops(),
-      op.getBytes());
+      op.getBytes(), op.getVariantsAttr(), op.getVariantGridsAttr(),
+      op.getCostsAttr());
   return success();
 }
 

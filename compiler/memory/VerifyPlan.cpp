@@ -54,16 +54,18 @@ struct VerifyPlan : impl::VerifyPlanBase<VerifyPlan> {
     }
     SymbolTable symbols(module);
     WalkResult result = programs.front().walk([&](Operation *op) {
-      FlatSymbolRefAttr symbol;
+      SmallVector<FlatSymbolRefAttr> names;
       if (auto launch = dyn_cast<plan::LaunchOp>(op))
-        symbol = launch.getKernelAttr();
+        names = launch.getKernels();
       else if (auto weight = dyn_cast<plan::WeightOp>(op))
-        symbol = weight.getWeightAttr();
-      if (!symbol || symbols.lookup(symbol.getValue()))
-        return WalkResult::advance();
-      op->emitError() << "names " << symbol
-                      << ", which the module does not define";
-      return WalkResult::interrupt();
+        names = {weight.getWeightAttr()};
+      for (FlatSymbolRefAttr name : names)
+        if (!symbols.lookup(name.getValue())) {
+          op->emitError() << "names " << name
+                          << ", which the module does not define";
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
     });
     if (result.wasInterrupted() || failed(verifySymbols(programs.front())))
       signalPassFailure();

@@ -24,7 +24,8 @@ using llvm::json::Object;
 static llvm::StringMap<Array> launchesOf(ModuleOp module) {
   llvm::StringMap<Array> launches;
   module.walk([&](plan::LaunchOp launch) {
-    launches[launch.getKernel()].push_back(nn::nodeName(launch.getLoc()));
+    for (FlatSymbolRefAttr kernel : launch.getKernels())
+      launches[kernel.getValue()].push_back(nn::nodeName(launch.getLoc()));
   });
   return launches;
 }

@@ -87,9 +87,15 @@ def NN_LaunchOp : NN_Op<"launch", [Pure]> {
     results. `integers` are the kernel's run-time sizes, strides and scalars, in the
     order of its arguments. Memory planning turns it into plan.launch.
 
+    Where blocks of one size do not suit all dims, `variants` are kernels that take
+    the same arguments and give the same bits, over grids of their own. `costs` has an
+    entry for `kernel` and one for each variant: at run time the cheapest is launched,
+    of equals the first.
+
     The name of the op's location is the name of the model's node.
 
     (C1) One layout for each input and result; one entry of `in_place` for each result.
+    (C2) One grid for each variant, and one cost more.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, NN_GroupKindAttr:$kind,
       Variadic<NN_Tensor>:$inputs,
@@ -104,13 +110,21 @@ def NN_LaunchOp : NN_Op<"launch", [Pure]> {
       NN_DimAttr:$flops, NN_DimAttr:$bytes,
       // For each result the input whose memory it may take over, or -1: the kernel
       // reads each element of that input before it writes there, and never after.
-      OptionalAttr<DenseI64ArrayAttr>:$in_place);
+      OptionalAttr<DenseI64ArrayAttr>:$in_place,
+      OptionalAttr<FlatSymbolRefArrayAttr>:$variants,
+      OptionalAttr<NN_ShapeAttr>:$variant_grids, OptionalAttr<NN_ShapeAttr>:$costs);
   let results = (outs Variadic<NN_Tensor>:$results);
   let assemblyFormat = [{
     $kind $kernel `(` $inputs `)` `layouts` $input_layouts `->` $result_layouts
     `integers` $integers `grid` $grid `grain` $grain `scratch` $scratch
-    `flops` $flops `bytes` $bytes (`in_place` $in_place^)? attr-dict
+    `flops` $flops `bytes` $bytes (`in_place` $in_place^)?
+    (`or` $variants^ `grids` $variant_grids `costs` $costs)? attr-dict
     `:` functional-type($inputs, $results)
+  }];
+  let extraClassDeclaration = [{
+    /// The kernel, then its variants; and the grid of each.
+    ::llvm::SmallVector<::mlir::FlatSymbolRefAttr> getKernels();
+    ::llvm::SmallVector<::attune::nn::DimAttr> getGrids();
   }];
   let hasVerifier = 1;
 }

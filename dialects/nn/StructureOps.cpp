@@ -1,5 +1,6 @@
 // Weights and groups: symbol checks, the group's syntax and verifier.
 #include "dialects/nn/OpHelpers.h"
+#include "dialects/nn/Variants.h"
 
 namespace attune::nn {
 
@@ -101,10 +102,21 @@ LogicalResult GroupOp::verify() {
   return success();
 }
 
+SmallVector<FlatSymbolRefAttr> LaunchOp::getKernels() {
+  return kernelsOf(getKernelAttr(), getVariants());
+}
+
+SmallVector<DimAttr> LaunchOp::getGrids() {
+  return gridsOf(getGrid(), getVariantGrids());
+}
+
 LogicalResult LaunchOp::verify() {
   if (getInputLayouts().size() != getInputs().size() ||
       getResultLayouts().size() != getResults().size())
     return emitOpError("expects one layout for each input and result"); // C1
+  if (failed(
+          verifyVariants(*this, getVariants(), getVariantGrids(), getCosts())))
+    return failure(); // C2
   auto inPlace = getInPlace();
   if (!inPlace)
     return success();

@@ -1,6 +1,8 @@
 // Registers the plan dialect; verifiers.
 #include "dialects/plan/Plan.h"
 
+#include "dialects/nn/Variants.h"
+
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -23,6 +25,14 @@ void PlanDialect::initialize() {
       >();
 }
 
+SmallVector<FlatSymbolRefAttr> attune::plan::LaunchOp::getKernels() {
+  return nn::kernelsOf(getKernelAttr(), getVariants());
+}
+
+SmallVector<attune::nn::DimAttr> attune::plan::LaunchOp::getGrids() {
+  return nn::gridsOf(getGrid(), getVariantGrids());
+}
+
 LogicalResult attune::plan::LaunchOp::verify() {
   if (getInputOffsets().size() != getInputs().size() ||
       getOutputOffsets().size() != getOutputs().size())
@@ -31,7 +41,8 @@ LogicalResult attune::plan::LaunchOp::verify() {
                          << getOutputOffsets().size() << " for "
                          << getInputs().size() << " inputs and "
                          << getOutputs().size() << " outputs"; // C1
-  return success();
+  return nn::verifyVariants(*this, getVariants(), getVariantGrids(),
+                            getCosts()); // C2
 }
 
 #define GET_OP_CLASSES

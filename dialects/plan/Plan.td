@@ -66,17 +66,29 @@ def Plan_LaunchOp : Plan_Op<"launch", [AttrSizedOperandSegments]> {
     scratch bytes per worker and the scratch base. The location's name is the node
     of the model.
 
+    Of the kernel and its `variants`, which take the same arguments, the one with the
+    least of `costs` is launched, of equals the first (nn.launch).
+
     (C1) One offset for each buffer.
+    (C2) One grid for each variant, and one cost more.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, NN_GroupKindAttr:$kind,
       Variadic<Plan_Buffer>:$inputs, NN_ShapeAttr:$input_offsets,
       Variadic<Plan_Buffer>:$outputs, NN_ShapeAttr:$output_offsets,
       NN_ShapeAttr:$integers, NN_DimAttr:$grid, NN_DimAttr:$grain, NN_DimAttr:$scratch,
-      NN_DimAttr:$flops, NN_DimAttr:$bytes);
+      NN_DimAttr:$flops, NN_DimAttr:$bytes,
+      OptionalAttr<FlatSymbolRefArrayAttr>:$variants,
+      OptionalAttr<NN_ShapeAttr>:$variant_grids, OptionalAttr<NN_ShapeAttr>:$costs);
   let assemblyFormat = [{
     $kernel $kind `ins` `(` $inputs `)` `at` $input_offsets `outs` `(` $outputs `)`
     `at` $output_offsets `integers` $integers `grid` $grid `grain` $grain
-    `scratch` $scratch `flops` $flops `bytes` $bytes attr-dict
+    `scratch` $scratch `flops` $flops `bytes` $bytes
+    (`or` $variants^ `grids` $variant_grids `costs` $costs)? attr-dict
+  }];
+  let extraClassDeclaration = [{
+    /// The kernel, then its variants; and the grid of each.
+    ::llvm::SmallVector<::mlir::FlatSymbolRefAttr> getKernels();
+    ::llvm::SmallVector<::attune::nn::DimAttr> getGrids();
   }];
   let hasVerifier = 1;
 }

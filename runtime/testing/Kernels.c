@@ -42,6 +42,16 @@ void fill(const i64 *args, i64 worker, i64 begin, i64 end) {
     y[i] = (float)args[1];
 }
 
+/* The same, item = 2 elements. */
+void fill_pairs(const i64 *args, i64 worker, i64 begin, i64 end) {
+  fill(args, worker, 2 * begin, 2 * end);
+}
+
+/* The same, item = 4 elements. */
+void fill_rows(const i64 *args, i64 worker, i64 begin, i64 end) {
+  fill(args, worker, 4 * begin, 4 * end);
+}
+
 /* args: y[n] of int64. Each item writes its number, counted once per visit. */
 void count_visits(const i64 *args, i64 worker, i64 begin, i64 end) {
   (void)worker;

@@ -128,6 +128,56 @@ TEST_F(PackageTest, IsReadAndComputedWith) {
   runAndCheck(path);
 }
 
+/// Which kernel fills y = [B, 4] at so many rows.
+std::string kernelAt(attune_session *session, int64_t rows) {
+  std::vector<float> data(size_t(rows) * 4, 1);
+  attune_tensor x = {
+      ATTUNE_F32, 2, {rows, 4}, data.data(), data.size() * sizeof(float)};
+  EXPECT_EQ(attune_session_set_input(session, 0, &x), ATTUNE_OK);
+  EXPECT_EQ(attune_session_run(session), ATTUNE_OK) << attune_error_message();
+  attune_tensor y;
+  EXPECT_EQ(attune_session_get_output(session, 0, &y), ATTUNE_OK);
+  for (int64_t i = 0; i < rows * 4; ++i)
+    EXPECT_EQ(static_cast<const float *>(y.data)[i], 8.f);
+  attune_profile_entry entry;
+  EXPECT_EQ(attune_session_profile_count(session), 2u);
+  EXPECT_EQ(attune_session_profile(session, 0, &entry), ATTUNE_OK);
+  return entry.kernel;
+}
+
+/// Of a launch with variants the cheapest kernel runs, of equals the first, and
+/// the arena holds what it writes until the next launch has read it.
+TEST_F(PackageTest, TheCheapestVariantRuns) {
+  constexpr const char *kVariants = R"mlir(
+nn.weight @w : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+plan.program @main symbols {B = #nn.range<min = 1, max = 100, divisor = 1>} {
+  %x = plan.input "x" f32 dims <[B, 4]>
+  %w = plan.weight @w bytes 16
+  %t = plan.allocate bytes <B * 16>
+  %y = plan.result bytes <B * 16>
+  plan.launch @fill map ins() at <[]> outs(%t) at <[0]> integers <[7]> grid <B * 4> grain <1> scratch <0> flops <0> bytes <B * 16> or [@fill_pairs, @fill_rows] grids <[B * 2, B]> costs <[B * 3, B + 6, 12]>
+  plan.launch @add_row map ins(%t, %w) at <[0, 0]> outs(%y) at <[0]> integers <[4]> grid <B> grain <1> scratch <0> flops <0> bytes <B * 16>
+  plan.output "y" %y f32 dims <[B, 4]>
+}
+)mlir";
+  module = mlir::parseSourceString<mlir::ModuleOp>(kVariants, &context);
+  ASSERT_TRUE(module) << messages;
+  ASSERT_TRUE(mlir::succeeded(write())) << messages;
+  attune_model *model = nullptr;
+  ASSERT_EQ(attune_model_load(path.c_str(), nullptr, &model), ATTUNE_OK)
+      << attune_error_message();
+  attune_session *session = nullptr;
+  ASSERT_EQ(attune_session_create(model, nullptr, &session), ATTUNE_OK);
+  // Costs 3, 7, 12; 9, 9, 12; 12, 10, 12; 18, 12, 12; 21, 13, 12.
+  EXPECT_EQ(kernelAt(session, 1), "fill");
+  EXPECT_EQ(kernelAt(session, 3), "fill");
+  EXPECT_EQ(kernelAt(session, 4), "fill_pairs");
+  EXPECT_EQ(kernelAt(session, 6), "fill_pairs");
+  EXPECT_EQ(kernelAt(session, 7), "fill_rows");
+  attune_session_release(session);
+  attune_model_release(model);
+}
+
 TEST_F(PackageTest, SameModelSameBytes) {
   ASSERT_TRUE(mlir::succeeded(write())) << messages;
   std::vector<char> first = attune::testing::readFile(path);

@@ -3,21 +3,29 @@
 // RUN: attune-opt %s --build-kernels=target=sm_80 | FileCheck %s
 
 // Run-time rows are many, but k is short: a lower block, of which more are
-// resident.
+// resident. Few rows have kernels of their own, with the same arguments.
 // CHECK: tile.kernel contraction @contraction_0(
 // CHECK-SAME: memref<?x64xf16>, %{{.*}}: memref<64x512xf16>, %{{.*}}: memref<?x512xf16>) {
 // CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 64, %{{.*}} by 128)
 // CHECK:   tile.for %{{.*}} by 32) iter(%{{.*}}) : tensor<64x128xf32>
 // CHECK:   arith.truncf
-// Few rows: a block of no more, and a long stage.
-// CHECK: tile.kernel contraction @contraction_1(
-// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 32)
-// CHECK:   tile.for %{{.*}} by 64) iter(%{{.*}}) : tensor<16x32xf32>
+// CHECK: tile.kernel contraction @[[FEW:.*]](
+// CHECK-SAME: memref<?x64xf16>, %{{.*}}: memref<64x512xf16>, %{{.*}}: memref<?x512xf16>) {
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 64)
+// Few rows that are known: a block of no more, a long stage, and no choice.
+// CHECK: tile.kernel contraction @[[KNOWN:.*]](%{{.*}}: memref<5x64xf16>
+// CHECK: tile.parallel (%{{.*}}, %{{.*}}) in (%{{.*}} by 16, %{{.*}} by 64)
+// CHECK:   tile.for %{{.*}} by 64) iter(%{{.*}}) : tensor<16x64xf32>
 // The same in f32: half as many k in as many bytes.
-// CHECK: tile.kernel contraction @contraction_2(
-// CHECK:   tile.for %{{.*}} by 16) iter(%{{.*}}) : tensor<128x128xf32>
+// CHECK: tile.kernel contraction @[[F32:.*]](%{{.*}}: memref<?x64xf32>
+// CHECK:   tile.for %{{.*}} by 16) iter(%{{.*}}) : tensor<64x128xf32>
 // CHECK-LABEL: func.func @main
 // CHECK-NOT: panels
+// CHECK: nn.launch contraction @contraction_0({{.*}} or [@[[FEW]]
+// CHECK-SAME: grids <[8 * floordiv(B + 15, 16)
+// CHECK: nn.launch contraction @[[KNOWN]](
+// CHECK-NOT: {{ or \[}}
+// CHECK: nn.launch contraction @[[F32]](
 #X = #nn.shape<[B, 64]>
 #Y = #nn.shape<[B, 512]>
 nn.weight @w : tensor<64x512xf16> = dense<1.0> : tensor<64x512xf16>

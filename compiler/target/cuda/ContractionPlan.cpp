@@ -16,6 +16,9 @@ static constexpr int64_t kFewestWarps = 4, kMostWarps = 8;
 /// Bytes along k of a stage at most: a row of 8 chunks takes all banks.
 static constexpr int64_t kDepthBytes = 128;
 static constexpr int64_t kFewestStages = 2, kMostStages = 4;
+/// Of a k of so many stages for each of the ring, it has more: what one block
+/// asks for then hides the latency of memory, without a neighbour's help.
+static constexpr int64_t kStagesOfEach = 8, kMostStagesOfLong = 7;
 /// A block of few rows does nothing but wait for its columns: it has more
 /// stages, up to so many and so many bytes.
 static constexpr int64_t kFewRows = 32, kMostStagesOfFew = 8,
@@ -102,14 +105,15 @@ void ContractionPlan::chooseRing(const Contraction &parts,
   int64_t most = kMostStages;
   if (rows <= kFewRows)
     most = std::clamp(kBytesOfFew / stage, kMostStages, kMostStagesOfFew);
-  stages = std::clamp(room / stage, kFewestStages, most);
-  // A short k needs no more than itself.
   auto type = cast<MemRefType>(parts.lhs.getSource().getType());
   int64_t extent = type.getDimSize(parts.depthDim(parts.lhs));
-  if (ShapedType::isDynamic(extent))
-    return;
-  int64_t needed = llvm::divideCeil(extent, depth) + 1;
-  stages = std::clamp(needed, kFewestStages, stages);
+  if (!ShapedType::isDynamic(extent)) {
+    int64_t all = llvm::divideCeil(extent, depth);
+    most = std::max(most, std::min(all / kStagesOfEach, kMostStagesOfLong));
+    most = std::min(most, all + 1); // a short k needs no more than itself
+  }
+  stages =
+      std::clamp(room / stage, kFewestStages, std::max(most, kFewestStages));
 }
 
 void ContractionPlan::chooseWayOut(const Contraction &parts,

@@ -38,6 +38,19 @@ SmallVector<StringRef> symbolNames(plan::ProgramOp program) {
   return names;
 }
 
+// Nodes of a launch that has so many kernels to choose from: a condition before
+// each but the last.
+int64_t nodesOf(size_t kernels) { return 2 * int64_t(kernels) - 1; }
+
+// Not 0 if the first is no greater than any of the others.
+nn::DimAttr isLeast(ArrayRef<nn::DimAttr> costs) {
+  nn::DimAttr least = costs[1];
+  for (nn::DimAttr cost : costs.drop_front(2))
+    least = least.min(cost);
+  nn::DimAttr zero = nn::DimAttr::constant(least.getContext(), 0);
+  return (least - costs.front() + 1).max(zero);
+}
+
 class PlanPrinter {
 public:
   PlanPrinter(plan::ProgramOp program,
@@ -53,7 +66,8 @@ private:
   void printSymbols();
   void printValue(StringRef name, Value buffer, Type dtype, nn::ShapeAttr dims);
   void printBuffer(Value buffer);
-  void printNode(plan::LaunchOp launch);
+  void printNodes(plan::LaunchOp launch);
+  void printNode(plan::LaunchOp launch, StringRef kernel, nn::DimAttr grid);
   void printSlots(plan::LaunchOp launch);
 
   plan::ProgramOp program;
@@ -76,13 +90,18 @@ void PlanPrinter::number() {
     auto launch = dyn_cast<plan::LaunchOp>(op);
     if (!launch)
       continue;
-    kernels.insert({launch.getKernel(),
-                    {kernels.size(), stringifyEnum(launch.getKind())}});
+    SmallVector<FlatSymbolRefAttr> names = launch.getKernels();
+    for (FlatSymbolRefAttr name : names)
+      kernels.insert(
+          {name.getValue(), {kernels.size(), stringifyEnum(launch.getKind())}});
+    // Where there is a choice it is the first node, and touches nothing.
+    int64_t count = nodesOf(names.size());
+    int64_t first = node + (names.size() > 1), last = node + count - 1;
     for (Value buffer : launch->getOperands()) {
-      auto it = lifetimes.try_emplace(buffer, node, node).first;
-      it->second.second = node;
+      auto it = lifetimes.try_emplace(buffer, first, last).first;
+      it->second.second = last;
     }
-    ++node;
+    node += count;
   }
 }
 
@@ -170,11 +189,32 @@ void PlanPrinter::printSlots(plan::LaunchOp launch) {
   });
 }
 
-void PlanPrinter::printNode(plan::LaunchOp launch) {
+// Each kernel but the last stands behind a condition: that it costs no more
+// than the cheapest of those after it.
+void PlanPrinter::printNodes(plan::LaunchOp launch) {
+  SmallVector<FlatSymbolRefAttr> names = launch.getKernels();
+  SmallVector<nn::DimAttr> grids = launch.getGrids();
+  for (auto [index, name, grid] : llvm::enumerate(names, grids)) {
+    size_t after = names.size() - 1 - index;
+    if (after)
+      json.object([&] {
+        json.attributeObject("if", [&] {
+          ArrayRef<nn::DimAttr> costs = launch.getCosts()->getDims();
+          json.attribute("cond", exprs.add(isLeast(costs.drop_front(index))));
+          json.attribute("then", 1);
+          json.attribute("else", nodesOf(after));
+        });
+      });
+    printNode(launch, name.getValue(), grid);
+  }
+}
+
+void PlanPrinter::printNode(plan::LaunchOp launch, StringRef kernel,
+                            nn::DimAttr grid) {
   json.object([&] {
     json.attributeObject("launch", [&] {
-      json.attribute("kernel", kernels.lookup(launch.getKernel()).first);
-      json.attribute("grid", exprs.add(launch.getGrid()));
+      json.attribute("kernel", kernels.lookup(kernel).first);
+      json.attribute("grid", exprs.add(grid));
       json.attribute("grain", exprs.add(launch.getGrain()));
       json.attribute("scratch", exprs.add(launch.getScratch()));
       printSlots(launch);
@@ -221,7 +261,7 @@ void PlanPrinter::print() {
     });
     json.attributeArray("nodes", [&] {
       for (auto launch : body.getOps<plan::LaunchOp>())
-        printNode(launch);
+        printNodes(launch);
     });
     exprs.print(json); // last: everything before adds to it
   });

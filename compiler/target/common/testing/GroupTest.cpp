@@ -163,5 +163,13 @@ void GroupTest::check(const GroupSpec &spec,
       EXPECT_TRUE(isSame((*whole)[i], (*inPlace)[i]))
           << "in place, result " << i;
     }
+    for (unsigned variant = 1; variant < groups->variants(); ++variant) {
+      SCOPED_TRACE("variant " + std::to_string(variant));
+      auto other = groups->run(
+          inputs, {.order = draws(), .shift = draw(0, 1), .variant = variant});
+      ASSERT_TRUE(succeeded(other));
+      for (size_t i = 0; i < expected->size(); ++i)
+        EXPECT_TRUE(isSame((*whole)[i], (*other)[i])) << "result " << i;
+    }
   }
 }

@@ -73,6 +73,13 @@ std::unique_ptr<Groups> Groups::compile(const std::string &text,
   return result->kernels ? std::move(result) : nullptr;
 }
 
+unsigned Groups::variants() {
+  size_t most = 1;
+  for (auto op : mainOf(*lowered).getOps<nn::LaunchOp>())
+    most = std::max(most, op.getKernels().size());
+  return unsigned(most);
+}
+
 FailureOr<SmallVector<nn::Array>> Groups::evaluate(ArrayRef<nn::Array> inputs) {
   return nn::Evaluator(*source).run(mainOf(*source), inputs);
 }
@@ -152,8 +159,8 @@ Groups::Call Groups::prepare(nn::LaunchOp op,
   SmallVector<int64_t> integers;
   for (nn::DimAttr dim : op.getIntegers().getDims())
     integers.push_back(*dim.evaluate(symbols));
-  auto kernel =
-      lowered->lookupSymbol<tile::KernelOp>(op.getKernelAttr().getAttr());
+  auto name = op.getKernels()[options.variant % op.getKernels().size()];
+  auto kernel = lowered->lookupSymbol<tile::KernelOp>(name.getAttr());
   return {kernel.getSymName().str(), argumentsOf(kernel, pointers, integers)};
 }
 
@@ -162,7 +169,9 @@ LogicalResult Groups::launch(nn::LaunchOp op,
                              Buffers &buffers, Options options) {
   Call call = prepare(op, symbols, buffers, options);
   auto kernel = lowered->lookupSymbol<tile::KernelOp>(call.kernel);
-  int64_t grid = *op.getGrid().evaluate(symbols),
+  int64_t grid =
+              *op.getGrids()[options.variant % op.getKernels().size()].evaluate(
+                  symbols),
           items = gridSize(kernel, call.arguments);
   if (items != grid)
     return op.emitError() << "the launch says " << grid

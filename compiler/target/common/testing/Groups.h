@@ -21,6 +21,8 @@ public:
 
   mlir::MLIRContext &context() { return *owner; }
   RunnableKernels &code() { return *kernels; }
+  /// Kernels that the launch with most of them has to choose from.
+  unsigned variants();
 
   /// How launches are made.
   struct Options {
@@ -29,6 +31,8 @@ public:
     bool inPlace = false;
     /// Elements by which tensors begin behind an aligned address.
     int64_t shift = 0;
+    /// Which kernel of launches that have several, counted round.
+    unsigned variant = 0;
   };
   /// Results of the compiled kernels. Fails after an error, or if memory
   /// outside a result was written.

@@ -6,12 +6,14 @@ using namespace attune;
 using namespace attune::target::common::testing;
 
 /// Those of a launch whose lengths are run-time values.
-static kernels::AttentionBlocks blocksOf(int64_t size, bool half) {
+static kernels::AttentionBlocks blocksOf(int64_t size, bool isHalf,
+                                         bool isCausal) {
   mlir::MLIRContext context;
   context.loadDialect<nn::NNDialect>();
   auto length = nn::DimAttr::symbol(&context, "S");
-  return kernels::chooseAttentionBlocks(*kernels::MachineModel::get("sm_80"),
-                                        length, length, size, size, half);
+  return kernels::chooseAttentionBlocks(
+      *kernels::MachineModel::get("sm_80"),
+      {length, length, size, size, isHalf, isCausal});
 }
 
 std::vector<StandardAttention>
@@ -20,7 +22,8 @@ attune::target::common::testing::standardAttention() {
   for (int64_t size : {32, 64, 80, 128, 256})
     for (const char *element : {"f16", "bf16", "f32"})
       for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
-        auto blocks = blocksOf(size, element != std::string("f32"));
+        auto blocks = blocksOf(size, element != std::string("f32"),
+                               mask == AttentionMask::Causal);
         AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
         c.element = element;
         c.blockRows = blocks.queries;
