@@ -27,6 +27,9 @@ struct ErfFraction {
 ErfFraction erfFraction(FloatMath &m, mlir::Value x);
 mlir::Value expandErf(FloatMath &m, mlir::Value x);
 mlir::Value expandTanh(FloatMath &m, mlir::Value x);
+/// tanh x up to a magnitude that is not `tanhIsFar`; NaN is far.
+mlir::Value tanhNearZero(FloatMath &m, mlir::Value x);
+mlir::Value tanhIsFar(FloatMath &m, mlir::Value magnitude);
 mlir::Value expandSin(FloatMath &m, mlir::Value x);
 mlir::Value expandCos(FloatMath &m, mlir::Value x);
 mlir::Value expandRound(FloatMath &m, mlir::Value x);

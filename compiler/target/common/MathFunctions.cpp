@@ -32,19 +32,26 @@ Value attune::target::common::expandErf(FloatMath &m, Value x) {
   return m.quotient(m.mul(clamped, numerator), denominator);
 }
 
-Value attune::target::common::expandTanh(FloatMath &m, Value x) {
-  Value magnitude = m.abs(x), square = m.mul(x, x);
+Value attune::target::common::tanhNearZero(FloatMath &m, Value x) {
+  Value square = m.mul(x, x);
   Value p = m.polynomial(square, {-3.33332819422e-1, 1.33314422036e-1,
                                   -5.37397155531e-2, 2.06390887954e-2,
                                   -5.70498872745e-3});
-  Value near = m.fma(m.mul(square, x), p, x);
+  return m.fma(m.mul(square, x), p, x);
+}
+
+Value attune::target::common::tanhIsFar(FloatMath &m, Value magnitude) {
+  // An unordered compare, so that NaN takes the branch that keeps it.
+  return m.compare(Predicate::UGE, magnitude, m.real(0.625));
+}
+
+Value attune::target::common::expandTanh(FloatMath &m, Value x) {
+  Value magnitude = m.abs(x), near = tanhNearZero(m, x);
   // 1 - 2 / (e^2|x| + 1); beyond 10 it is 1.
   Value e = expandExp(m, m.clamp(m.add(magnitude, magnitude), 0.0, 20.0));
   Value quotient = m.quotient(m.real(2.0), m.add(e, m.real(1.0)));
   Value far = m.copySign(m.sub(m.real(1.0), quotient), x);
-  // An unordered compare, so that NaN takes the branch that keeps it.
-  return m.select(m.compare(Predicate::UGE, magnitude, m.real(0.625)), far,
-                  near);
+  return m.select(tanhIsFar(m, magnitude), far, near);
 }
 
 /// sin or cos of x: quadrant q of x picks the polynomial and the sign.

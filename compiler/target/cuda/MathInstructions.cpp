@@ -13,6 +13,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <numbers>
 
 using namespace mlir;
 using namespace attune;
@@ -101,11 +102,34 @@ struct ErfByQuotient : OpRewritePattern<math::ErfOp> {
   }
 };
 
+/// 1 - 2 / (e^2|x| + 1) by ex2.approx, which needs no bounds: e is infinite
+/// where the quotient is 0. Near 0, where that cancels, the polynomial.
+struct TanhByExp2 : OpRewritePattern<math::TanhOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::TanhOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!isF32(op.getType()))
+      return failure();
+    Location loc = op.getLoc();
+    ImplicitLocOpBuilder builder(loc, rewriter);
+    FloatMath m(builder, op.getType(), /*hasFma=*/true);
+    Value x = op.getOperand(), magnitude = m.abs(x);
+    Value e = callEach(rewriter, loc, "llvm.nvvm.ex2.approx.ftz.f",
+                       m.mul(magnitude, m.real(2 * std::numbers::log2e)));
+    Value reciprocal = callEach(rewriter, loc, "llvm.nvvm.rcp.approx.ftz.f",
+                                m.add(e, m.real(1.0)));
+    Value far = m.copySign(m.fma(reciprocal, m.real(-2.0), m.real(1.0)), x);
+    rewriter.replaceOp(op, m.select(target::common::tanhIsFar(m, magnitude),
+                                    far, target::common::tanhNearZero(m, x)));
+    return success();
+  }
+};
+
 } // namespace
 
 void attune::target::cuda::populateMathInstructions(
     RewritePatternSet &patterns) {
   constexpr unsigned kBeforeExpansions = 2;
-  patterns.add<ApproximateExp2, ApproximateQuotient, ErfByQuotient>(
+  patterns.add<ApproximateExp2, ApproximateQuotient, ErfByQuotient, TanhByExp2>(
       patterns.getContext(), kBeforeExpansions);
 }
