@@ -18,11 +18,13 @@ static constexpr SweepBlocks kWideSweeps = {2048, 256, 16, 128, 1};
 // but no less than a sector, where multiprocessors would stand idle.
 static constexpr SweepBlocks kGpuSweeps = {2048, 32, 32, 32, 128};
 
+// One text of sm_80 serves all devices, so it counts the multiprocessors of an
+// H100; others have 82 to 148.
 static constexpr MachineModel kMachines[] = {
     {"x86-64-v2", 4, 16, 16, 2, 32 * kKiB, 256 * kKiB, false, 0, kCoreSweeps},
     {"x86-64-v3", 8, 16, 16, 6, 32 * kKiB, 512 * kKiB, false, 0, kCoreSweeps},
     {"x86-64-v4", 16, 32, 16, 8, 32 * kKiB, 1024 * kKiB, false, 0, kWideSweeps},
-    {"sm_80", 4, 255, 0, 16, 160 * kKiB, 300 * kKiB, true, 108, kGpuSweeps},
+    {"sm_80", 4, 255, 0, 16, 160 * kKiB, 300 * kKiB, true, 132, kGpuSweeps},
     {"sm_90a", 4, 255, 0, 16, 220 * kKiB, 370 * kKiB, true, 132, kGpuSweeps},
 };
 

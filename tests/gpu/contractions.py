@@ -20,6 +20,8 @@ def gelu(x):
 CASES = {
     "f16_square": (F16, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b),
     "f16_square_wide": (F16, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b),
+    "f16_large": (F16, [(8192, 8192), (8192, 8192)], lambda a, b: a @ b),
+    "bf16_vocabulary": (BF16, [(1024, 768), (50257, 768)], lambda a, b: a @ b.T),
     "bf16_bias_gelu": (BF16, [(4096, 1024), (1024, 4096), (4096,)],
                        lambda a, b, bias: gelu(a @ b + bias)),
     "bf16_bias_residual": (BF16, [(4096, 4096), (4096, 1024), (1024,), (4096, 1024)],
@@ -33,6 +35,7 @@ CASES = {
                        lambda a, b: a @ b.transpose(1, 2) * 0.125),
     "f16_decode": (F16, [(16, 8192), (8192, 4096)], lambda a, b: a @ b),
 }
+RESULTS = {"bf16_vocabulary": F32}  # where they are of another type than the operands
 TOLERANCE = {F16: 1e-3, BF16: 8e-3, F32: 5e-6}
 
 
@@ -50,13 +53,15 @@ def run(folder):
         kernel = Kernel(folder, name)
         inputs = operands(dtype, shapes)
         expected = function(*(x.double() for x in inputs))
-        out = torch.full(expected.shape, torch.nan, device="cuda", dtype=dtype)
+        out = torch.full(expected.shape, torch.nan, device="cuda",
+                         dtype=RESULTS.get(name, dtype))
         call = kernel.prepare(*inputs, out)
         call()
         error = relative_error(out, expected)
         del expected
         a, b = inputs[:2]
-        product = (lambda: a @ b.transpose(1, 2)) if "scores" in name else (lambda: a @ b)
+        is_transposed = "scores" in name or "vocabulary" in name
+        product = (lambda: a @ b.transpose(-1, -2)) if is_transposed else (lambda: a @ b)
         ms, rival = median_ms([call, product])
         flop = 2 * out.numel() * shapes[0][-1]
         record = {"kernel": name, "error": error, "ok": error <= TOLERANCE[dtype],

@@ -11,7 +11,8 @@
 //       what all of them read, then what they write
 //
 // Two versions of that loop: where all that is read and written is aligned to
-// vectors and ends with them; and for anything else.
+// vectors and ends with them; and for anything else by single elements, those
+// of a warp side by side, so that memory still moves whole sectors.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cuda/ContractionEpilogue.h"
@@ -56,17 +57,12 @@ private:
   std::optional<Value> isAligned(Value memref, ValueRange positions) const;
   void stage(ValueRange sums, int64_t slice);
   Value stagedAt(Value row, Value column) const;
-  Place placeOf(Value number, int64_t slice) const;
-  void emitAligned(int64_t slice);
-  void emitUnaligned(int64_t slice);
+  Place placeOf(Value number, int64_t slice, int64_t lanes) const;
+  void emitVectors(int64_t slice, int64_t lanes);
   bool compute(const Place &place, const Coord &row, const Coord &column);
   void store(const Coord &row, const Coord &column);
   SmallVector<Coord> coordsOf(tile::StoreOp store, const Coord &row,
                               const Coord &column) const;
-
-  int64_t vectors() const {
-    return plan.sliceRows() * plan.columns / plan.lanes;
-  }
 
   KernelFrame &frame;
   Emitter &emit;
@@ -181,13 +177,13 @@ void EpilogueEmitter::stage(ValueRange sums, int64_t slice) {
       }
 }
 
-/// Vector `number` of the slice.
-EpilogueEmitter::Place EpilogueEmitter::placeOf(Value number,
-                                                int64_t slice) const {
+/// Vector `number` of the slice, of so many lanes.
+EpilogueEmitter::Place EpilogueEmitter::placeOf(Value number, int64_t slice,
+                                                int64_t lanes) const {
   int64_t inner =
-      (plan.lanesAlongRows ? plan.sliceRows() : plan.columns) / plan.lanes;
+      (plan.lanesAlongRows ? plan.sliceRows() : plan.columns) / lanes;
   Value outer = emit.div(number, emit.integer(inner));
-  Value first = emit.mul(emit.rem(number, emit.integer(inner)), plan.lanes);
+  Value first = emit.mul(emit.rem(number, emit.integer(inner)), lanes);
   Value row = plan.lanesAlongRows ? first : outer,
         column = plan.lanesAlongRows ? outer : first;
   Place place;
@@ -210,21 +206,26 @@ EpilogueEmitter::Place EpilogueEmitter::placeOf(Value number,
 /// The sum, and all that is stored at a place.
 bool EpilogueEmitter::compute(const Place &place, const Coord &row,
                               const Coord &column) {
+  bool hasLanes = row.lanes || column.lanes;
+  auto typeOf = [&](Type element) {
+    return hasLanes ? Type(emit.vector(element)) : element;
+  };
   Type f32 = emit.getF32Type();
   Type stored = getElementTypeOrSelf(parts.dot.getType());
-  Value sum = LLVM::LoadOp::create(emit, emit.vector(f32), place.staged,
-                                   std::min<int64_t>(16, plan.lanes * 4));
+  Value sum = LLVM::LoadOp::create(
+      emit, typeOf(f32), place.staged,
+      hasLanes ? std::min<int64_t>(16, plan.lanes * 4) : 4);
   Value init = parts.loop.getInits().front();
   if (!matchPattern(init, m_AnyZeroFloat())) {
     Value start = evaluator.get(init, {row, column});
     if (!start)
       return false;
     if (!stored.isF32())
-      start = arith::ExtFOp::create(emit, emit.vector(f32), start);
+      start = arith::ExtFOp::create(emit, typeOf(f32), start);
     sum = emit.addf(sum, start);
   }
   if (!stored.isF32())
-    sum = arith::TruncFOp::create(emit, emit.vector(stored), sum);
+    sum = arith::TruncFOp::create(emit, typeOf(stored), sum);
   evaluator.seed(parts.loop.getResult(0), {row, column}, sum);
   for (tile::StoreOp store : parts.stores)
     if (!evaluator.get(store.getBlock(), coordsOf(store, row, column)))
@@ -248,15 +249,16 @@ void EpilogueEmitter::store(const Coord &row, const Coord &column) {
       result = evaluator.store(store, coordsOf(store, row, column));
 }
 
-/// Groups of vectors; those outside read some place inside, and write nothing.
-void EpilogueEmitter::emitAligned(int64_t slice) {
-  emit.alignedVectors = true;
-  int64_t threads = plan.threads(),
-          count = llvm::divideCeil(vectors(), threads);
+/// Groups of vectors, or of elements where there is one lane; those outside
+/// read some place inside, and write nothing.
+void EpilogueEmitter::emitVectors(int64_t slice, int64_t lanes) {
+  emit.alignedVectors = lanes > 1;
+  int64_t vectors = plan.sliceRows() * plan.columns / lanes;
+  int64_t threads = plan.threads(), count = llvm::divideCeil(vectors, threads);
   int64_t group = std::min(kGroup, count);
   while (count % group)
     --group;
-  bool isWhole = vectors() % threads == 0;
+  bool isWhole = vectors % threads == 0;
   emit.forLoop(emit.integer(0), emit.integer(count), group, [&](Value first) {
     BlockEvaluator::Scope scope(evaluator);
     SmallVector<std::pair<Coord, Coord>> coords;
@@ -264,17 +266,18 @@ void EpilogueEmitter::emitAligned(int64_t slice) {
     for (int64_t i = 0; i < group; ++i) {
       Value number =
           emit.add(emit.mul(emit.add(first, i), threads), emit.threadIndex());
-      Value isReal = emit.less(number, emit.integer(vectors()));
+      Value isReal = emit.less(number, emit.integer(vectors));
       if (!isWhole)
         number = arith::SelectOp::create(emit, isReal, number, emit.integer(0));
-      Place place = placeOf(number, slice);
+      Place place = placeOf(number, slice, lanes);
       auto clamp = [&](Value index) {
         return arith::SelectOp::create(emit, place.isInside, index,
                                        emit.integer(0))
             .getResult();
       };
-      coords.push_back({{clamp(place.row), plan.lanesAlongRows, {}},
-                        {clamp(place.column), !plan.lanesAlongRows, {}}});
+      coords.push_back(
+          {{clamp(place.row), lanes > 1 && plan.lanesAlongRows, {}},
+           {clamp(place.column), lanes > 1 && !plan.lanesAlongRows, {}}});
       inside.push_back(isWhole
                            ? place.isInside
                            : arith::AndIOp::create(emit, place.isInside, isReal)
@@ -292,29 +295,6 @@ void EpilogueEmitter::emitAligned(int64_t slice) {
   emit.alignedVectors = false;
 }
 
-/// One vector at a time, which may be cut and lie anywhere.
-void EpilogueEmitter::emitUnaligned(int64_t slice) {
-  emit.forLoop(
-      emit.threadIndex(), emit.integer(vectors()), plan.threads(),
-      [&](Value number) {
-        Place place = placeOf(number, slice);
-        emit.ifThen(place.isInside, [&] {
-          BlockEvaluator::Scope scope(evaluator);
-          Value count = plan.lanesAlongRows ? rows.count : columns.count;
-          Value first = plan.lanesAlongRows ? place.row : place.column;
-          Value mask = emit.lanesBelow(emit.sub(count, first));
-          auto lanes = [&](bool here) { return here ? mask : Value(); };
-          Coord row{place.row, plan.lanesAlongRows, lanes(plan.lanesAlongRows)};
-          Coord column{place.column, !plan.lanesAlongRows,
-                       lanes(!plan.lanesAlongRows)};
-          if (failed(result) || !compute(place, row, column))
-            result = failure();
-          else
-            store(row, column);
-        });
-      });
-}
-
 LogicalResult EpilogueEmitter::run(ValueRange sums) {
   Value aligned = isAligned();
   std::optional<int64_t> known = Emitter::constant(aligned);
@@ -324,11 +304,11 @@ LogicalResult EpilogueEmitter::run(ValueRange sums) {
     stage(sums, slice);
     emit.barrier();
     auto fast = [&] {
-      emitAligned(slice);
+      emitVectors(slice, plan.lanes);
       return Emitter::Values();
     };
     auto slow = [&] {
-      emitUnaligned(slice);
+      emitVectors(slice, 1);
       return Emitter::Values();
     };
     if (!known)

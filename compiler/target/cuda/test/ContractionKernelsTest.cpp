@@ -25,6 +25,7 @@ struct Kernel {
   std::string name;
   int64_t m, n, k; ///< at full size
   Scalar type;
+  std::optional<Scalar> result = {}; ///< where it is another type
   int64_t batch = 1;
   bool bias = false, gelu = false, residual = false;
   bool transposed = false; ///< the right operand is [columns, k]
@@ -47,6 +48,14 @@ const Kernel kKernels[] = {
      .n = 4096,
      .k = 4096,
      .type = Scalar::F16},
+    {.name = "f16_large", .m = 8192, .n = 8192, .k = 8192, .type = Scalar::F16},
+    {.name = "bf16_vocabulary",
+     .m = 1024,
+     .n = 50257,
+     .k = 768,
+     .type = Scalar::BF16,
+     .result = Scalar::F32,
+     .transposed = true},
     {.name = "bf16_bias_gelu",
      .m = 4096,
      .n = 4096,
@@ -126,7 +135,7 @@ TEST_P(CudaContractionKernels, NumbersAndMemory) {
               b = randomBuffer(kernel.type, batch * n * k, random),
               bias = randomBuffer(Scalar::F32, n, random),
               residual = randomBuffer(kernel.type, m * n, random),
-              c(kernel.type, batch * m * n, NAN);
+              c(kernel.result.value_or(kernel.type), batch * m * n, NAN);
   std::vector<Argument> arguments{Argument(a.bytes(), {batch, m, k}),
                                   Argument(b.bytes(), {batch, n, k})};
   if (kernel.bias)
@@ -148,7 +157,10 @@ TEST_P(CudaContractionKernels, NumbersAndMemory) {
   }
   for (const char *access : {"cp.async", "st.global"}) {
     gpusim::LineCount count = report.sum(access);
-    EXPECT_LE(count.sectors, count.sectorsNeeded) << access;
+    // 128 bytes of a warp that begin anywhere lie in five sectors.
+    bool isOdd = n % 8 != 0 && access == std::string("st.global");
+    EXPECT_LE(count.sectors, count.sectorsNeeded * (isOdd ? 5 : 4) / 4)
+        << access;
   }
 
   std::vector<double> x = a.values(), y = b.values();
