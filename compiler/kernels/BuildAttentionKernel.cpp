@@ -107,7 +107,8 @@ LogicalResult AttentionBuilder::analyze() {
   element = computedIn(stored);
   blocks = chooseAttentionBlocks(
       kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
-                       op.getCausal() != nn::CausalKind::None});
+                       op.getCausal() != nn::CausalKind::None,
+                       op.getBias() || op.getKeyMask()});
   return success();
 }
 

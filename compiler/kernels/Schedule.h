@@ -48,6 +48,7 @@ struct AttentionShape {
   int64_t headSize, valueSize;
   bool isHalf; ///< queries, keys and values are f16 or bf16
   bool isCausal;
+  bool isBiased; ///< by a bias or a mask of keys
 };
 
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,

@@ -11,9 +11,10 @@ static kernels::AttentionBlocks blocksOf(int64_t size, bool isHalf,
   mlir::MLIRContext context;
   context.loadDialect<nn::NNDialect>();
   auto length = nn::DimAttr::symbol(&context, "S");
-  return kernels::chooseAttentionBlocks(
-      *kernels::MachineModel::get("sm_80"),
-      {length, length, size, size, isHalf, isCausal});
+  return kernels::chooseAttentionBlocks(*kernels::MachineModel::get("sm_80"),
+                                        {length, length, size, size, isHalf,
+                                         isCausal,
+                                         /*isBiased=*/false});
 }
 
 std::vector<StandardAttention>
