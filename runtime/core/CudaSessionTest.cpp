@@ -286,6 +286,17 @@ TEST_F(CudaSessionTest, ChoosesWhatThereIs) {
   close();
 }
 
+TEST_F(CudaSessionTest, DriversThatAreTooOld) {
+  ::setenv("ATTUNE_CUDA_DRIVER", ATTUNE_TEST_OLD_DRIVER, 1);
+  EXPECT_THAT(loadErrorOn("cuda"),
+              HasSubstr("ATTUNE_NO_DEVICE: " + file + ": "));
+  EXPECT_THAT(loadErrorOn("cuda"),
+              HasSubstr("the CUDA driver is for CUDA 11.8, expected 12.0 or "
+                        "later; update it (missing: "));
+  ASSERT_EQ(load("auto", model), ATTUNE_OK) << attune_error_message();
+  EXPECT_STREQ(attune_model_device(model), "cpu");
+}
+
 TEST_F(CudaSessionTest, PackagesThatFitNoDevice) {
   writePackage(file);
   EXPECT_THAT(loadErrorOn("cuda"),

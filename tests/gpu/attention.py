@@ -6,6 +6,7 @@ heads * size = 2048 in all, the setting of the FlashAttention papers.
 
 import pathlib
 import re
+import warnings
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -32,6 +33,20 @@ def rival(backend, q, k, v, causal):
     except RuntimeError:
         return None
     return call
+
+
+def triton_rival(q, k, v, causal):
+    """FlexAttention, which torch.compile makes a kernel of Triton of."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    length = q.shape[1]
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    mask = None
+    if causal:
+        mask = create_block_mask(lambda b, h, i, j: i >= j, None, None, length, length)
+    call = torch.compile(flex_attention, dynamic=False)
+    call(q, k, v, block_mask=mask)
+    return lambda: call(q, k, v, block_mask=mask)
 
 
 def reference(q, k, v, causal):
@@ -79,6 +94,9 @@ def measure(kernel, size, element, causal, length):
         if call:
             names.append(name)
             calls.append(call)
+    if element == "bf16" and size in (64, 128):  # a few: each is compiled
+        names.append("triton")
+        calls.append(triton_rival(q, k, v, causal))
     flop = 4 * batch * heads * length**2 * size / (2 if causal else 1)
     return {name: flop / ms / 1e9 for name, ms in zip(names, median_ms(calls))}
 
@@ -86,6 +104,7 @@ def measure(kernel, size, element, causal, length):
 def run(folder, lengths=(512, 2048, 16384)):
     folder = pathlib.Path(folder) / "kernels"
     records = []
+    warnings.filterwarnings("ignore", module="torch|attention")  # of kernels that do not serve
     for path in sorted(pathlib.Path(folder).glob("attention_*.json")):
         _, size, element, mask = re.fullmatch(
             r"(attention)_(\d+)_(\w+?)(_causal)?", path.stem).groups()
