@@ -8,6 +8,9 @@ namespace attune::fusion {
 void buildPipeline(mlir::OpPassManager &passes,
                    const PipelineOptions &options) {
   passes.addPass(createAlignReductions());
+  // While attentions are still there, whose projections they are.
+  if (options.gpu)
+    passes.addPass(createMergeProjections());
   ChooseAttentionOptions attention;
   attention.attention = options.attention;
   attention.gpu = options.gpu;

@@ -6,6 +6,11 @@ def AlignReductions : Pass<"align-reductions", "::mlir::ModuleOp"> {
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
 }
 
+def MergeProjections : Pass<"merge-projections", "::mlir::ModuleOp"> {
+  let summary = "Queries, keys and values of one tensor by one product";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+}
+
 def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
   let summary = "Fused or unfused, for each attention, by cost or by command";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
