@@ -89,4 +89,17 @@ bool isNonNegative(DimAttr dim, const Ranges &ranges) {
   return false;
 }
 
+int64_t greatest(DimAttr dim, const Ranges &ranges) {
+  llvm::SetVector<StringRef> used;
+  dim.collectSymbols(used);
+  llvm::StringMap<int64_t> values;
+  for (StringRef name : used) {
+    auto range = ranges.find(name);
+    if (range == ranges.end() || range->second.getMax() < 0)
+      return std::numeric_limits<int64_t>::max();
+    values[name] = range->second.getMax();
+  }
+  return dim.evaluate(values).value_or(std::numeric_limits<int64_t>::max());
+}
+
 } // namespace attune::kernels

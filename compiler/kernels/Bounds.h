@@ -14,4 +14,9 @@ llvm::StringMap<nn::RangeAttr> symbolRanges(mlir::Operation *op);
 bool isNonNegative(nn::DimAttr dim,
                    const llvm::StringMap<nn::RangeAttr> &ranges);
 
+/// The value of `dim` where every symbol is at its greatest, which is the
+/// greatest of any extent that grows with its symbols; INT64_MAX where a symbol
+/// has no bound. For estimates, not for proofs.
+int64_t greatest(nn::DimAttr dim, const llvm::StringMap<nn::RangeAttr> &ranges);
+
 } // namespace attune::kernels

@@ -15,6 +15,7 @@
 #include "compiler/kernels/Builders.h"
 
 #include "compiler/kernels/BlockScope.h"
+#include "compiler/kernels/Bounds.h"
 #include "compiler/kernels/ContractionAxes.h"
 #include "compiler/kernels/ScalarBuilder.h"
 #include "compiler/kernels/Schedule.h"
@@ -286,10 +287,15 @@ void ContractionBuilder::chooseBlocks(unsigned variant) {
     batches = batches * axes.extents[axis];
   Type element = cast<RankedTensorType>(op.getLhs().getType()).getElementType();
   int64_t elementBytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
+  auto ranges = symbolRanges(kernel.group);
+  auto most = [&](DimAttr dim) { return greatest(dim, ranges); };
+  DimAttr rows = axes.extents[axes.rows], columns = axes.extents[axes.columns],
+          depth = axes.extents[axes.depth];
   auto choice = chooseContractionBlocks(
-      kernel.machine,
-      {axes.extents[axes.rows], axes.extents[axes.columns],
-       axes.extents[axes.depth], batches, elementBytes, bool(packed)});
+      kernel.machine, {{rows, columns, depth, batches},
+                       {most(rows), most(columns), most(depth), most(batches)},
+                       elementBytes,
+                       bool(packed)});
   blocks = choice[variant];
   kernel.setVariants(choice.size(), blocks.cost);
 }

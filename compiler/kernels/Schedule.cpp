@@ -1,4 +1,5 @@
-// The choice of blocks. Those of CPUs were measured on Zen 3 (AVX2) and Cascade
+// The choice of blocks: contractions on a CPU, attention; contractions on a GPU
+// are in GpuBlocks.cpp. Those of CPUs were measured on Zen 3 (AVX2) and Cascade
 // Lake (AVX-512); what decided stands beside each figure.
 #include "compiler/kernels/Schedule.h"
 
@@ -50,13 +51,13 @@ static int64_t chooseColumns(const MachineModel &machine,
 static ContractionBlocks chooseCoreBlocks(const MachineModel &machine,
                                           const ContractionShape &shape) {
   ContractionBlocks blocks;
-  std::optional<int64_t> height = shape.rows.getConstant();
+  std::optional<int64_t> height = shape.extents.rows.getConstant();
   // Fewer rows than a register tile are a block of just those.
   int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
   blocks.rows = balanced(height, kRows, unit);
-  blocks.columns = chooseColumns(machine, shape.columns.getConstant());
+  blocks.columns = chooseColumns(machine, shape.extents.columns.getConstant());
   // A short k is one block of just that extent.
-  std::optional<int64_t> length = shape.depth.getConstant();
+  std::optional<int64_t> length = shape.extents.depth.getConstant();
   blocks.depth = length && *length <= kDepth ? std::max<int64_t>(*length, 1)
                                              : balanced(length, kDepth, 16);
   blocks.rowsOutermost = shape.packed;
@@ -69,190 +70,11 @@ static ContractionBlocks chooseCoreBlocks(const MachineModel &machine,
   return blocks;
 }
 
-// Blocks of a GPU. A launch takes
-//
-//   area * (k + overhead) * max(blocks / rate, 1 / alone)
-//
-// by the multiprocessor that has most blocks: `rate` is what its main loop
-// reaches with neighbours, `alone` what it reaches by itself, `overhead` the k
-// in whose time a block begins and ends. Fitted to products of 128, 1024 and
-// 6304 rows with 768 to 3072 columns and k on an H200, in bf16 with their
-// epilogues and cold weights, to within 7 to 15 %; those of 32 x 128, 16 x 128
-// and 128 x 64 are estimates from warm ones.
-struct GpuBlock {
-  int64_t rows, columns;
-  /// k of a stage, in bytes: 64 where a stage is large, so that several fit
-  /// beside another block's; 128, a whole turn of the banks, where it is small
-  /// or the block waits for memory.
-  int64_t depthBytes;
-  double rate, alone, overhead;
-};
-static constexpr GpuBlock kGpuBlocks[] = {
-    {128, 256, 64, 1.05, 1.00, 600}, {128, 128, 64, 1.00, 0.81, 400},
-    {64, 128, 64, 0.86, 0.59, 280},  {64, 128, 128, 0.83, 0.72, 400},
-    {128, 64, 64, 0.82, 0.59, 280},  {64, 64, 128, 0.71, 0.50, 280},
-    {32, 128, 128, 0.55, 0.40, 200}, {32, 64, 128, 0.44, 0.36, 200},
-    {16, 128, 128, 0.33, 0.26, 100}, {16, 64, 128, 0.27, 0.21, 100},
-    {16, 32, 128, 0.24, 0.10, 100},
-};
-// f32 fills the registers with half as many sums, for its fragments are there
-// twice. Its three products of tf32 take six times as long for each k.
-static constexpr int64_t kGpuMostF32 = 128 * 128;
-static constexpr int64_t kGpuSlowerF32 = 6;
-// A run-time extent counts as this: so many that the last blocks matter little.
-static constexpr int64_t kGpuMany = 1 << 20;
-// Kernels of one contraction at most, and how much slower than the best of all
-// blocks they may be before there is another. What any launch takes (3
-// microseconds) tempers that.
-static constexpr size_t kGpuMostVariants = 8;
-static constexpr double kGpuTolerated = 1.05, kGpuLaunch = 6e6;
-
-namespace {
-
-// The blocks that a contraction may have on a GPU, and their times.
-class GpuChoice {
-public:
-  GpuChoice(const MachineModel &machine, const ContractionShape &shape)
-      : machine(machine), shape(shape) {
-    for (const GpuBlock &block : kGpuBlocks)
-      if (shape.elementBytes < 4 || block.rows * block.columns <= kGpuMostF32)
-        candidates.push_back(&block);
-  }
-
-  SmallVector<ContractionBlocks> run();
-
-private:
-  struct Extents {
-    int64_t rows, columns, depth, batches;
-  };
-
-  double time(const GpuBlock &block, const Extents &at) const;
-  double timeOf(ArrayRef<const GpuBlock *> blocks, const Extents &at) const;
-  std::pair<double, double> slowdown(ArrayRef<const GpuBlock *> blocks) const;
-  SmallVector<Extents> samples() const;
-  DimAttr cost(const GpuBlock &block) const;
-  ContractionBlocks finish(const GpuBlock &block) const;
-
-  const MachineModel &machine;
-  const ContractionShape &shape;
-  SmallVector<const GpuBlock *> candidates;
-};
-
-} // namespace
-
-static int64_t atLeastOne(std::optional<int64_t> extent, int64_t otherwise) {
-  return std::max<int64_t>(1, extent.value_or(otherwise));
-}
-
-double GpuChoice::time(const GpuBlock &block, const Extents &at) const {
-  int64_t count = llvm::divideCeil(at.rows, block.rows) *
-                  llvm::divideCeil(at.columns, block.columns) * at.batches;
-  int64_t most = llvm::divideCeil(count, machine.multiprocessors);
-  double k = double(at.depth) * (shape.elementBytes == 4 ? kGpuSlowerF32 : 1);
-  return double(block.rows * block.columns) * (k + block.overhead) *
-         std::max(double(most) / block.rate, 1 / block.alone);
-}
-
-double GpuChoice::timeOf(ArrayRef<const GpuBlock *> blocks,
-                         const Extents &at) const {
-  double least = time(*blocks.front(), at);
-  for (const GpuBlock *block : blocks.drop_front())
-    least = std::min(least, time(*block, at));
-  return least;
-}
-
-// Extents that a launch may have: those that are constants, and the same few
-// for each that is not.
-SmallVector<GpuChoice::Extents> GpuChoice::samples() const {
-  auto some = [](DimAttr dim) {
-    SmallVector<int64_t> values;
-    if (auto constant = dim.getConstant())
-      return SmallVector<int64_t>{std::max<int64_t>(1, *constant)};
-    for (int64_t value = 1; value <= 1 << 14; value *= 2)
-      values.push_back(value);
-    return values;
-  };
-  SmallVector<Extents> all;
-  for (int64_t rows : some(shape.rows))
-    for (int64_t columns : some(shape.columns))
-      for (int64_t depth : some(shape.depth))
-        for (int64_t batches : some(shape.batches))
-          all.push_back({rows, columns, depth, batches});
-  return all;
-}
-
-// How many times as long as with the best of all blocks: all samples together,
-// and the one where that is most.
-std::pair<double, double>
-GpuChoice::slowdown(ArrayRef<const GpuBlock *> blocks) const {
-  double sum = 0, most = 1;
-  for (const Extents &at : samples()) {
-    double times = (timeOf(blocks, at) + kGpuLaunch) /
-                   (timeOf(candidates, at) + kGpuLaunch);
-    sum += times;
-    most = std::max(most, times);
-  }
-  return {sum, most};
-}
-
-// The time as the runtime computes it from the dims, in integers.
-DimAttr GpuChoice::cost(const GpuBlock &block) const {
-  constexpr double kUnit = 64; // elements of a block
-  MLIRContext *context = shape.rows.getContext();
-  auto constant = [&](double value) {
-    return DimAttr::constant(context, int64_t(value));
-  };
-  DimAttr count = shape.rows.ceilDiv(constant(block.rows)) *
-                  shape.columns.ceilDiv(constant(block.columns)) *
-                  shape.batches;
-  DimAttr most = count.ceilDiv(constant(machine.multiprocessors));
-  DimAttr k = shape.depth * (shape.elementBytes == 4 ? kGpuSlowerF32 : 1);
-  double area = block.rows * block.columns / kUnit;
-  DimAttr times =
-      (most * constant(area / block.rate)).max(constant(area / block.alone));
-  return (k + int64_t(block.overhead)) * times;
-}
-
-ContractionBlocks GpuChoice::finish(const GpuBlock &block) const {
-  return {block.rows,
-          block.columns,
-          block.depthBytes / shape.elementBytes,
-          /*rowsOutermost=*/true,
-          /*grain=*/1,
-          cost(block)};
-}
-
-SmallVector<ContractionBlocks> GpuChoice::run() {
-  Extents many = {atLeastOne(shape.rows.getConstant(), kGpuMany),
-                  atLeastOne(shape.columns.getConstant(), kGpuMany),
-                  atLeastOne(shape.depth.getConstant(), kGpuMany),
-                  atLeastOne(shape.batches.getConstant(), kGpuMany)};
-  SmallVector<const GpuBlock *> chosen{
-      *llvm::min_element(candidates, [&](const GpuBlock *a, const GpuBlock *b) {
-        return time(*a, many) < time(*b, many);
-      })};
-  // Each further one is that which helps most.
-  while (chosen.size() < kGpuMostVariants &&
-         slowdown(chosen).second > kGpuTolerated) {
-    auto with = [&](const GpuBlock *block) {
-      SmallVector<const GpuBlock *> more(chosen);
-      more.push_back(block);
-      return slowdown(more).first;
-    };
-    chosen.push_back(*llvm::min_element(
-        candidates, [&](const GpuBlock *a, const GpuBlock *b) {
-          return with(a) < with(b);
-        }));
-  }
-  return llvm::map_to_vector(
-      chosen, [&](const GpuBlock *block) { return finish(*block); });
-}
-
 SmallVector<ContractionBlocks>
 chooseContractionBlocks(const MachineModel &machine,
                         const ContractionShape &shape) {
   if (machine.isGpu)
-    return GpuChoice(machine, shape).run();
+    return chooseGpuBlocks(machine, shape);
   return {chooseCoreBlocks(machine, shape)};
 }
 

@@ -24,8 +24,12 @@ struct ContractionBlocks {
 
 /// What the blocks of a contraction are chosen by.
 struct ContractionShape {
-  nn::DimAttr rows, columns, depth;
-  nn::DimAttr batches; ///< products of this shape
+  template <typename T>
+  struct Extents {
+    T rows, columns, depth, batches; ///< batches: products of this shape
+  };
+  Extents<nn::DimAttr> extents;
+  Extents<int64_t> most; ///< what they are at most at run time
   int64_t elementBytes;
   /// The right operand comes in panels; else each worker of a CPU packs the
   /// columns that it needs, and keeps them while only the rows change.
@@ -37,6 +41,9 @@ struct ContractionShape {
 llvm::SmallVector<ContractionBlocks>
 chooseContractionBlocks(const MachineModel &machine,
                         const ContractionShape &shape);
+/// The same for a GPU.
+llvm::SmallVector<ContractionBlocks>
+chooseGpuBlocks(const MachineModel &machine, const ContractionShape &shape);
 
 struct AttentionBlocks {
   int64_t queries, keys;

@@ -1,0 +1,90 @@
+//===- ScheduleTest.cpp - the choice among a GPU's blocks -----------------===//
+#include "compiler/kernels/Schedule.h"
+#include "mlir/IR/MLIRContext.h"
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace attune;
+using namespace attune::kernels;
+using nn::DimAttr;
+
+namespace {
+
+class GpuBlocks : public ::testing::Test {
+protected:
+  GpuBlocks() { context.loadDialect<nn::NNDialect>(); }
+
+  /// Of f16 products of S rows, S at most `most`.
+  llvm::SmallVector<ContractionBlocks> choose(int64_t columns, int64_t depth,
+                                              int64_t most = kAny) {
+    auto constant = [&](int64_t value) {
+      return DimAttr::constant(&context, value);
+    };
+    return chooseContractionBlocks(
+        *MachineModel::get("sm_80"),
+        {{DimAttr::symbol(&context, "S"), constant(columns), constant(depth),
+          constant(1)},
+         {most, columns, depth, 1},
+         /*elementBytes=*/2,
+         /*packed=*/false});
+  }
+  /// The one that the runtime takes.
+  static ContractionBlocks cheapest(llvm::ArrayRef<ContractionBlocks> all,
+                                    int64_t rows) {
+    llvm::StringMap<int64_t> symbols;
+    symbols["S"] = rows;
+    return *llvm::min_element(
+        all, [&](const ContractionBlocks &a, const ContractionBlocks &b) {
+          return *a.cost.evaluate(symbols) < *b.cost.evaluate(symbols);
+        });
+  }
+
+  static constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  mlir::MLIRContext context;
+};
+
+TEST_F(GpuBlocks, FewerRowsHaveSmallerBlocks) {
+  auto all = choose(768, 3072);
+  EXPECT_GT(all.size(), 2u);
+  EXPECT_LE(all.size(), 8u);
+  int64_t last = 0;
+  for (int64_t rows : {1, 128, 1024, 1 << 20}) {
+    ContractionBlocks best = cheapest(all, rows);
+    EXPECT_GE(best.rows * best.columns, last) << rows << " rows";
+    last = best.rows * best.columns;
+  }
+  // Two blocks of 128 columns are a whole multiprocessor's work.
+  EXPECT_GE(last, 128 * 128);
+  EXPECT_LE(cheapest(all, 1).rows, 16);
+  // 1024 rows of GPT-2: no less than 96 blocks for 132 multiprocessors.
+  ContractionBlocks gpt2 = cheapest(all, 1024);
+  EXPECT_LE(gpt2.rows * gpt2.columns, 64 * 128);
+  EXPECT_GE(gpt2.rows * gpt2.columns, 64 * 64);
+}
+
+TEST_F(GpuBlocks, TheFirstIsForManyRows) {
+  for (auto [columns, depth] :
+       {std::pair(768, 768), {50257, 768}, {4096, 4096}, {64, 64}, {1, 1}}) {
+    auto all = choose(columns, depth);
+    ContractionBlocks best = cheapest(all, 1 << 20);
+    EXPECT_EQ(all.front().rows, best.rows);
+    EXPECT_EQ(all.front().columns, best.columns);
+  }
+}
+
+TEST_F(GpuBlocks, NoneIsForMoreRowsThanThereMayBe) {
+  auto all = choose(768, 768, /*most=*/16);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_LE(all.front().rows, 16);
+}
+
+TEST_F(GpuBlocks, CostsAreOfAnyDims) {
+  llvm::StringMap<int64_t> symbols;
+  for (int64_t rows : {int64_t(0), int64_t(1), int64_t(1) << 31}) {
+    symbols["S"] = rows;
+    for (const ContractionBlocks &blocks : choose(50257, 131072))
+      EXPECT_TRUE(blocks.cost.evaluate(symbols)) << rows;
+  }
+}
+
+} // namespace
