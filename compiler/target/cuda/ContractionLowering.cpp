@@ -349,7 +349,7 @@ ContractionEmitter::Values ContractionEmitter::theRest(Values sums) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult ContractionEmitter::run() {
-  if (failed(frame.start(plan.threads(), plan.residentBlocks,
+  if (failed(frame.start(plan.threads(), plan.blocksByRegisters,
                          [&](Value block) { return itemOf(block); })))
     return failure();
   locate();

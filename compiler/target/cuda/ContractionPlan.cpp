@@ -11,6 +11,10 @@ using namespace attune::target::cuda;
 /// (Fragments.h). With more than the fewer of these, eight warps fill a
 /// multiprocessor.
 static constexpr int64_t kMostSums = 128, kMostSumsOfF32 = 64;
+/// Of a multiprocessor, and those of a thread beside the sums of a small block.
+/// Fragments of f32 are there twice.
+static constexpr int64_t kRegisters = 65536, kOtherRegisters = 88,
+                         kOtherRegistersOfF32 = 168;
 /// A multiprocessor has four schedulers, so fewer warps leave some idle.
 static constexpr int64_t kFewestWarps = 4, kMostWarps = 8;
 /// Bytes along k of a stage at most: a row of 8 chunks takes all banks.
@@ -86,6 +90,13 @@ LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
   bool isFull = sums > kMostSumsOfF32 ||
                 (element.isF32() && isPair && sums == kMostSumsOfF32);
   residentBlocks = !isFull ? 0 : isPair ? 2 : 1;
+  int64_t registers =
+      sums + (element.isF32() ? kOtherRegistersOfF32 : kOtherRegisters);
+  int64_t fitting = kRegisters / (threads() * registers);
+  bool isSmall = sums < kMostSumsOfF32;
+  blocksByRegisters = isFull                   ? residentBlocks
+                      : isSmall && fitting > 1 ? fitting
+                                               : 0;
   return success();
 }
 

@@ -24,6 +24,8 @@ struct ContractionPlan {
   int64_t warpColumns() const { return columns / warpsAcross; }
   int64_t threads() const { return warpsDown * warpsAcross * kWarp; }
   int64_t residentBlocks; ///< of a multiprocessor; 0: as many as it may
+  /// What ptxas is told of that: with nothing it spills to fit one more.
+  int64_t blocksByRegisters;
 
   // The ring.
   int64_t depth; ///< k of a stage
