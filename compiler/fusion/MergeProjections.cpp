@@ -4,7 +4,7 @@
 // their own, each with its bias or all without. Leaves: one product with the
 // weights side by side, and slices of its result, which attention reads where
 // they lie. On a GPU a product of few columns leaves multiprocessors idle; a
-// CPU, whose workers each take some columns, gains nothing.
+// package for a CPU as well has the same products for both.
 #include "compiler/fusion/Ledger.h"
 #include "compiler/fusion/Passes.h"
 #include "dialects/nn/NodeName.h"
@@ -68,8 +68,9 @@ static bool isView(Operation *op) {
   return isa<nn::ReshapeOp, nn::TransposeOp>(op);
 }
 
-// Whether only attentions and reductions read it: what works element by element
-// would rather be the epilogue of a product of its own.
+// Whether only attentions and reductions (the mean of values) read it: what
+// works element by element would rather be the epilogue of a product of its own.
+// Keys that are rotated or put behind a cache are not merged therefore.
 static bool isReadAsItLies(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
     return isView(user) ? isReadAsItLies(user->getResult(0))

@@ -44,8 +44,9 @@ def run(folder):
     for size in (64, 128):
         for causal in (False, True):
             name = f"{size}{'_causal' if causal else ''}"
-            sessions = {mode: DeviceSession(library, str(folder / "attention" / f"{name}_{mode}.attune"),
-                                            profile=True) for mode in MODES}
+            packages = {mode: folder / "attention" / f"{name}_{mode}.attune" for mode in MODES}
+            sessions = {mode: DeviceSession(library, str(package), profile=True)
+                        for mode, package in packages.items()}
             points = [run_length(sessions, size, causal, length) for length in LENGTHS]
             worst = max(point[mode]["error"] for point in points for mode in MODES)
             records.append(dict(kernel=f"attention {name}", points=points, ok=worst <= TOLERANCE))

@@ -24,10 +24,11 @@ class Names:
     norm2: str
 
 
-BERT = Names(tuple(f"bert.encoder.layer.{{}}.attention.self.{x}" for x in ("query", "key", "value")),
-             "bert.encoder.layer.{}.attention.output.dense", "bert.encoder.layer.{}.intermediate.dense",
-             "bert.encoder.layer.{}.output.dense", "bert.encoder.layer.{}.attention.output.LayerNorm",
-             "bert.encoder.layer.{}.output.LayerNorm")
+LAYER = "bert.encoder.layer.{}."
+BERT = Names(tuple(LAYER + f"attention.self.{x}" for x in ("query", "key", "value")),
+             LAYER + "attention.output.dense", LAYER + "intermediate.dense",
+             LAYER + "output.dense", LAYER + "attention.output.LayerNorm",
+             LAYER + "output.LayerNorm")
 VIT = Names(tuple(f"vit.vit.layers.{{}}.attention.{x}_proj" for x in "qkv"),
             "vit.vit.layers.{}.attention.o_proj", "vit.vit.layers.{}.mlp.fc1",
             "vit.vit.layers.{}.mlp.fc2", "vit.vit.layers.{}.layernorm_before",
@@ -47,7 +48,8 @@ class Weights:
         # Exporters fold the transposed matrix of a Linear and forget its name; the bias
         # that is added to the product keeps it. Matrices of Gemm keep theirs.
         for node in graph.node:
-            bias = [n for n in getattr(added.get(node.output[0]), "input", ()) if n.endswith(".bias")]
+            others = getattr(added.get(node.output[0]), "input", ())
+            bias = [name for name in others if name.endswith(".bias")]
             if node.op_type == "MatMul" and node.input[1] in values and bias:
                 self.values[bias[0][:-len("bias")] + "weight"] = values[node.input[1]].T
         self.transposed = {node.input[1] for node in graph.node if node.op_type == "Gemm"
@@ -104,11 +106,14 @@ class Bert(nn.Module):
         super().__init__()
         embeddings = "bert.embeddings."
         self.word, self.place, self.kind = (
-            weights[f"{embeddings}{n}_embeddings.weight"] for n in ("word", "position", "token_type"))
+            weights[f"{embeddings}{n}_embeddings.weight"]
+            for n in ("word", "position", "token_type"))
         self.norm = weights.put(nn.LayerNorm(width, 1e-12, device="meta"), embeddings + "LayerNorm")
         self.layers = nn.ModuleList(Layer(weights, BERT, i, width, heads, False, False, 1e-12)
                                     for i in range(layers))
-        self.pooler = weights.put(nn.Linear(1, 1, device="meta"), "bert.pooler.dense") if pooled else None
+        self.pooler = None
+        if pooled:
+            self.pooler = weights.put(nn.Linear(1, 1, device="meta"), "bert.pooler.dense")
 
     def forward(self, input_ids, attention_mask, token_type_ids, padded=True):
         x = self.word[input_ids] + self.kind[token_type_ids] + self.place[:input_ids.shape[1]]
@@ -127,7 +132,8 @@ class Vit(nn.Module):
     def __init__(self, weights):
         super().__init__()
         embeddings = "vit.vit.embeddings."
-        self.first, self.place = (weights[embeddings + n] for n in ("cls_token", "position_embeddings"))
+        self.first, self.place = (weights[embeddings + n]
+                                  for n in ("cls_token", "position_embeddings"))
         self.patches = weights.put(nn.Conv2d(3, 768, 16, 16, device="meta"),
                                    embeddings + "patch_embeddings.projection")
         self.layers = nn.ModuleList(Layer(weights, VIT, i, 768, 12, True, False, 1e-12)
@@ -146,7 +152,8 @@ class Vit(nn.Module):
 class Gpt2(nn.Module):
     def __init__(self, weights):
         super().__init__()
-        self.word, self.place = weights["gpt2.lm_head.weight"], weights["gpt2.transformer.wpe.weight"]
+        self.word = weights["gpt2.lm_head.weight"]
+        self.place = weights["gpt2.transformer.wpe.weight"]
         self.layers = nn.ModuleList(Layer(weights, GPT2, i, 768, 12, True, True, 1e-5)
                                     for i in range(12))
         self.norm = weights.put(nn.LayerNorm(768, 1e-5, device="meta"), "gpt2.transformer.ln_f")

@@ -31,8 +31,8 @@ def launches(records):
     text = []
     for r in records:
         if "launches" in r:
-            rows = [[f"{x['op']} ({x['kernel']})", x["count"], f"{x['ms']:.3f}", f"{x['tflops']:.0f}"]
-                    for x in r["launches"][:8]]
+            rows = [[f"{x['op']} ({x['kernel']})", x["count"], f"{x['ms']:.3f}",
+                     f"{x['tflops']:.0f}"] for x in r["launches"][:8]]
             text.append(f"{r['kernel']}, by kernels, each with the time of its events:\n\n"
                         + table(["kernel", "launches", "ms", "TFLOP/s"], rows))
     return "\n\n".join(text)
@@ -46,7 +46,8 @@ def fused(records):
             rows.append([r["kernel"], p["length"], f"{p['fused']['ms']:.3f}",
                          f"{p['unfused']['ms']:.3f}", f"{p['ratio']:.2f}", *memory])
     return "f16, 16k tokens and heads * size = 2048 in all.\n\n" + \
-        table(["attention", "length", "fused ms", "unfused ms", "ratio", "fused MB", "unfused MB"], rows)
+        table(["attention", "length", "fused ms", "unfused ms", "ratio", "fused MB",
+               "unfused MB"], rows)
 
 
 def attention(records):
@@ -91,7 +92,8 @@ PARTS = {"models": ("Whole models", models), "fused": ("Fused and unfused attent
 def main():
     record = json.load(open(sys.argv[1]))
     machine = record["machine"]
-    print(f"# {machine['gpu']}, {record['date']}\n\nPyTorch {machine['torch']}, CUDA {machine['cuda']}."
+    print(f"# {machine['gpu']}, {record['date']}\n\n"
+          f"PyTorch {machine['torch']}, CUDA {machine['cuda']}."
           " Both sides of a ratio took turns in one process. Made by tests/gpu/page.py.")
     for name, (title, part) in PARTS.items():
         if record.get(name):

@@ -22,9 +22,9 @@ class Thin(unittest.TestCase):
         for precision in ("f32", "f16", "bf16"):
             with self.subTest(precision), tempfile.TemporaryDirectory() as folder:
                 package, archive, back = (os.path.join(folder, n) for n in ("p", "z", "b"))
-                subprocess.run([ATTUNE, "compile", materialise(str(SKELETON), folder), "-o", package,
-                                "--target", "cuda", "--precision", precision],
-                               check=True, stdout=subprocess.DEVNULL,
+                model = materialise(str(SKELETON), folder)
+                subprocess.run([ATTUNE, "compile", model, "-o", package, "--target", "cuda",
+                                "--precision", precision], check=True, stdout=subprocess.DEVNULL,
                                env=dict(os.environ, ATTUNE_PTXAS=""))
                 thin.write_thin(package, SKELETON, archive)
                 data = pathlib.Path(package).read_bytes()

@@ -3,8 +3,9 @@
 
 A package of GPT-2 has 400 MB, nearly all of it random numbers that materialise.py draws
 from seeds. A thin package has zeros there and says which weight of the model goes where, in
-which type and whether transposed: some hundred kilobytes that travel well. What cannot be
-drawn again stays. `fill` gives back the very bytes of the package, which its checksums prove.
+which type, whether transposed, and among whose columns: some hundred kilobytes that travel
+well. What cannot be drawn again stays. `fill` gives back the very bytes of the package, which
+its checksums prove.
 
 usage: thin.py PACKAGE SKELETON -o THIN.zip
 """
@@ -71,23 +72,66 @@ def weight_places(package):
     return places
 
 
-def thin(package, skeleton):
-    """The package with zeros, and what to fill in."""
-    package = bytearray(package)
-    unknown = {}
-    for offset, size in weight_places(package):
-        if size >= SMALLEST:
-            digest = hashlib.sha1(package[offset:offset + size]).digest()
-            unknown.setdefault(digest, []).append((offset, size))
-    fillings = []
-    for name, values in draw(skeleton):
+class Place:
+    """Rows of bytes in a package: a whole weight, or some columns of a wider one."""
+
+    def __init__(self, offset, rows, width, stride):
+        self.offset, self.rows, self.width, self.stride = offset, rows, width, stride
+
+    def view(self, package):
+        return np.lib.stride_tricks.as_strided(package[self.offset:], (self.rows, self.width),
+                                               (self.stride, 1))
+
+
+class Thinner:
+    """Takes weights out of a package, one after the other."""
+
+    def __init__(self, package):
+        self.original = np.frombuffer(package, np.uint8)
+        self.package = self.original.copy()
+        self.weights = {place for place in weight_places(package) if place[1] >= SMALLEST}
+        self.whole = {}  # by what is in them
+        for offset, size in self.weights:
+            digest = hashlib.sha1(self.original[offset:offset + size]).digest()
+            self.whole.setdefault(digest, []).append((offset, size))
+        self.fillings = []
+
+    def take(self, name, values):
+        if values.min() == values.max():
+            return  # what is constant needs no room, and is found in too many places
         for form in FORMS:
             for transposed in ((False, True) if values.ndim == 2 else (False,)):
-                digest = hashlib.sha1(bytes_of(values, form, transposed)).digest()
-                for offset, size in unknown.pop(digest, ()):
-                    package[offset:offset + size] = bytes(size)
-                    fillings.append([name, form, transposed, offset])
-    return bytes(package), fillings
+                data = as_rows(values, form, transposed)
+                for place in list(self.find(data)):
+                    place.view(self.package)[:] = 0
+                    self.fillings.append([name, form, transposed, *vars(place).values()])
+
+    def find(self, data):
+        rows, width = data.shape
+        known = self.whole.pop(hashlib.sha1(data.tobytes()).digest(), ())
+        for offset, _ in known:
+            yield Place(offset, rows, width, width)
+        for offset, size in () if known else self.weights:
+            if size <= data.size or size % rows:
+                continue
+            wide = self.original[offset:offset + size].reshape(rows, -1)
+            at = wide[0].tobytes().find(data[0].tobytes())
+            if at >= 0 and np.array_equal(wide[:, at:at + width], data):
+                yield Place(offset + at, rows, width, size // rows)
+
+
+def as_rows(values, form, transposed):
+    """The bytes of a weight, row by row; a vector is one row."""
+    rows = values.shape[transposed] if values.ndim == 2 else 1
+    return np.frombuffer(bytes_of(values, form, transposed), np.uint8).reshape(rows, -1)
+
+
+def thin(package, skeleton):
+    """The package with zeros, and what to fill in."""
+    thinner = Thinner(package)
+    for name, values in draw(skeleton):
+        thinner.take(name, values)
+    return thinner.package.tobytes(), thinner.fillings
 
 
 def write_thin(package, skeleton, target):
@@ -100,12 +144,11 @@ def write_thin(package, skeleton, target):
 def fill(source, weights, target):
     """Writes the package of `source` to `target`; `weights` by name, as drawn."""
     with zipfile.ZipFile(source) as archive:
-        package = bytearray(archive.read("package"))
+        package = np.frombuffer(archive.read("package"), np.uint8).copy()
         fillings = json.loads(archive.read("fillings"))
-    for name, form, transposed, offset in fillings:
-        data = bytes_of(weights[name], form, transposed)
-        package[offset:offset + len(data)] = data
-    pathlib.Path(target).write_bytes(package)
+    for name, form, transposed, *place in fillings:
+        Place(*place).view(package)[:] = as_rows(weights[name], form, transposed)
+    pathlib.Path(target).write_bytes(package.tobytes())
 
 
 def main():

@@ -280,9 +280,9 @@ ATTUNE_API void attune_session_release(attune_session *session);
  * unchanged until the next run has returned. Where the model runs on a CUDA
  * device this may be memory of a device (cuMemAlloc, cudaMalloc, the data of a
  * PyTorch tensor): it is copied on the device and never seen by the host. What
- * the caller's streams still write there must be done before the run. Checks dtype, rank, static dims
- * and bytes; dims are compared with other inputs by the run. Stays set for
- * later runs. */
+ * the caller's streams still write there must be done before the run, whose own
+ * work is done when it returns. Checks dtype, rank, static dims and bytes; dims
+ * are compared with other inputs by the run. Stays set for later runs. */
 ATTUNE_API ATTUNE_MUST_USE attune_status attune_session_set_input(
     attune_session *session, size_t index, const attune_tensor *input);
 
