@@ -69,8 +69,8 @@ static bool isView(Operation *op) {
 }
 
 // Whether only attentions and reductions (the mean of values) read it: what
-// works element by element would rather be the epilogue of a product of its own.
-// Keys that are rotated or put behind a cache are not merged therefore.
+// works element by element would rather be the epilogue of a product of its
+// own. Keys that are rotated or put behind a cache are not merged therefore.
 static bool isReadAsItLies(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
     return isView(user) ? isReadAsItLies(user->getResult(0))
