@@ -180,8 +180,17 @@ void AttentionEmitter::placeFragments() {
     Value rows[] = {emit.add(first, fragments->sumRow(0)),
                     emit.add(first, fragments->sumRow(1))};
     rowAt.push_back({Coord{rows[0], false, {}}, Coord{rows[1], false, {}}});
-    validRowAt.push_back({Coord{emit.min(rows[0], lastRow), false, {}},
-                          Coord{emit.min(rows[1], lastRow), false, {}}});
+    // Where addresses of a bias are made of them they are below 2^32 by their
+    // form, so that each takes one register.
+    auto valid = [&](Value row) -> Value {
+      row = emit.min(row, lastRow);
+      if (parts.scale)
+        return row;
+      Value low = arith::TruncIOp::create(emit, emit.getI32Type(), row);
+      return arith::ExtUIOp::create(emit, row.getType(), low);
+    };
+    validRowAt.push_back(
+        {Coord{valid(rows[0]), false, {}}, Coord{valid(rows[1]), false, {}}});
   }
   Value column = fragments->sumColumn();
   for (int64_t first = 0; first < shape.keys; first += 8)
@@ -351,7 +360,12 @@ LogicalResult AttentionEmitter::run() {
   auto itemOf = [&](Value block) {
     return isCausal ? reverseQueries(block) : block;
   };
-  if (failed(frame.start(shape.threads(), /*residentBlocks=*/0, itemOf)))
+  // With a bias and large heads two blocks fit; to fit a third, ptxas spills.
+  // Of f32 it does so where it is told.
+  bool isLarge = std::max(shape.depth, shape.columns) > 64;
+  bool isTold = !parts.scale && isLarge && !element.isF32();
+  int64_t residentBlocks = isTold ? 2 : 0;
+  if (failed(frame.start(shape.threads(), residentBlocks, itemOf)))
     return failure();
   fragments.emplace(emit, element);
   placeFragments();
