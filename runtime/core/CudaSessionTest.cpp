@@ -132,37 +132,39 @@ TEST_F(CudaSessionTest, RepeatedRunsAreOneLaunch) {
 
 /// Memory of the device as a caller has it who uses CUDA himself.
 class DeviceBuffer {
+  using Address = unsigned long long; // as the driver has it
+
 public:
   explicit DeviceBuffer(size_t bytes) : bytes(bytes) {
     void *context = nullptr;
     control<int(void **, int)>("cuDevicePrimaryCtxRetain")(&context, 0);
     control<int(void *)>("cuCtxPushCurrent_v2")(context);
-    control<int(void **)>("cuStreamCreate")(&stream);
-    control<int(uint64_t *, size_t)>("cuMemAlloc_v2")(&address, bytes);
+    control<int(void **, unsigned)>("cuStreamCreate")(&stream, 0);
+    control<int(Address *, size_t)>("cuMemAlloc_v2")(&address, bytes);
   }
   ~DeviceBuffer() {
     void *context = nullptr;
-    control<int(uint64_t)>("cuMemFree_v2")(address);
+    control<int(Address)>("cuMemFree_v2")(address);
     control<int(void *)>("cuStreamDestroy_v2")(stream);
     control<int(void **)>("cuCtxPopCurrent_v2")(&context);
     control<int(int)>("cuDevicePrimaryCtxRelease_v2")(0);
   }
   void *data() const { return reinterpret_cast<void *>(address); }
   void set(const void *from) const {
-    copy(address, reinterpret_cast<uint64_t>(from));
+    copy(address, reinterpret_cast<Address>(from));
   }
-  void get(void *to) const { copy(reinterpret_cast<uint64_t>(to), address); }
+  void get(void *to) const { copy(reinterpret_cast<Address>(to), address); }
 
 private:
-  void copy(uint64_t to, uint64_t from) const {
-    control<int(uint64_t, uint64_t, size_t, void *)>("cuMemcpyAsync")(
+  void copy(Address to, Address from) const {
+    control<int(Address, Address, size_t, void *)>("cuMemcpyAsync")(
         to, from, bytes, stream);
     control<int(void *)>("cuStreamSynchronize")(stream);
   }
 
   size_t bytes;
   void *stream = nullptr;
-  uint64_t address = 0;
+  Address address = 0;
 };
 
 /// Tensors of the caller may be on the device, or only some, from run to run.
