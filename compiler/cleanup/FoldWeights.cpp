@@ -6,6 +6,7 @@
 // writer runs it. A trainable weight may change, so whatever reads one stays.
 #include "compiler/cleanup/Passes.h"
 #include "dialects/nn/NodeName.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -56,7 +57,7 @@ private:
   bool isFrozen(Operation *op) const { return frozen.contains(op); }
   bool isNeeded(Operation *op) const;
   bool isWorthFolding(Operation *op) const;
-  bool fitsLimits(ArrayRef<Operation *> tree, StringRef name);
+  std::optional<int64_t> levelOf(ArrayRef<Operation *> tree);
   void fold(Operation *op);
 
   ModuleOp module;
@@ -68,8 +69,7 @@ private:
 } // namespace
 
 std::optional<Frozen> WeightFolder::lookAtWeight(nn::LoadWeightOp load) {
-  auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
-  if (!weight || !weight.isFrozen())
+  if (!nn::frozenWeight(symbols, load))
     return std::nullopt;
   return Frozen{true, bytesOf(load.getResult())};
 }
@@ -135,16 +135,15 @@ static SmallVector<Operation *> treeOf(Operation *op) {
   return order;
 }
 
-// Notes the level of the weight that the tree would become.
-bool WeightFolder::fitsLimits(ArrayRef<Operation *> tree, StringRef name) {
+// That of the weight which the tree would become; nothing beyond the limits.
+std::optional<int64_t> WeightFolder::levelOf(ArrayRef<Operation *> tree) {
   int64_t level = 1;
   for (Operation *op : tree)
     if (auto load = dyn_cast<nn::LoadWeightOp>(op))
       level = std::max(level, 1 + levels.lookup(load.getWeight()));
   if (level > mostLevels || tree.size() > mostOps)
-    return false;
-  levels[name] = level;
-  return true;
+    return std::nullopt;
+  return level;
 }
 
 static std::string nameOf(Operation *op) {
@@ -154,24 +153,23 @@ static std::string nameOf(Operation *op) {
 
 void WeightFolder::fold(Operation *op) {
   SmallVector<Operation *> tree = treeOf(op);
+  std::optional<int64_t> level = levelOf(tree);
+  if (!level)
+    return;
   Value value = op->getResult(0);
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-  auto weight = nn::WeightOp::create(builder, op->getLoc(), nameOf(op),
-                                     cast<RankedTensorType>(value.getType()),
-                                     ElementsAttr());
+  nn::WeightOp weight = nn::deriveWeight(
+      builder, op->getLoc(), nameOf(op),
+      cast<RankedTensorType>(value.getType()), [&](OpBuilder &inside) {
+        IRMapping mapping;
+        for (Operation *part : tree)
+          inside.clone(*part, mapping);
+        return mapping.lookup(value);
+      });
   symbols.insert(weight);
-  if (!fitsLimits(tree, weight.getSymName()))
-    return symbols.erase(weight);
-  builder.createBlock(&weight.getInit());
-  IRMapping mapping;
-  for (Operation *part : tree)
-    builder.clone(*part, mapping);
-  nn::YieldOp::create(builder, op->getLoc(), mapping.lookup(value));
+  levels[weight.getSymName()] = *level;
   builder.setInsertionPoint(op);
-  auto load =
-      nn::LoadWeightOp::create(builder, op->getLoc(), value.getType(),
-                               FlatSymbolRefAttr::get(weight.getSymNameAttr()));
-  value.replaceAllUsesWith(load);
+  value.replaceAllUsesWith(nn::loadWeight(builder, op->getLoc(), weight));
 }
 
 void WeightFolder::run(func::FuncOp function) {

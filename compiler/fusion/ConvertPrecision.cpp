@@ -7,6 +7,7 @@
 // between there and the product, so that the cast joins the group that computes
 // them. README.md says which values and why.
 #include "compiler/fusion/Passes.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/DenseSet.h"
@@ -210,17 +211,16 @@ nn::WeightOp Narrower::narrowed(nn::WeightOp weight) {
   llvm::raw_string_ostream(suffix) << '.' << narrow;
   auto wide = weight.getTensorType();
   OpBuilder builder(weight.getContext());
-  result = nn::WeightOp::create(builder, weight.getLoc(),
-                                (weight.getSymName() + suffix).str(),
-                                wide.clone(narrow), ElementsAttr());
+  Location loc = weight.getLoc();
+  result = nn::deriveWeight(
+      builder, loc, weight.getSymName() + suffix, wide.clone(narrow),
+      [&](OpBuilder &inside) -> Value {
+        Value value = nn::loadWeight(inside, loc, weight);
+        return ElementwiseOp::create(inside, loc, withElement(value, narrow),
+                                     ElementwiseKind::Cast, value,
+                                     TypeAttr::get(narrow));
+      });
   symbols.insert(result, std::next(Block::iterator(weight)));
-  builder.createBlock(&result.getInit());
-  Value value = nn::LoadWeightOp::create(builder, weight.getLoc(), wide,
-                                         weight.getSymName());
-  value = ElementwiseOp::create(
-      builder, weight.getLoc(), withElement(value, narrow),
-      ElementwiseKind::Cast, value, TypeAttr::get(narrow));
-  nn::YieldOp::create(builder, weight.getLoc(), value);
   return result;
 }
 
@@ -229,12 +229,8 @@ Value Narrower::narrowed(OpBuilder &builder, Value value) {
   if (op && (isView(op) ? known.contains(op->getOperand(0))
                         : onlyWanted.contains(value)))
     return clone(builder, *op);
-  if (auto load = dyn_cast_or_null<nn::LoadWeightOp>(op))
-    if (auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
-        weight && weight.isFrozen())
-      return nn::LoadWeightOp::create(builder, load.getLoc(),
-                                      withElement(value, narrow),
-                                      narrowed(weight).getSymName());
+  if (nn::WeightOp weight = nn::frozenWeight(symbols, value))
+    return nn::loadWeight(builder, op->getLoc(), narrowed(weight));
   auto made = dyn_cast_or_null<ElementwiseOp>(op);
   if (made && made.getKind() == ElementwiseKind::Cast &&
       elementOf(made.getInputs()[0]) == narrow)

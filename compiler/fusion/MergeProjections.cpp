@@ -8,6 +8,7 @@
 #include "compiler/fusion/Ledger.h"
 #include "compiler/fusion/Passes.h"
 #include "dialects/nn/NodeName.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -64,7 +65,8 @@ bool Projection::fits(Projection &other) {
          bool(bias) == bool(other.bias);
 }
 
-static bool isView(Operation *op) {
+// Whether it has all elements of what it reads, each once.
+static bool isRearranged(Operation *op) {
   return isa<nn::ReshapeOp, nn::TransposeOp>(op);
 }
 
@@ -73,21 +75,20 @@ static bool isView(Operation *op) {
 // own. Keys that are rotated or put behind a cache are not merged therefore.
 static bool isReadAsItLies(Value value) {
   return llvm::all_of(value.getUsers(), [](Operation *user) {
-    return isView(user) ? isReadAsItLies(user->getResult(0))
-                        : isa<nn::AttentionOp, nn::ReduceOp>(user);
+    return isRearranged(user) ? isReadAsItLies(user->getResult(0))
+                              : isa<nn::AttentionOp, nn::ReduceOp>(user);
   });
 }
 
 nn::LoadWeightOp Merger::frozen(Value value, int64_t rank) {
-  auto load = value.getDefiningOp<nn::LoadWeightOp>();
-  if (!load || cast<RankedTensorType>(load.getType()).getRank() != rank)
-    return {};
-  auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
-  return weight && weight.isFrozen() ? load : nn::LoadWeightOp();
+  nn::WeightOp weight = nn::frozenWeight(symbols, value);
+  return weight && weight.getTensorType().getRank() == rank
+             ? value.getDefiningOp<nn::LoadWeightOp>()
+             : nn::LoadWeightOp();
 }
 
 std::optional<Projection> Merger::match(Value operand) {
-  while (operand.getDefiningOp() && isView(operand.getDefiningOp()))
+  while (operand.getDefiningOp() && isRearranged(operand.getDefiningOp()))
     operand = operand.getDefiningOp()->getOperand(0);
   Projection found;
   found.result = operand;
@@ -128,18 +129,17 @@ Value Merger::sideBySide(OpBuilder &builder, ArrayRef<nn::LoadWeightOp> weights,
   SmallVector<int64_t> shape(first.getShape());
   shape[axis] = columns;
   auto type = RankedTensorType::get(shape, first.getElementType());
-  std::string name = front.getWeight().str() + ".merged";
-  auto merged = nn::WeightOp::create(atModule, loc, name, type, ElementsAttr());
+  nn::WeightOp merged = nn::deriveWeight(
+      atModule, loc, front.getWeight() + ".merged", type,
+      [&](OpBuilder &inside) -> Value {
+        SmallVector<Value> parts;
+        for (nn::LoadWeightOp load : weights)
+          parts.push_back(inside.clone(*load)->getResult(0));
+        return nn::ConcatOp::create(inside, loc, parts,
+                                    inside.getI64IntegerAttr(axis));
+      });
   symbols.insert(merged);
-  atModule.createBlock(&merged.getInit());
-  SmallVector<Value> parts;
-  for (nn::LoadWeightOp load : weights)
-    parts.push_back(atModule.clone(*load)->getResult(0));
-  Value all = nn::ConcatOp::create(atModule, loc, parts,
-                                   atModule.getI64IntegerAttr(axis));
-  nn::YieldOp::create(atModule, loc, all);
-  return nn::LoadWeightOp::create(
-      builder, loc, type, FlatSymbolRefAttr::get(merged.getSymNameAttr()));
+  return nn::loadWeight(builder, loc, merged);
 }
 
 // The columns of `all` from `from` on that `like` had for itself.

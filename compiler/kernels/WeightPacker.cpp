@@ -2,6 +2,7 @@
 #include "compiler/kernels/WeightPacker.h"
 
 #include "compiler/kernels/View.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace attune::kernels {
@@ -11,11 +12,7 @@ using nn::DimAttr;
 using nn::Dims;
 
 nn::WeightOp WeightPacker::frozenWeight(Value root) {
-  auto load = root.getDefiningOp<nn::LoadWeightOp>();
-  if (!load)
-    return {};
-  auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
-  return weight && weight.isFrozen() ? weight : nn::WeightOp();
+  return nn::frozenWeight(symbols, root);
 }
 
 // The views between a group's block argument and `value`, on another tensor.
@@ -77,22 +74,20 @@ Value WeightPacker::packPanels(OpBuilder &builder, nn::WeightOp weight,
   for (auto [index, dim] : llvm::enumerate(permutation))
     (index < depthDims ? depth : columns) *= type.getDimSize(dim);
 
-  OpBuilder inside(weight.getContext());
+  OpBuilder detached(weight.getContext());
   auto panelsType = RankedTensorType::get(
       {int64_t(llvm::divideCeil(columns, width)), depth, width},
       type.getElementType());
-  OwningOpRef<nn::WeightOp> packed = nn::WeightOp::create(
-      inside, loc, (weight.getSymName() + ".panels" + Twine(width)).str(),
-      panelsType, /*value=*/ElementsAttr(), /*trainable=*/false);
-  inside.createBlock(&packed->getInit());
-  Value tensor = nn::LoadWeightOp::create(inside, loc, weight.getTensorType(),
-                                          weight.getSymName());
-  tensor = cloneViews(inside, value, tensor);
-  if (!isIdentity(permutation))
-    tensor = nn::TransposeOp::create(inside, loc, tensor, permutation);
-  tensor = reshape(inside, loc, tensor, {depth, columns});
-  tensor = toPanels(inside, loc, tensor, depth, columns, width);
-  nn::YieldOp::create(inside, loc, tensor);
+  OwningOpRef<nn::WeightOp> packed = nn::deriveWeight(
+      detached, loc, weight.getSymName() + ".panels" + Twine(width), panelsType,
+      [&](OpBuilder &inside) {
+        Value tensor = nn::loadWeight(inside, loc, weight);
+        tensor = cloneViews(inside, value, tensor);
+        if (!isIdentity(permutation))
+          tensor = nn::TransposeOp::create(inside, loc, tensor, permutation);
+        tensor = reshape(inside, loc, tensor, {depth, columns});
+        return toPanels(inside, loc, tensor, depth, columns, width);
+      });
 
   // The text without locations is the content.
   std::string text;
@@ -102,7 +97,7 @@ Value WeightPacker::packPanels(OpBuilder &builder, nn::WeightOp weight,
     known = packed.release();
     symbols.insert(known, std::next(Block::iterator(weight)));
   }
-  return nn::LoadWeightOp::create(builder, loc, panelsType, known.getSymName());
+  return nn::loadWeight(builder, loc, known);
 }
 
 } // namespace attune::kernels
