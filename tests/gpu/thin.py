@@ -21,10 +21,11 @@ import numpy as np
 import onnx
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "models"))
-from materialise import follow_recipe  # noqa: E402
+import materialise  # noqa: E402
 
 PLAN, WEIGHTS = 2, 4  # kinds of section (runtime/include/attune/format.h)
 SMALLEST = 4096  # bytes of a weight worth drawing again
+MOST_BESIDE = 16  # how many times as wide a matrix may be among whose columns one stands
 
 
 def to_bf16(values):
@@ -42,10 +43,8 @@ def bytes_of(values, form, transposed):
 
 def draw(skeleton):
     """Name and values of every weight with a recipe, one after the other."""
-    for tensor in onnx.load(skeleton, load_external_data=False).graph.initializer:
-        recipe = {entry.key: entry.value for entry in tensor.external_data}
-        if recipe.get("location") == "recipe":
-            yield tensor.name, follow_recipe(recipe, list(tensor.dims), np.float32)
+    for tensor, values in materialise.draw(onnx.load(skeleton, load_external_data=False)):
+        yield tensor.name, values
 
 
 def sections(package):
@@ -112,7 +111,7 @@ class Thinner:
         for offset, _ in known:
             yield Place(offset, rows, width, width)
         for offset, size in () if known else self.weights:
-            if size <= data.size or size % rows:
+            if not data.size < size <= MOST_BESIDE * data.size or size % rows:
                 continue
             wide = self.original[offset:offset + size].reshape(rows, -1)
             at = wide[0].tobytes().find(data[0].tobytes())

@@ -41,8 +41,8 @@ def follow_recipe(recipe, dims, dtype):
     return values.astype(dtype).reshape(dims)
 
 
-def fill(model):
-    """Replaces every recipe in `model` by its values, in place."""
+def draw(model):
+    """Every tensor of `model` that has a recipe, and its values, one after the other."""
     for tensor in model.graph.initializer:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
@@ -50,7 +50,12 @@ def fill(model):
         if recipe.get("location") != "recipe":
             raise SystemExit(f"{tensor.name}: external data, but no recipe")
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
-        values = follow_recipe(recipe, list(tensor.dims), dtype)
+        yield tensor, follow_recipe(recipe, list(tensor.dims), dtype)
+
+
+def fill(model):
+    """Replaces every recipe in `model` by its values, in place."""
+    for tensor, values in draw(model):
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 

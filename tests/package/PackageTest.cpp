@@ -131,8 +131,7 @@ TEST_F(PackageTest, IsReadAndComputedWith) {
 /// Which kernel fills y = [B, 4] at so many rows.
 std::string kernelAt(attune_session *session, int64_t rows) {
   std::vector<float> data(size_t(rows) * 4, 1);
-  attune_tensor x = {
-      ATTUNE_F32, 2, {rows, 4}, data.data(), data.size() * sizeof(float)};
+  attune_tensor x = attune::testing::matrixOf(data, rows, 4);
   EXPECT_EQ(attune_session_set_input(session, 0, &x), ATTUNE_OK);
   EXPECT_EQ(attune_session_run(session), ATTUNE_OK) << attune_error_message();
   attune_tensor y;

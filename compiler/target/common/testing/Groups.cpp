@@ -159,9 +159,11 @@ Groups::Call Groups::prepare(nn::LaunchOp op,
   SmallVector<int64_t> integers;
   for (nn::DimAttr dim : op.getIntegers().getDims())
     integers.push_back(*dim.evaluate(symbols));
-  auto name = op.getKernels()[options.variant % op.getKernels().size()];
-  auto kernel = lowered->lookupSymbol<tile::KernelOp>(name.getAttr());
-  return {kernel.getSymName().str(), argumentsOf(kernel, pointers, integers)};
+  auto names = op.getKernels();
+  size_t variant = options.variant % names.size();
+  auto kernel = lowered->lookupSymbol<tile::KernelOp>(names[variant].getAttr());
+  return {kernel.getSymName().str(), argumentsOf(kernel, pointers, integers),
+          *op.getGrids()[variant].evaluate(symbols)};
 }
 
 LogicalResult Groups::launch(nn::LaunchOp op,
@@ -169,12 +171,9 @@ LogicalResult Groups::launch(nn::LaunchOp op,
                              Buffers &buffers, Options options) {
   Call call = prepare(op, symbols, buffers, options);
   auto kernel = lowered->lookupSymbol<tile::KernelOp>(call.kernel);
-  int64_t grid =
-              *op.getGrids()[options.variant % op.getKernels().size()].evaluate(
-                  symbols),
-          items = gridSize(kernel, call.arguments);
-  if (items != grid)
-    return op.emitError() << "the launch says " << grid
+  int64_t items = gridSize(kernel, call.arguments);
+  if (items != call.grid)
+    return op.emitError() << "the launch says " << call.grid
                           << " work items, the kernel " << items;
   if (!kernels->run(call.kernel, call.arguments, options.order))
     return op.emitError("the kernel did something wrong");

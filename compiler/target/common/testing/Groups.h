@@ -46,6 +46,7 @@ public:
   struct Call {
     std::string kernel;
     std::vector<Argument> arguments;
+    int64_t grid; ///< as the launch has it
   };
   /// The call of a function that is one launch, for timing; its buffers live as
   /// long as this object. `bytes`: what the launch reads and writes.
