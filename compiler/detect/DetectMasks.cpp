@@ -346,6 +346,9 @@ void MaskReader::rewrite() {
   if (masks.window)
     attention.setWindowAttr(builder.getI64IntegerAttr(*masks.window));
   attention.setSoftcapAttr(op.getSoftcapAttr());
+  attention.getRandomMutable().assign(op.getRandom());
+  attention.setDropoutAttr(op.getDropoutAttr());
+  attention.setRandomIdAttr(op.getRandomIdAttr());
   Value result = attention.getResult();
   if (masks.emptyRowsAverage)
     result = averageEmptyRows(result, mask);

@@ -13,9 +13,25 @@ void AttentionOp::build(OpBuilder &builder, OperationState &state, Value query,
   Type result = tensorType(
       dims, cast<RankedTensorType>(query.getType()).getElementType());
   build(builder, state, result, Type(), query, key, value, bias, keyMask,
-        builder.getF64FloatAttr(scale),
+        /*random=*/ValueRange(), builder.getF64FloatAttr(scale),
         CausalKindAttr::get(builder.getContext(), causal), IntegerAttr(),
-        FloatAttr());
+        FloatAttr(), /*dropout=*/FloatAttr(), /*random_id=*/IntegerAttr());
+}
+
+/// A rate comes with what its numbers are drawn from.
+template <typename Op>
+static LogicalResult verifyDropout(Op op) {
+  std::optional<APFloat> dropout = op.getDropout();
+  size_t wanted = dropout ? 3 : 0;
+  if (op.getRandom().size() != wanted ||
+      op.getRandomId().has_value() != dropout.has_value())
+    return op.emitOpError(
+        "expects an id and seed, step and first beside a dropout, and none "
+        "without");
+  double rate = dropout ? dropout->convertToDouble() : 0;
+  if (!(rate >= 0 && rate < 1))
+    return op.emitOpError() << "expects a dropout in [0, 1), found " << rate;
+  return success();
 }
 
 // f16 and bf16 are for operands and results; what lies between is f32.
@@ -70,7 +86,49 @@ LogicalResult AttentionOp::verify() {
       failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
                         nn::getDims(getLogsumexp()))))
     return failure();
+  if (failed(verifyDropout(*this)))
+    return failure();        // C5
   return verifyTypes(*this); // C4
+}
+
+// ---- attention_backward ----
+
+/// Dims of a value, and those it must have.
+static LogicalResult
+verifyAll(Operation *op,
+          ArrayRef<std::tuple<StringRef, Value, Value>> namesValuesLikes) {
+  for (auto [name, value, like] : namesValuesLikes) {
+    if (failed(verifyDims(op, name, nn::getDims(like), nn::getDims(value))))
+      return failure();
+    if (tensorOf(value).getElementType() != tensorOf(like).getElementType())
+      return op->emitOpError() << "expects " << name << " of element type "
+                               << tensorOf(like).getElementType();
+  }
+  return success();
+}
+
+LogicalResult AttentionBackwardOp::verify() {
+  Dims q = nn::getDims(getQuery()), v = nn::getDims(getValue());
+  if (q.size() != 4 || v.size() != 4)
+    return emitOpError("expects query and value of rank 4"); // C1
+  if (failed(verifyDims(*this, "output", {q[0], q[1], q[2], v[3]},
+                        nn::getDims(getOutput()))) ||
+      failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
+                        nn::getDims(getLogsumexp()))))
+    return failure(); // C1
+  if (failed(verifyAll(*this,
+                       {{"gradient", getGradient(), getOutput()},
+                        {"query_gradient", getQueryGradient(), getQuery()},
+                        {"key_gradient", getKeyGradient(), getKey()},
+                        {"value_gradient", getValueGradient(), getValue()}})))
+    return failure(); // C2
+  if (getBiasGradient() && !getBias())
+    return emitOpError("gives the gradient of a bias that it has not"); // C3
+  if (getBiasGradient() &&
+      failed(
+          verifyAll(*this, {{"bias_gradient", getBiasGradient(), getBias()}})))
+    return failure(); // C2
+  return verifyDropout(*this);
 }
 
 } // namespace attune::nn

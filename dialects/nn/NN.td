@@ -2,3 +2,4 @@
 include "dialects/nn/NNComputeOps.td"
 include "dialects/nn/NNDataOps.td"
 include "dialects/nn/NNStructureOps.td"
+include "dialects/nn/NNTrainingOps.td"

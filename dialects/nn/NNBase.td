@@ -47,4 +47,8 @@ def NN_BoolTensor : RankedTensorOf<
 def NN_IndexTensor : RankedTensorOf<
     [I64, I32], [NN_HasCanonicalType], "ranked i64 or i32 tensor with symbolic shape">;
 
+def NN_Scalar64 : Type<CPred<"::attune::nn::isScalar64($_self)">, "i64 tensor of rank 0",
+                       "::mlir::RankedTensorType">,
+    BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI64Type())">;
+
 #endif // ATTUNE_NN_BASE_TD

@@ -200,6 +200,8 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     or `key_mask[b, j]` is false. A row that sees nothing gives 0. `bias` is added
     as it is; a finite mask value stays additive. softcap(x) = c tanh(x / c).
     `logsumexp` [B, H, S] is the optional log of the softmax denominator.
+    With `dropout` r, p is multiplied by 0 where nn.random of shape [B, H, S, T] with
+    `id` and `random` (its seed, step and first) is below r, else by 1 / (1 - r).
     Vaswani et al. 2017; Ainslie et al. 2023 (GQA); Dao et al. 2022 (logsumexp).
 
     (C1) q [B, H, S, D], k [B, HK, T, D], v [B, HK, T, DV], result [B, H, S, DV].
@@ -207,6 +209,7 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     (C3) bias broadcasts to [B, H, S, T]; key_mask is [B, T].
     (C4) q, k and v have one element type; bias and results have it, or f32 where it is
          f16 or bf16.
+    (C5) `dropout` is in [0, 1) and comes with `id` and `random`, or none of them.
 
     ```mlir
     %o = nn.attention %q, %k, %v scale 0.125 causal top_left bias %m : (...) -> (...)
@@ -214,13 +217,16 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   }];
   let arguments = (ins NN_FloatTensor:$query, NN_FloatTensor:$key, NN_FloatTensor:$value,
       Optional<NN_FloatTensor>:$bias, Optional<NN_BoolTensor>:$key_mask,
+      Variadic<NN_Scalar64>:$random,
       F64Attr:$scale,
       DefaultValuedAttr<NN_CausalKindAttr, "::attune::nn::CausalKind::None">:$causal,
-      OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap);
+      OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap,
+      OptionalAttr<F64Attr>:$dropout, OptionalAttr<I64Attr>:$random_id);
   let results = (outs NN_FloatTensor:$result, Optional<NN_FloatTensor>:$logsumexp);
   let assemblyFormat = [{
     $query `,` $key `,` $value `scale` $scale (`causal` $causal^)? (`window` $window^)?
     (`softcap` $softcap^)? (`bias` $bias^)? (`key_mask` $key_mask^)?
+    (`dropout` $dropout^ `id` $random_id `(` $random `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

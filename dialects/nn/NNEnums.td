@@ -74,10 +74,16 @@ def NN_GroupKind : NN_Enum<"GroupKind", "kernel family that computes a group", [
   I32EnumAttrCase<"Contraction", 0, "contraction">, I32EnumAttrCase<"Attention", 1, "attention">,
   I32EnumAttrCase<"Row", 2, "row">, I32EnumAttrCase<"Map", 3, "map">]>;
 
+// What a weight is where it lives in memory that outlasts a run.
+def NN_StateKind : NN_Enum<"StateKind", "part of a model's state", [
+  I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"Gradient", 1, "gradient">,
+  I32EnumAttrCase<"Optimizer", 2, "optimizer">, I32EnumAttrCase<"Average", 3, "average">]>;
+
 def NN_ElementwiseKindAttr : NN_EnumAttr<NN_ElementwiseKind, "elementwise_kind">;
 def NN_ReduceKindAttr : NN_EnumAttr<NN_ReduceKind, "reduce_kind">;
 def NN_NormKindAttr : NN_EnumAttr<NN_NormKind, "norm_kind">;
 def NN_CausalKindAttr : NN_EnumAttr<NN_CausalKind, "causal_kind">;
+def NN_StateKindAttr : NN_EnumAttr<NN_StateKind, "state_kind">;
 def NN_GroupKindAttr : NN_EnumAttr<NN_GroupKind, "group_kind">;
 
 #endif // ATTUNE_NN_ENUMS_TD

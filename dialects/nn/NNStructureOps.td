@@ -12,7 +12,14 @@ def NN_WeightOp : NN_Op<"weight", [Symbol, IsolatedFromAbove]> {
     package is written. A `trainable` weight may change at run time, so no pass folds
     its value into anything.
 
+    A weight with `state` lives in memory that outlasts a run and is shared by the
+    functions of the module. A function whose result has the attribute `nn.updates =
+    @w` gives w the value of that result when it ends: within the function every load
+    sees the old value. The weight's own value, if it has one, is what it begins with;
+    else that is zeros, or what the function @init gives.
+
     (C1) The type is static. (C2) Not both a value and a region; the value has the type.
+    (C3) A weight with `state` has no init region and is trainable, or not a parameter.
 
     ```mlir
     nn.weight @encoder.w : tensor<64x64xf32> = dense_resource<w> : tensor<64x64xf32>
@@ -20,15 +27,21 @@ def NN_WeightOp : NN_Op<"weight", [Symbol, IsolatedFromAbove]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<NN_Tensor>:$type,
-      OptionalAttr<ElementsAttr>:$value, UnitAttr:$trainable);
+      OptionalAttr<ElementsAttr>:$value, UnitAttr:$trainable,
+      OptionalAttr<NN_StateKindAttr>:$state);
   let regions = (region AnyRegion:$init);
   let assemblyFormat = [{
-    $sym_name (`trainable` $trainable^)? `:` $type (`=` $value^)? (`init` $init^)? attr-dict
+    $sym_name (`trainable` $trainable^)? (`state` $state^)? `:` $type (`=` $value^)? (`init` $init^)? attr-dict
   }];
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
+      CArg<"::mlir::ElementsAttr", "{}">:$value), [{
+    build($_builder, $_state, $_builder.getStringAttr(name), ::mlir::TypeAttr::get(type), value,
+          /*trainable=*/::mlir::UnitAttr(), ::attune::nn::StateKindAttr());
+  }]>];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Whether passes may fold the value.
-    bool isFrozen() { return !getTrainable(); }
+    bool isFrozen() { return !getTrainable() && !getState(); }
     ::mlir::RankedTensorType getTensorType() {
       return ::mlir::cast<::mlir::RankedTensorType>(getType());
     }

@@ -41,6 +41,12 @@ DimAttr numElements(ArrayRef<DimAttr> dims, MLIRContext *context) {
   return product;
 }
 
+bool isScalar64(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 0 &&
+         tensor.getElementType().isSignlessInteger(64);
+}
+
 bool isCanonicalTensorType(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)

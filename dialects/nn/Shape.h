@@ -30,6 +30,9 @@ DimAttr numElements(llvm::ArrayRef<DimAttr> dims, mlir::MLIRContext *context);
 /// Whether `type` is what tensorType would make of its own dims.
 bool isCanonicalTensorType(mlir::Type type);
 
+/// Whether `type` is a tensor<i64>.
+bool isScalar64(mlir::Type type);
+
 /// The dims that `shapes` broadcast to (NumPy rule), or failure if two aligned
 /// dims differ and neither is 1.
 mlir::FailureOr<Dims> broadcastDims(llvm::ArrayRef<Dims> shapes);

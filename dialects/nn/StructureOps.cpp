@@ -15,6 +15,11 @@ LogicalResult WeightOp::verify() {
   if (getValue() && getValue()->getType() != type)
     return emitOpError() << "expects a value of type " << type << ", found "
                          << getValue()->getType(); // C2
+  if (getState() && !getInit().empty())
+    return emitOpError("has both a state and an init region"); // C3
+  if (getState() == StateKind::Parameter && !getTrainable())
+    return emitOpError(
+        "expects a parameter of the state to be trainable"); // C3
   if (getInit().empty())
     return success();
   auto yield = dyn_cast<YieldOp>(getInit().front().back());

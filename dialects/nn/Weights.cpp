@@ -14,8 +14,7 @@ WeightOp frozenWeight(const SymbolTable &symbols, Value value) {
 WeightOp deriveWeight(OpBuilder &builder, Location loc, const Twine &name,
                       RankedTensorType type,
                       function_ref<Value(OpBuilder &)> build) {
-  auto weight =
-      WeightOp::create(builder, loc, name.str(), type, ElementsAttr());
+  auto weight = WeightOp::create(builder, loc, name.str(), type);
   OpBuilder inside(builder.getContext());
   inside.createBlock(&weight.getInit());
   YieldOp::create(inside, loc, build(inside));

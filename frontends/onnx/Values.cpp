@@ -333,7 +333,7 @@ Value Ops::weight(const Imported &x) {
   while (block->getParentOp()->getParentOp() != module)
     block = block->getParentOp()->getBlock();
   b.setInsertionPoint(block->getParentOp());
-  nn::WeightOp::create(b, weightLoc, name, type, x.known.weight, false);
+  nn::WeightOp::create(b, weightLoc, name, type, x.known.weight);
   // Loads stand together at the top, in the order of first use.
   if (lastLoad)
     b.setInsertionPointAfter(lastLoad);

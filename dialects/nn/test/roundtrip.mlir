@@ -24,3 +24,29 @@ func.func @main(%x: tensor<?x?x2xf32, #nn.shape<[B, S, 2]>>, %ids: tensor<?x?xi6
   %d = nn.dim <floordiv(S, 2) + 3 * S - 4> : tensor<i64>
   return %r : tensor<?x2xf32, #nn.shape<[B * S, 2]>>
 }
+
+// Training: state, random numbers, losses, what attention needs for both ways.
+// CHECK: nn.weight @p trainable state parameter : tensor<65x16xf32>
+nn.weight @p trainable state parameter : tensor<65x16xf32>
+// CHECK: nn.weight @p.m state optimizer : tensor<65x16xf32>
+nn.weight @p.m state optimizer : tensor<65x16xf32>
+// CHECK-LABEL: func.func @step(
+// CHECK-SAME: nn.updates = @p
+func.func @step(%q: tensor<2x4x8x16xf32>, %labels: tensor<8xi64>, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i64>)
+    -> (tensor<65x16xf32> {nn.updates = @p}) {
+  // CHECK: nn.random id 3 (
+  %u = nn.random id 3 (%seed, %step, %first) : tensor<8x65xf32>
+  // CHECK: smoothing {{.*}} ignore -1
+  %loss, %lse = nn.cross_entropy %u, %labels smoothing 0.1 ignore -1 : (tensor<8x65xf32>, tensor<8xi64>) -> (tensor<8xf32>, tensor<8xf32>)
+  // CHECK: causal top_left dropout {{.*}} id 4 (
+  %o, %l = nn.attention %q, %q, %q scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8xf32>)
+  // CHECK: nn.attention_backward
+  %dq, %dk, %dv = nn.attention_backward %q, %q, %q output %o, %l gradient %o scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>)
+  // CHECK: nn.barrier %{{.*}} id 1
+  %b = nn.barrier %dq id 1 : tensor<2x4x8x16xf32>
+  %d = nn.slice %b starts <[0, 0, 0, 0]> sizes <[1, 1, 8, 16]> steps [1, 1, 1, 1] : (tensor<2x4x8x16xf32>) -> tensor<1x1x8x16xf32>
+  %e = nn.reshape %d : (tensor<1x1x8x16xf32>) -> tensor<8x16xf32>
+  // CHECK: nn.scatter
+  %g = nn.scatter %e[%labels] axis 0 : (tensor<8x16xf32>, tensor<8xi64>) -> tensor<65x16xf32>
+  return %g : tensor<65x16xf32>
+}
