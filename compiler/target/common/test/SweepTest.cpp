@@ -154,6 +154,74 @@ tile.kernel row @f(%a: {0}, %b: {0}, %z: {0}, %y: {0}) {{
   }
 }
 
+/// Items of several rows each, that are apart by any number of elements: an
+/// item may begin at a whole vector and its other rows not, and rows end inside
+/// vectors.
+TEST_P(Sweep, ItemsOfSeveralRowsThatLieApart) {
+  std::string memref = "memref<?x?x?xf32, strided<[?, ?, 1]>>";
+  std::string text = llvm::formatv(R"(
+tile.kernel row @f(%x: {0}, %y: {0}) {{
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %items = memref.dim %x, %c0 : {0}
+  %rows = memref.dim %x, %c1 : {0}
+  %cols = memref.dim %x, %c2 : {0}
+  tile.parallel (%i) in (%items) {{
+    %r = tile.range %c0 to %rows : !tile.span<?>
+    %j = tile.range %c0 to %cols : !tile.span<?>
+    %a = tile.load %x[%i, %r by ?, %j by ?] : {0} -> tensor<?x?xf32>
+    %p = tile.reduce sum %a axis 1 over(%j : !tile.span<?>) : tensor<?x?xf32> -> tensor<?xf32>
+    %s = tile.reduce sum %p axis 0 over(%r : !tile.span<?>) : tensor<?xf32> -> tensor<f32>
+    %b = tile.broadcast %s over(%r, %j : !tile.span<?>, !tile.span<?>) : tensor<f32> -> tensor<?x?xf32>
+    %z = arith.addf %a, %b : tensor<?x?xf32>
+    tile.store %z, %y[%i, %r by ?, %j by ?] : tensor<?x?xf32> -> {0}
+  }
+})",
+                                   memref);
+  auto kernels = GetParam().compile(text, GetParam().machine);
+  ASSERT_TRUE(kernels);
+  for (int64_t columns :
+       {int64_t(3), int64_t(8), int64_t(41), int64_t(64), draw(1, 200)})
+    for (int64_t pitch : {columns, columns + 1, (columns + 9) / 8 * 8}) {
+      int64_t items = draw(1, 4), rows = draw(2, 9);
+      // Every item begins at a whole vector.
+      int64_t distance = (rows * pitch + 15) / 16 * 16;
+      SCOPED_TRACE(llvm::formatv("{0} x {1} x {2}, rows {3} apart", items, rows,
+                                 columns, pitch)
+                       .str());
+      std::vector<float> x(items * distance + 16, kGuard), y = x;
+      std::vector<bool> used(x.size());
+      std::normal_distribution<float> normal;
+      auto at = [&](int64_t i, int64_t r, int64_t j) {
+        return i * distance + r * pitch + j;
+      };
+      for (int64_t i = 0; i < items; ++i)
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t j = 0; j < columns; ++j) {
+            x[at(i, r, j)] = normal(random);
+            used[at(i, r, j)] = true;
+          }
+      auto slot = [&](std::vector<float> &data) {
+        return Argument(data.data(), {items, rows, columns},
+                        {distance, pitch, 1});
+      };
+      ASSERT_TRUE(kernels->run("f", {slot(x), slot(y)}, draw(1, 99)));
+      for (size_t i = 0; i < y.size(); ++i)
+        ASSERT_TRUE(used[i] || y[i] == kGuard)
+            << "wrote between rows, at " << i;
+      for (int64_t i = 0; i < items; ++i) {
+        double sum = 0;
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t j = 0; j < columns; ++j)
+            sum += x[at(i, r, j)];
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t j = 0; j < columns; ++j)
+            ASSERT_NEAR(y[at(i, r, j)], x[at(i, r, j)] + sum, 1e-4);
+      }
+    }
+}
+
 TEST_P(Sweep, MapsWithIntegersMasksAndGathers) {
   // y[i, j] = j < n[i] ? table[id[i], j] : position j, with ids from memory.
   std::string text = llvm::formatv(R"(

@@ -402,10 +402,11 @@ TEST_F(CudaContraction, AnyStridesAndFlags) {
   }
 }
 
-/// The last chunk of a row does not end where the next row begins.
+/// The last chunk of a row does not end where the next row begins; that of the
+/// last row, which is part of a whole stage, ends beyond the buffer.
 TEST_F(CudaContraction, OverlappingRows) {
   for (bool transposed : {false, true}) {
-    Case c{32, 8 * draw(3, 7) + draw(1, 7), 8 * draw(25, 30)};
+    Case c{32, 8 * draw(3, 7) + draw(1, 7), 32 * draw(6, 8)};
     c.rhs = Layout::Overlapping;
     c.blockN = 64;
     if (transposed) {

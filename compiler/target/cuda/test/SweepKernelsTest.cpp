@@ -220,4 +220,41 @@ TEST(SweepCode, AlignedRowsMoveSixteenBytesAtOnce) {
   }
 }
 
+/// Items of so many elements, less their sum.
+std::string itemsOf(int64_t rows, int64_t columns) {
+  std::string memref =
+      llvm::formatv("memref<?x{0}x{1}xf32, strided<[?, ?, 1]>>", rows, columns);
+  return llvm::formatv(R"(
+tile.kernel row @f(%x: {2}, %y: {2}) {{
+  %c0 = arith.constant 0 : index
+  %rows = arith.constant {0} : index
+  %cols = arith.constant {1} : index
+  %items = memref.dim %y, %c0 : {2}
+  tile.parallel (%i) in (%items) {{
+    %r = tile.range %c0 to %rows : !tile.span<{0}>
+    %j = tile.range %c0 to %cols : !tile.span<{1}>
+    %a = tile.load %x[%i, %r by {0}, %j by {1}] : {2} -> tensor<{0}x{1}xf32>
+    %p = tile.reduce sum %a axis 1 : tensor<{0}x{1}xf32> -> tensor<{0}xf32>
+    %s = tile.reduce sum %p axis 0 : tensor<{0}xf32> -> tensor<f32>
+    %b = tile.broadcast %s : tensor<f32> -> tensor<{0}x{1}xf32>
+    %z = arith.subf %a, %b : tensor<{0}x{1}xf32>
+    tile.store %z, %y[%i, %r by {0}, %j by {1}] : tensor<{0}x{1}xf32> -> {2}
+  }
+})",
+                       rows, columns, memref);
+}
+
+/// Units are divided in 32 bits where all of an item can be counted in them,
+/// and only there. Division by a constant is the high half of a product.
+TEST(SweepCode, UnitsAreCountedInAsManyBitsAsTheyNeed) {
+  auto dividesIn64 = [](int64_t rows, int64_t columns) {
+    auto kernels = SimulatedKernels::compile(itemsOf(rows, columns));
+    EXPECT_TRUE(kernels);
+    return kernels &&
+           llvm::StringRef(kernels->ptx().text).contains("mul.hi.u64");
+  };
+  EXPECT_FALSE(dividesIn64(46339, 46339)); // a prime, squared below 2^31
+  EXPECT_TRUE(dividesIn64(65537, 65537));  // a prime, squared above 2^32
+}
+
 } // namespace
