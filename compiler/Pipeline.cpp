@@ -24,7 +24,8 @@ llvm::ArrayRef<Stage> stages() {
        "each op that computes in one nn.group; strategies chosen"},
       {"kernels", "nn.group ops",
        "nn.launch ops and one tile.kernel for each distinct group"},
-      {"memory", "nn.launch ops on tensors", "one plan.program on buffers"},
+      {"memory", "nn.launch ops on tensors",
+       "a plan.program on buffers for each function"},
       {"target", "plan.program, tile.kernel, nn.weight",
        "the package: code, weights, plan"},
   };

@@ -83,10 +83,27 @@ void LayoutAssigner::makeOperandsReadable(nn::GroupOp group) {
   }
 }
 
+// A group that writes a literal: no package should hold its bytes.
+static Value writeLiteral(arith::ConstantOp literal) {
+  OpBuilder builder(literal);
+  Location loc = literal.getLoc();
+  auto group = nn::GroupOp::create(builder, loc, literal.getType(),
+                                   nn::GroupKind::Map, ValueRange());
+  builder.createBlock(&group.getBody());
+  Value copy = builder.clone(*literal)->getResult(0);
+  nn::YieldOp::create(builder, loc, copy);
+  return group.getResult(0);
+}
+
 // What leaves the function is a root or a reshape of one.
 void LayoutAssigner::makeOutputsWhole() {
   Operation *exit = function.getBody().front().getTerminator();
   for (OpOperand &output : exit->getOpOperands()) {
+    auto literal = output.get().getDefiningOp<arith::ConstantOp>();
+    if (literal && isa<SplatElementsAttr>(literal.getValue())) {
+      output.set(writeLiteral(literal));
+      continue;
+    }
     View view = makeReadable(output.get());
     Value root = ViewChain::of(output.get()).root;
     if (root == output.get())

@@ -5,12 +5,17 @@
 include "mlir/Pass/PassBase.td"
 
 def PlanBuffers : Pass<"plan-buffers", "::mlir::ModuleOp"> {
-  let summary = "Turns the launches of @main into a plan on buffers";
+  let summary = "Turns each function of launches into a plan on buffers";
   let description = [{
     Every root tensor gets a buffer: inputs and outputs are the caller's, weights
     and constants lie in the package, the rest is part of the arena. A launch whose
     result may overwrite a dying input (`in_place`) shares its buffer. How long a
     buffer lives follows from its uses, so nothing else is said about it.
+
+    A weight with a state is memory that all programs share. A result that becomes
+    its value (`nn.updates`) is written there if whoever reads the old value has done
+    so before, or is the launch itself and reads it in place; else it is copied at
+    the end.
 
     ```mlir
     func.func @main(%x: tensor<8x64xf32> {nn.name = "x"}) -> (tensor<8x64xf32> {nn.name = "y"}) {
@@ -32,8 +37,8 @@ def PlanBuffers : Pass<"plan-buffers", "::mlir::ModuleOp"> {
 def VerifyPlan : Pass<"verify-plan", "::mlir::ModuleOp"> {
   let summary = "Checks what the memory stage promises";
   let description = [{
-    There is one plan.program, no function is left, and every launch names a tile
-    kernel and every weight an nn.weight of the module.
+    There are plan.programs and no function is left; every launch names a tile kernel
+    and every weight an nn.weight of the module.
   }];
 }
 

@@ -1,6 +1,9 @@
-// plan-buffers: one buffer for each root tensor, one plan.launch for each
-// nn.launch. It stands after the kernels stage, which has made every operand a
-// root with a layout, and before target, which reads the plan as data.
+// plan-buffers: one program for each function, one buffer for each root tensor,
+// one plan.launch for each nn.launch. What a function gives to a weight of the
+// state is written where that lives, if nothing wants the old value any more;
+// else it is copied there at the end. It stands after the kernels stage, which
+// has made every operand a root with a layout, and before target, which reads
+// the plan as data.
 #include "compiler/memory/Passes.h"
 
 #include "compiler/kernels/Bounds.h"
@@ -45,6 +48,10 @@ public:
 private:
   void planInputs();
   void planResults();
+  void planUpdates();
+  bool mayOverwrite(nn::LaunchOp op, unsigned result, StringRef weight);
+  LogicalResult finishUpdates();
+  Value stateOf(StringRef weight, Location loc);
   LogicalResult planOp(Operation &op);
   void planConstant(arith::ConstantOp op);
   LogicalResult planLaunch(nn::LaunchOp op);
@@ -57,9 +64,18 @@ private:
   SymbolTable symbols;
   OpBuilder builder;
   llvm::DenseMap<Value, Value> buffers; // root tensor -> buffer
-  llvm::DenseMap<Value, Value> results; // root tensor -> caller's memory
+  // Root tensor -> memory of the caller, or of the state.
+  llvm::DenseMap<Value, Value> results;
+  llvm::StringMap<Value> states; // weight -> buffer
   llvm::DenseMap<Value, Operation *> lastUse;
 };
+
+/// Which weight a result of the function becomes the new value of, or "".
+StringRef updatedBy(func::FuncOp function, unsigned result) {
+  auto weight =
+      function.getResultAttrOfType<FlatSymbolRefAttr>(result, "nn.updates");
+  return weight ? weight.getValue() : StringRef();
+}
 
 StringAttr nameOf(Builder &builder, Attribute name, StringRef fallback,
                   unsigned index) {
@@ -93,11 +109,12 @@ LogicalResult Planner::run() {
     for (Value operand : op.getOperands())
       lastUse[rootOf(operand)] = &op;
   planInputs();
+  planUpdates();
   planResults();
   for (Operation &op : body.without_terminator())
     if (failed(planOp(op)))
       return failure();
-  if (failed(planOutputs()))
+  if (failed(finishUpdates()) || failed(planOutputs()))
     return failure();
   function.erase();
   return success();
@@ -115,12 +132,88 @@ void Planner::planInputs() {
   }
 }
 
+Value Planner::stateOf(StringRef weight, Location loc) {
+  Value &buffer = states[weight];
+  if (!buffer) {
+    auto op = symbols.lookup<nn::WeightOp>(weight);
+    RankedTensorType type = op.getTensorType();
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(builder.getBlock());
+    buffer = plan::StateOp::create(builder, loc, op.getSymName(),
+                                   type.getNumElements() *
+                                       nn::storageBytes(type.getElementType()));
+  }
+  return buffer;
+}
+
+// Whether a launch may write a result over the old value of a weight: whoever
+// reads that has done so, or is the launch and says that it may.
+bool Planner::mayOverwrite(nn::LaunchOp op, unsigned result, StringRef weight) {
+  for (auto load : function.getBody().front().getOps<nn::LoadWeightOp>()) {
+    Operation *last = lastUse.lookup(load);
+    if (load.getWeight() != weight || !last)
+      continue;
+    if (last != op) {
+      if (!last->isBeforeInBlock(op))
+        return false;
+      continue;
+    }
+    auto inPlace = op.getInPlace();
+    int64_t reuse = inPlace ? (*inPlace)[result] : -1;
+    auto reads = [&](Value input) { return rootOf(input) == load; };
+    if (reuse < 0 || !reads(op.getInputs()[reuse]) ||
+        llvm::count_if(op.getInputs(), reads) != 1)
+      return false;
+  }
+  return true;
+}
+
+void Planner::planUpdates() {
+  Operation *exit = function.getBody().front().getTerminator();
+  for (OpOperand &output : exit->getOpOperands()) {
+    StringRef weight = updatedBy(function, output.getOperandNumber());
+    Value root = rootOf(output.get());
+    auto launch = root.getDefiningOp<nn::LaunchOp>();
+    if (weight.empty() || !launch || results.count(root))
+      continue;
+    unsigned number = cast<OpResult>(root).getResultNumber();
+    if (mayOverwrite(launch, number, weight))
+      results[root] = stateOf(weight, root.getLoc());
+  }
+}
+
+// Copies the values that could not be written in their places. All of the
+// copies read before any of them writes, or the order would matter.
+LogicalResult Planner::finishUpdates() {
+  Operation *exit = function.getBody().front().getTerminator();
+  for (OpOperand &output : exit->getOpOperands()) {
+    StringRef weight = updatedBy(function, output.getOperandNumber());
+    Value root = rootOf(output.get());
+    auto load = root.getDefiningOp<nn::LoadWeightOp>();
+    bool isState =
+        load && symbols.lookup<nn::WeightOp>(load.getWeight()).getState();
+    if (isState && load.getWeight() != weight)
+      return function.emitError()
+             << "result " << output.getOperandNumber() << " is the value of @"
+             << load.getWeight() << " before the call; compute a copy of it";
+    if (weight.empty() || isState)
+      continue;
+    Value target = stateOf(weight, root.getLoc()),
+          source = buffers.lookup(root);
+    if (source && source != target)
+      plan::CopyOp::create(builder, root.getLoc(), source, target,
+                           bytesOf(root));
+  }
+  return success();
+}
+
 // What a launch makes and only the caller reads goes straight to the caller.
 void Planner::planResults() {
-  for (Value output :
-       function.getBody().front().getTerminator()->getOperands()) {
+  Operation *exit = function.getBody().front().getTerminator();
+  for (auto [index, output] : llvm::enumerate(exit->getOperands())) {
     Value root = rootOf(output);
-    if (root.getDefiningOp<nn::LaunchOp>() && !results.count(root))
+    if (updatedBy(function, index).empty() &&
+        root.getDefiningOp<nn::LaunchOp>() && !results.count(root))
       results[root] =
           plan::ResultOp::create(builder, root.getLoc(), bytesOf(root));
   }
@@ -130,6 +223,10 @@ LogicalResult Planner::planOp(Operation &op) {
   if (auto launch = dyn_cast<nn::LaunchOp>(op))
     return planLaunch(launch);
   if (auto load = dyn_cast<nn::LoadWeightOp>(op)) {
+    if (symbols.lookup<nn::WeightOp>(load.getWeight()).getState()) {
+      buffers[load] = stateOf(load.getWeight(), op.getLoc());
+      return success();
+    }
     buffers[load] = plan::WeightOp::create(
         builder, op.getLoc(), load.getWeight(), *bytesOf(load).getConstant());
     return success();
@@ -221,6 +318,8 @@ LogicalResult Planner::planOutputs() {
   for (OpOperand &output :
        function.getBody().front().getTerminator()->getOpOperands()) {
     unsigned index = output.getOperandNumber();
+    if (!updatedBy(function, index).empty())
+      continue;
     Value buffer = buffers.lookup(rootOf(output.get()));
     if (!buffer)
       return function.emitError() << "output " << index << " is no root tensor";
@@ -238,9 +337,10 @@ LogicalResult Planner::planOutputs() {
 struct PlanBuffers : impl::PlanBuffersBase<PlanBuffers> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto function = module.lookupSymbol<func::FuncOp>("main");
-    if (!function || failed(Planner(function, module).run()))
-      return signalPassFailure();
+    for (auto function :
+         llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (failed(Planner(function, module).run()))
+        return signalPassFailure();
   }
 };
 

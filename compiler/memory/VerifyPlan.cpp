@@ -39,13 +39,33 @@ LogicalResult verifySymbols(plan::ProgramOp program) {
   return success(!result.wasInterrupted());
 }
 
+// What a program names is there.
+LogicalResult verifyNames(plan::ProgramOp program, const SymbolTable &symbols) {
+  WalkResult result = program.walk([&](Operation *op) {
+    SmallVector<FlatSymbolRefAttr> names;
+    if (auto launch = dyn_cast<plan::LaunchOp>(op))
+      names = launch.getKernels();
+    else if (auto weight = dyn_cast<plan::WeightOp>(op))
+      names = {weight.getWeightAttr()};
+    else if (auto state = dyn_cast<plan::StateOp>(op))
+      names = {state.getWeightAttr()};
+    for (FlatSymbolRefAttr name : names)
+      if (!symbols.lookup(name.getValue())) {
+        op->emitError() << "names " << name
+                        << ", which the module does not define";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return success(!result.wasInterrupted());
+}
+
 struct VerifyPlan : impl::VerifyPlanBase<VerifyPlan> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto programs = llvm::to_vector(module.getOps<plan::ProgramOp>());
-    if (programs.size() != 1) {
-      module.emitError() << "expected one plan.program, found "
-                         << programs.size();
+    if (programs.empty()) {
+      module.emitError("expected a plan.program");
       return signalPassFailure();
     }
     for (auto function : module.getOps<func::FuncOp>()) {
@@ -53,22 +73,10 @@ struct VerifyPlan : impl::VerifyPlanBase<VerifyPlan> {
       return signalPassFailure();
     }
     SymbolTable symbols(module);
-    WalkResult result = programs.front().walk([&](Operation *op) {
-      SmallVector<FlatSymbolRefAttr> names;
-      if (auto launch = dyn_cast<plan::LaunchOp>(op))
-        names = launch.getKernels();
-      else if (auto weight = dyn_cast<plan::WeightOp>(op))
-        names = {weight.getWeightAttr()};
-      for (FlatSymbolRefAttr name : names)
-        if (!symbols.lookup(name.getValue())) {
-          op->emitError() << "names " << name
-                          << ", which the module does not define";
-          return WalkResult::interrupt();
-        }
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted() || failed(verifySymbols(programs.front())))
-      signalPassFailure();
+    for (plan::ProgramOp program : programs)
+      if (failed(verifyNames(program, symbols)) ||
+          failed(verifySymbols(program)))
+        return signalPassFailure();
   }
 };
 } // namespace

@@ -46,6 +46,16 @@ def Plan_AllocateOp : Plan_BufferOp<"allocate"> {
   let assemblyFormat = "`bytes` $bytes attr-dict";
 }
 
+def Plan_StateOp : Plan_BufferOp<"state"> {
+  let summary = "The memory of an nn.weight that outlasts the run";
+  let description = [{
+    All programs of the module share it. What is written there is the weight's new
+    value, so nothing that wants the old one may come after.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$weight, I64Attr:$bytes);
+  let assemblyFormat = "$weight `bytes` $bytes attr-dict";
+}
+
 def Plan_ResultOp : Plan_BufferOp<"result"> {
   let summary = "Memory of the caller that an output is written to";
   let arguments = (ins NN_DimAttr:$bytes);
@@ -56,6 +66,12 @@ def Plan_OutputOp : Plan_Op<"output"> {
   let summary = "Names a buffer as an output of the model";
   let arguments = (ins StrAttr:$name, Plan_Buffer:$buffer, TypeAttr:$dtype, NN_ShapeAttr:$dims);
   let assemblyFormat = "$name $buffer $dtype `dims` $dims attr-dict";
+}
+
+def Plan_CopyOp : Plan_Op<"copy"> {
+  let summary = "Copies the first bytes of a buffer";
+  let arguments = (ins Plan_Buffer:$source, Plan_Buffer:$target, NN_DimAttr:$bytes);
+  let assemblyFormat = "$source `to` $target `bytes` $bytes attr-dict";
 }
 
 def Plan_LaunchOp : Plan_Op<"launch", [AttrSizedOperandSegments]> {

@@ -15,6 +15,11 @@ using namespace attune::core;
 
 struct attune_model {
   std::shared_ptr<const Model> impl;
+  const Program *program; ///< Of impl: the entry point of this handle.
+};
+
+struct attune_state {
+  std::shared_ptr<State> impl;
 };
 
 struct attune_session {
@@ -54,6 +59,15 @@ static bool readOptions(const Options *given, Options &out) {
     return false;
   std::memcpy(&out, given, std::min(given->struct_bytes, sizeof out));
   return true;
+}
+
+static attune_status makeHandle(std::shared_ptr<const Model> model,
+                                const Program *program, attune_model **out) {
+  auto *handle = new (std::nothrow) attune_model{std::move(model), program};
+  if (!handle)
+    return report(Error(ATTUNE_OUT_OF_MEMORY, "no memory for a model"));
+  *out = handle;
+  return ATTUNE_OK;
 }
 
 extern "C" {
@@ -134,14 +148,33 @@ attune_status attune_model_load(const char *path,
   auto model = std::make_shared<Model>();
   if (Error error = model->load(path, wanted))
     return report(error);
-  auto *handle = new (std::nothrow) attune_model{std::move(model)};
-  if (!handle)
-    return report(Error(ATTUNE_OUT_OF_MEMORY, "no memory for a model"));
-  *out_model = handle;
-  return ATTUNE_OK;
+  const Program *program = model->entries().front();
+  return makeHandle(std::move(model), program, out_model);
 }
 
 void attune_model_release(attune_model *model) { delete model; }
+
+size_t attune_model_entry_count(const attune_model *model) {
+  return model->impl->entries().size();
+}
+
+const char *attune_model_entry_name(const attune_model *model, size_t index) {
+  const auto &entries = model->impl->entries();
+  return index < entries.size() ? entries[index]->name.c_str() : nullptr;
+}
+
+attune_status attune_model_entry(attune_model *model, const char *name,
+                                 attune_model **out_entry) {
+  if (!model || !name || !out_entry)
+    return isNull(!model ? "model" : name ? "out_entry" : "name");
+  if (const Program *program = model->impl->find(name))
+    return makeHandle(model->impl, program, out_entry);
+  std::string names;
+  for (const Program *program : model->impl->entries())
+    names += cat(names.empty() ? "" : ", ", program->name);
+  return invalid(
+      cat("the package has no entry point \"", name, "\", only ", names));
+}
 
 const char *attune_model_manifest(const attune_model *model) {
   return model->impl->manifest().c_str();
@@ -175,14 +208,14 @@ attune_status attune_model_code(const attune_model *model, size_t index,
 }
 
 size_t attune_model_symbol_count(const attune_model *model) {
-  return model->impl->plan().symbols.size();
+  return model->program->plan.symbols.size();
 }
 
 attune_status attune_model_symbol(const attune_model *model, size_t index,
                                   attune_symbol_info *out_info) {
   if (!model || !out_info)
     return isNull(model ? "out_info" : "model");
-  const auto &symbols = model->impl->plan().symbols;
+  const auto &symbols = model->program->plan.symbols;
   if (index >= symbols.size())
     return outOfRange("symbol", index, symbols.size());
   const Symbol &symbol = symbols[index];
@@ -191,11 +224,11 @@ attune_status attune_model_symbol(const attune_model *model, size_t index,
 }
 
 size_t attune_model_input_count(const attune_model *model) {
-  return model->impl->plan().inputs.size();
+  return model->program->plan.inputs.size();
 }
 
 size_t attune_model_output_count(const attune_model *model) {
-  return model->impl->plan().outputs.size();
+  return model->program->plan.outputs.size();
 }
 
 } // extern "C"
@@ -204,7 +237,7 @@ static attune_status valueInfo(const attune_model *model, bool input,
                                size_t index, attune_value_info *out) {
   if (!model || !out)
     return isNull(model ? "out_info" : "model");
-  const Plan &plan = model->impl->plan();
+  const Plan &plan = model->program->plan;
   const std::vector<Value> &list = input ? plan.inputs : plan.outputs;
   if (index >= list.size())
     return outOfRange(input ? "input" : "output", index, list.size());
@@ -224,7 +257,7 @@ static attune_status valueInfo(const attune_model *model, bool input,
 /// Binds the plan at values given by the caller.
 static Error bindAt(const attune_model *model, const int64_t *values,
                     size_t count, uint32_t threads, Binding &out) {
-  const Plan &plan = model->impl->plan();
+  const Plan &plan = model->program->plan;
   if (count != plan.symbols.size() || (count != 0 && !values))
     return {ATTUNE_INVALID_ARGUMENT,
             cat("expected values of ", plan.symbols.size(), " symbols, found ",
@@ -241,7 +274,7 @@ static attune_status valueDims(const attune_model *model, bool input,
                                size_t count, int64_t *out_dims) {
   if (!model || !out_dims)
     return isNull(model ? "out_dims" : "model");
-  const Plan &plan = model->impl->plan();
+  const Plan &plan = model->program->plan;
   size_t size = input ? plan.inputs.size() : plan.outputs.size();
   if (index >= size)
     return outOfRange(input ? "input" : "output", index, size);
@@ -259,17 +292,36 @@ static attune_cost costOf(const Model &model, const Binding &binding) {
   cost.arena_bytes = binding.arenaBytes;
   cost.lower_bound = binding.lowerBound;
   cost.weight_bytes = model.weightBytes();
+  cost.state_bytes = model.states().bytes;
   for (uint64_t bytes : binding.outputBytes)
     cost.output_bytes += bytes;
   for (uint64_t bytes : binding.inputBytes)
     cost.input_bytes += bytes;
-  cost.peak_bytes = cost.arena_bytes + cost.output_bytes + cost.weight_bytes;
+  cost.peak_bytes = cost.arena_bytes + cost.output_bytes + cost.weight_bytes +
+                    cost.state_bytes;
   for (const Step &step : binding.steps) {
     cost.flops += step.flops;
     cost.traffic_bytes += step.bytes;
   }
   cost.launches = binding.steps.size();
   return cost;
+}
+
+static attune_status stateInfo(const Model &model, const State *state,
+                               size_t index, attune_state_info *out) {
+  const auto &tensors = model.states().tensors;
+  if (index >= tensors.size())
+    return outOfRange("tensor of the state", index, tensors.size());
+  const StateTensor &tensor = tensors[index];
+  *out = {};
+  out->name = tensor.name.c_str();
+  out->kind = tensor.kind;
+  out->tensor.dtype = tensor.dtype;
+  out->tensor.rank = uint32_t(tensor.dims.size());
+  std::copy(tensor.dims.begin(), tensor.dims.end(), out->tensor.dims);
+  out->tensor.data = state ? state->data(index) : nullptr;
+  out->tensor.bytes = tensor.bytes;
+  return ATTUNE_OK;
 }
 
 extern "C" {
@@ -308,6 +360,43 @@ attune_status attune_model_output_dims(const attune_model *model, size_t index,
   return valueDims(model, false, index, values, value_count, out_dims);
 }
 
+//===--- State
+//---------------------------------------------------------------===//
+
+size_t attune_model_state_count(const attune_model *model) {
+  return model->impl->states().tensors.size();
+}
+
+attune_status attune_model_state(const attune_model *model, size_t index,
+                                 attune_state_info *out_info) {
+  if (!model || !out_info)
+    return isNull(model ? "out_info" : "model");
+  return stateInfo(*model->impl, nullptr, index, out_info);
+}
+
+attune_status attune_state_create(attune_model *model, uint64_t seed,
+                                  attune_state **out_state) {
+  if (!model || !out_state)
+    return isNull(model ? "out_state" : "model");
+  std::unique_ptr<attune_state> state(new (std::nothrow) attune_state);
+  if (!state)
+    return report(Error(ATTUNE_OUT_OF_MEMORY, "no memory for a state"));
+  if (Error error =
+          State::create(model->impl, seed, /*threads=*/0, state->impl))
+    return report(error);
+  *out_state = state.release();
+  return ATTUNE_OK;
+}
+
+void attune_state_release(attune_state *state) { delete state; }
+
+attune_status attune_state_get(attune_state *state, size_t index,
+                               attune_state_info *out_info) {
+  if (!state || !out_info)
+    return isNull(state ? "out_info" : "state");
+  return stateInfo(state->impl->model(), state->impl.get(), index, out_info);
+}
+
 //===--- Session
 //-----------------------------------------------------------===//
 
@@ -330,8 +419,9 @@ attune_status attune_session_create(attune_model *model,
   if (!session)
     return report(Error(ATTUNE_OUT_OF_MEMORY, "no memory for a session"));
   SessionOptions wanted{options.threads, options.profile != 0,
-                        options.memory_limit};
-  if (Error error = session->impl.create(model->impl, wanted))
+                        options.memory_limit,
+                        options.state ? options.state->impl : nullptr};
+  if (Error error = session->impl.create({model->impl, model->program}, wanted))
     return report(error);
   *out_session = session.release();
   return ATTUNE_OK;
@@ -375,7 +465,7 @@ attune_status attune_session_cost(const attune_session *session,
   const Binding *binding = session->impl.binding();
   if (!binding)
     return invalid("the cost is known after prepare or run");
-  *out_cost = costOf(session->impl.model(), *binding);
+  *out_cost = costOf(*session->impl.program().model, *binding);
   return ATTUNE_OK;
 }
 
@@ -396,7 +486,7 @@ attune_status attune_session_profile(const attune_session *session,
   size_t count = attune_session_profile_count(session);
   if (index >= count)
     return outOfRange("profile entry", index, count);
-  const Plan &plan = session->impl.model().plan();
+  const Plan &plan = session->impl.program().plan;
   const Step &step = session->impl.binding()->steps[index];
   const Node &node = plan.nodes[step.node];
   attune_profile_entry entry = {};

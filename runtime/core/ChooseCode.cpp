@@ -66,8 +66,7 @@ static bool fits(const CodeVersion &version, int capability) {
 
 void Model::take(size_t version, std::string where) {
   chosenVersion = version;
-  chosenPlan = versions[version].plan;
-  weightTotal = versions[version].weightBytes;
+  takePrograms(version);
   deviceText = std::move(where);
 }
 
@@ -90,11 +89,15 @@ Error Model::chooseCuda(unsigned ordinal) {
   std::string where = cat("cuda:", ordinal, " ", device->name());
   for (size_t version : fitting) {
     bool unfit = false;
+    const std::vector<size_t> &entries = versions[version].programs;
+    if (entries.size() != 1 || !stateTable.tensors.empty())
+      return {ATTUNE_NO_DEVICE, "packages with several entry points or a state "
+                                "run on the processor only"};
     auto code = std::make_unique<CudaCode>(device);
     auto payload = file.payload(file.sections()[versions[version].section]);
     if (!inspectOnly)
       if (Error error =
-              code->load(payload, plans[versions[version].plan], unfit)) {
+              code->load(payload, programs[entries.front()].plan, unfit)) {
         if (unfit)
           continue;
         return error;
@@ -125,8 +128,7 @@ Error Model::chooseCpu(uint64_t features, const Error &withoutCuda) {
     take(*best, "cpu");
     return {};
   }
-  chosenPlan = versions[0].plan;
-  weightTotal = versions[0].weightBytes;
+  takePrograms(0);
   if (inspectOnly)
     return {};
   std::string needs;

@@ -19,9 +19,9 @@ namespace {
 
 class CpuExecutor : public Executor {
 public:
-  CpuExecutor(std::shared_ptr<const Model> model,
+  CpuExecutor(std::shared_ptr<const Program> program,
               std::unique_ptr<cpu::ThreadPool> pool)
-      : model(std::move(model)), pool(std::move(pool)) {}
+      : program(std::move(program)), pool(std::move(pool)) {}
 
   uint32_t threads() const override { return pool->threads(); }
   Error reserve(const Binding &layout) override {
@@ -40,7 +40,7 @@ public:
   Error run(const Run &run) override;
 
 private:
-  std::shared_ptr<const Model> model;
+  std::shared_ptr<const Program> program;
   std::unique_ptr<cpu::ThreadPool> pool;
   Mapping memory;
 };
@@ -51,7 +51,7 @@ Error CpuExecutor::run(const Run &run) {
   pool->begin();
   for (const Step &step : run.layout.steps) {
     cpu::Task task =
-        step.kernel == kCopyKernel ? copyKernel : model->kernels()[step.kernel];
+        step.kernel == kCopyKernel ? copyKernel : program->kernels[step.kernel];
     const int64_t *args = run.layout.args.data() + step.firstArg;
     if (run.times.empty()) {
       pool->parallelFor(task, args, step.grid, step.chunk);
@@ -69,7 +69,7 @@ Error CpuExecutor::run(const Run &run) {
   return {};
 }
 
-Error makeCpuExecutor(std::shared_ptr<const Model> model, uint32_t threads,
+Error makeCpuExecutor(std::shared_ptr<const Program> program, uint32_t threads,
                       std::unique_ptr<Executor> &out) {
   if (threads == 0)
     threads = cpu::availableProcessors();
@@ -80,14 +80,15 @@ Error makeCpuExecutor(std::shared_ptr<const Model> model, uint32_t threads,
   if (!pool)
     return {ATTUNE_OUT_OF_MEMORY,
             cat("cannot start ", threads, " threads: ", systemError())};
-  out = std::make_unique<CpuExecutor>(std::move(model), std::move(pool));
+  out = std::make_unique<CpuExecutor>(std::move(program), std::move(pool));
   return {};
 }
 
-Error makeExecutor(std::shared_ptr<const Model> model, uint32_t threads,
+Error makeExecutor(std::shared_ptr<const Program> program, uint32_t threads,
                    std::unique_ptr<Executor> &out) {
-  return model->cudaCode() ? makeCudaExecutor(std::move(model), out)
-                           : makeCpuExecutor(std::move(model), threads, out);
+  return program->model->cudaCode()
+             ? makeCudaExecutor(std::move(program), out)
+             : makeCpuExecutor(std::move(program), threads, out);
 }
 
 } // namespace attune::core

@@ -31,8 +31,8 @@ struct Tensor {
 
 class CudaExecutor : public Executor {
 public:
-  explicit CudaExecutor(std::shared_ptr<const Model> model)
-      : model(std::move(model)) {}
+  explicit CudaExecutor(std::shared_ptr<const Program> program)
+      : program(std::move(program)) {}
   Error create();
 
   uint32_t threads() const override { return 1; }
@@ -50,7 +50,9 @@ private:
   static const std::byte *at(cuda::Address address) {
     return reinterpret_cast<const std::byte *>(address);
   }
-  const cuda::DevicePtr &device() const { return model->cudaCode()->device(); }
+  const cuda::DevicePtr &device() const {
+    return program->model->cudaCode()->device();
+  }
   cuda::Address onDevice(const Tensor &tensor) const {
     return tensors.address() + tensor.offset;
   }
@@ -67,7 +69,7 @@ private:
   Error capture(const Run &run);
   Error start(const Run &run);
 
-  std::shared_ptr<const Model> model;
+  std::shared_ptr<const Program> program;
   cuda::Stream stream;
   cuda::DeviceMemory arenaMemory;
   /// Inputs and outputs on the device; those whose caller has them in plain
@@ -160,7 +162,7 @@ Error CudaExecutor::enqueueStep(const Binding &layout, const Step &step) {
   }
   if (step.grid == 0)
     return {};
-  const Plan &plan = model->plan();
+  const Plan &plan = program->plan;
   const Kernel &kernel = plan.kernels[step.kernel];
   int64_t items = kernel.items;
   int64_t blocks = step.grid / items + (step.grid % items != 0);
@@ -169,7 +171,7 @@ Error CudaExecutor::enqueueStep(const Binding &layout, const Step &step) {
             cat(describeNode(plan, step.node), ": ", blocks,
                 " blocks, a CUDA grid has at most 2147483647")};
   size_t slots = std::get<Launch>(plan.nodes[step.node]).slots.size();
-  return stream.launch({model->cudaCode()->kernels()[step.kernel],
+  return stream.launch({program->model->cudaCode()->kernels()[step.kernel],
                         uint32_t(blocks), kernel.threads, kernel.sharedBytes},
                        {args, slots}, describeNode(plan, step.node));
 }
@@ -197,7 +199,7 @@ Error CudaExecutor::enqueueSteps(const Run &run) {
       return error;
     // So a fault is that of this step.
     if (Error error = stream.synchronize())
-      return error.in(describeNode(model->plan(), step.node));
+      return error.in(describeNode(program->plan, step.node));
     double milliseconds = 0;
     if (Error error = stream.elapsed(before, after, milliseconds))
       return error;
@@ -307,9 +309,9 @@ Error CudaExecutor::run(const Run &run) {
   return {};
 }
 
-Error makeCudaExecutor(std::shared_ptr<const Model> model,
+Error makeCudaExecutor(std::shared_ptr<const Program> program,
                        std::unique_ptr<Executor> &out) {
-  auto executor = std::make_unique<CudaExecutor>(std::move(model));
+  auto executor = std::make_unique<CudaExecutor>(std::move(program));
   if (Error error = executor->create())
     return error;
   out = std::move(executor);

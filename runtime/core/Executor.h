@@ -49,14 +49,14 @@ public:
   virtual Error run(const Run &run) = 0;
 };
 
-/// For the code version that `model` has chosen. `threads`: 0 for all
-/// processors; a device takes no notice.
-Error makeExecutor(std::shared_ptr<const Model> model, uint32_t threads,
+/// For an entry point of the code version that its model has chosen. `threads`:
+/// 0 for all processors; a device takes no notice.
+Error makeExecutor(std::shared_ptr<const Program> program, uint32_t threads,
                    std::unique_ptr<Executor> &out);
 
-Error makeCpuExecutor(std::shared_ptr<const Model> model, uint32_t threads,
+Error makeCpuExecutor(std::shared_ptr<const Program> program, uint32_t threads,
                       std::unique_ptr<Executor> &out);
-Error makeCudaExecutor(std::shared_ptr<const Model> model,
+Error makeCudaExecutor(std::shared_ptr<const Program> program,
                        std::unique_ptr<Executor> &out);
 
 } // namespace attune::core

@@ -18,6 +18,8 @@ using format::SectionKind;
 /// Above this, AUTO leaves weights in the file: a copy would take long and
 /// might not fit.
 static constexpr uint64_t kCopyLimit = uint64_t(4) << 30;
+/// The entry point of a plan without a name.
+static constexpr char kInfer[] = "infer";
 
 static Error bad(std::string fact) {
   return {ATTUNE_BAD_PACKAGE, std::move(fact)};
@@ -31,6 +33,8 @@ Error Model::load(const char *path, const LoadOptions &options) {
   if (Error error = file.open(path))
     return error;
   if (Error error = readManifest())
+    return error.in(path);
+  if (Error error = readStates())
     return error.in(path);
   if (Error error = readPlans())
     return error.in(path);
@@ -71,36 +75,78 @@ Error Model::readManifest() {
   return {};
 }
 
+Error Model::readStates() {
+  bool found = false;
+  for (const Section &section : file.sections()) {
+    if (section.kind != uint32_t(SectionKind::State))
+      continue;
+    if (found)
+      return bad("the package has more than one state");
+    found = true;
+    if (Error error =
+            parseStateTable(file.payload(section), file.sections(), stateTable))
+      return error;
+  }
+  return {};
+}
+
+static std::string nameOf(const Section &section) {
+  return {section.name.data(),
+          strnlen(section.name.data(), section.name.size())};
+}
+
 Error Model::readPlans() {
   for (const Section &section : file.sections()) {
     if (section.kind != uint32_t(SectionKind::Plan))
       continue;
-    for (uint32_t other : planVariants)
-      if (other == section.variant)
-        return bad(cat("there are two plans for variant ", other));
-    Plan plan;
-    if (Error error = parsePlan(file.payload(section), plan))
+    Program program;
+    program.model = this;
+    program.name = nameOf(section);
+    if (program.name.empty())
+      program.name = kInfer;
+    program.variant = section.variant;
+    for (const Program &other : programs)
+      if (other.variant == program.variant && other.name == program.name)
+        return bad(cat("there are two plans \"", program.name,
+                       "\" for variant ", program.variant));
+    if (Error error = parsePlan(file.payload(section), program.plan))
       return error;
-    if (Error error = verifyPlan(plan, file.sections()))
+    if (Error error = verifyPlan(program.plan, file.sections(), stateTable))
       return error;
-    plans.push_back(std::move(plan));
-    planVariants.push_back(section.variant);
+    programs.push_back(std::move(program));
   }
-  return plans.empty() ? bad("the package has no plan") : Error();
+  return programs.empty() ? bad("the package has no plan") : Error();
 }
 
-/// Bytes of weights a plan uses, blobs that several buffers share counted once.
-static uint64_t weightBytesOf(const Plan &plan) {
-  std::map<std::pair<uint32_t, uint64_t>, uint64_t> blobs;
+namespace {
+
+/// The blobs that some plans use, each once, in the order of the file.
+using Blobs = std::map<std::pair<uint32_t, uint64_t>, uint64_t>;
+
+} // namespace
+
+static void addBlobs(const Plan &plan, Blobs &blobs) {
   for (const Buffer &buffer : plan.buffers)
     if (buffer.kind == BufferKind::Weight) {
       uint64_t &bytes = blobs[{buffer.section, buffer.offset}];
       bytes = std::max(bytes, uint64_t(plan.exprs[buffer.bytes].a));
     }
-  uint64_t total = 0;
-  for (const auto &blob : blobs)
-    total += blob.second;
-  return total;
+}
+
+/// For each name the plan of this variant, else the common one.
+static std::vector<size_t> programsOf(const std::vector<Program> &all,
+                                      uint32_t variant) {
+  std::vector<size_t> result;
+  for (size_t i = 0; i < all.size(); ++i) {
+    bool isOwn = all[i].variant == variant;
+    bool isHidden = false;
+    for (const Program &other : all)
+      isHidden |=
+          !isOwn && other.variant == variant && other.name == all[i].name;
+    if (isOwn || (all[i].variant == 0 && !isHidden))
+      result.push_back(i);
+  }
+  return result;
 }
 
 Error Model::readCodeVersions(uint64_t features) {
@@ -113,21 +159,19 @@ Error Model::readCodeVersions(uint64_t features) {
     CodeVersion version;
     version.isCuda = isCuda;
     version.isBinary = kind == SectionKind::Cubin;
-    version.name.assign(section.name.data(),
-                        strnlen(section.name.data(), section.name.size()));
+    version.name = nameOf(section);
     version.section = i;
     version.features = section.features;
     version.codeBytes = section.bytes;
     version.supported = !isCuda && (section.features & ~features) == 0;
-    // Its own plan, else the common one.
-    std::optional<size_t> plan;
-    for (size_t p = 0; p < plans.size(); ++p)
-      if (planVariants[p] == section.variant || (planVariants[p] == 0 && !plan))
-        plan = p;
-    if (!plan)
+    version.programs = programsOf(programs, section.variant);
+    if (version.programs.empty())
       return bad(cat(describeSection(section, i), " has no plan"));
-    version.plan = *plan;
-    version.weightBytes = weightBytesOf(plans[*plan]);
+    Blobs blobs;
+    for (size_t program : version.programs)
+      addBlobs(programs[program].plan, blobs);
+    for (const auto &[place, bytes] : blobs)
+      version.weightBytes += bytes;
     versions.push_back(std::move(version));
   }
   return versions.empty() ? bad("the package has no code") : Error();
@@ -138,20 +182,48 @@ Error Model::loadCode() {
   if (Error error = CodeObject::load(
           file.payload(file.sections()[version.section]), code))
     return error;
-  for (const Kernel &kernel : plan().kernels) {
-    cpu::Task task = nullptr;
-    if (Error error = code.find(kernel.symbol, task))
-      return error;
-    tasks.push_back(task);
-  }
+  for (Program *program : chosenPrograms())
+    for (const Kernel &kernel : program->plan.kernels) {
+      cpu::Task task = nullptr;
+      if (Error error = code.find(kernel.symbol, task))
+        return error;
+      program->kernels.push_back(task);
+    }
   return {};
+}
+
+std::vector<Program *> Model::chosenPrograms() {
+  std::vector<Program *> result;
+  for (size_t program : versions[chosenNumber].programs)
+    result.push_back(&programs[program]);
+  return result;
+}
+
+void Model::takePrograms(size_t version) {
+  chosenNumber = version;
+  weightTotal = versions[version].weightBytes;
+  for (const Program *program : chosenPrograms()) {
+    bool isFirst = program->name == kInfer;
+    chosenEntries.insert(isFirst ? chosenEntries.begin() : chosenEntries.end(),
+                         program);
+  }
+}
+
+const Program *Model::find(std::string_view name) const {
+  for (const Program *program : chosenEntries)
+    if (program->name == name)
+      return program;
+  return nullptr;
+}
+
+std::span<const std::byte> Model::initial(const StateTensor &tensor) const {
+  const Section &section = file.sections()[tensor.initial->section];
+  return file.payload(section).subspan(tensor.initial->offset, tensor.bytes);
 }
 
 /// Points each weight buffer to its bytes: in the file, or in one arena on huge
 /// pages where they are copied or made from recipes.
 Error Model::placeWeights(attune_weights_mode mode) {
-  const Plan &plan = this->plan();
-  weightBase.assign(plan.buffers.size(), nullptr);
   bool copy = cuda || mode == ATTUNE_WEIGHTS_COPY ||
               (mode == ATTUNE_WEIGHTS_AUTO && weightTotal < kCopyLimit);
   struct Blob {
@@ -161,12 +233,12 @@ Error Model::placeWeights(attune_weights_mode mode) {
   auto isRecipe = [&](uint32_t section) {
     return file.sections()[section].kind == uint32_t(SectionKind::Recipes);
   };
-  for (const Buffer &buffer : plan.buffers)
-    if (buffer.kind == BufferKind::Weight) {
-      Blob &blob = blobs[{buffer.section, buffer.offset}];
-      blob.bytes = std::max(blob.bytes, uint64_t(plan.exprs[buffer.bytes].a));
-    }
+  Blobs used;
+  for (const Program *program : entries())
+    addBlobs(program->plan, used);
   uint64_t total = 0;
+  for (auto [place, bytes] : used)
+    blobs[place].bytes = bytes;
   for (auto &[place, blob] : blobs)
     if (copy || isRecipe(place.first)) {
       blob.at = total;
@@ -202,16 +274,16 @@ Error Model::placeWeights(attune_weights_mode mode) {
       return error;
     base = cuda->weights();
   }
-  for (size_t i = 0; i < plan.buffers.size(); ++i) {
-    const Buffer &buffer = plan.buffers[i];
+  auto addressOf = [&](const Buffer &buffer) -> const std::byte * {
     if (buffer.kind != BufferKind::Weight)
-      continue;
-    bool inArena = copy || isRecipe(buffer.section);
-    weightBase[i] = inArena
-                        ? base + blobs[{buffer.section, buffer.offset}].at
-                        : file.payload(file.sections()[buffer.section]).data() +
-                              buffer.offset;
-  }
+      return nullptr;
+    if (copy || isRecipe(buffer.section))
+      return base + blobs[{buffer.section, buffer.offset}].at;
+    return file.payload(file.sections()[buffer.section]).data() + buffer.offset;
+  };
+  for (Program *program : chosenPrograms())
+    for (const Buffer &buffer : program->plan.buffers)
+      program->weights.push_back(addressOf(buffer));
   if (cuda) {
     weightArena = Mapping();
     return {};

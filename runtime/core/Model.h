@@ -1,7 +1,8 @@
 //===- Model.h - a loaded package -----------------------------------------===//
 //
-// Enters: a path and options. Leaves: an immutable model: plan, kernels and
-// weights of the best code version, ready for sessions. Shared by threads.
+// Enters: a path and options. Leaves: an immutable model: the entry points of
+// the best code version with their plans, kernels and weights, ready for
+// sessions. Shared by threads.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -20,9 +21,24 @@ struct CodeVersion {
   bool isBinary = false; ///< Of a device: not PTX.
   size_t section = 0;
   uint64_t features = 0;
-  size_t plan = 0; ///< Index into Model's plans.
+  std::vector<size_t> programs; ///< Of Model's, each of another name.
   bool supported = false;
   uint64_t codeBytes = 0, weightBytes = 0;
+};
+
+class Model;
+
+/// An entry point, in one code version or for all. Part of its model.
+struct Program {
+  const Model *model = nullptr;
+  std::string name;     ///< "infer", "step"
+  uint32_t variant = 0; ///< Section::variant
+  Plan plan;
+  // Of the code version in use; else empty.
+  std::vector<cpu::Task> kernels; ///< One per kernel, on the processor.
+  /// Where each buffer that is a weight lives, an address of the device on one;
+  /// null for others.
+  std::vector<const std::byte *> weights;
 };
 
 struct LoadOptions {
@@ -36,7 +52,12 @@ class Model {
 public:
   Error load(const char *path, const LoadOptions &options);
 
-  const Plan &plan() const { return plans[chosenPlan]; }
+  Model() = default;
+  Model(const Model &) = delete; // programs know where it is
+
+  /// The entry points of the version in use, "infer" first if there is one.
+  const std::vector<const Program *> &entries() const { return chosenEntries; }
+  const Program *find(std::string_view name) const;
   const std::string &manifest() const { return manifestText; }
   const std::vector<CodeVersion> &codeVersions() const { return versions; }
   /// The version in use; empty when inspected on a processor without one.
@@ -49,40 +70,40 @@ public:
   const CudaCode *cudaCode() const { return cuda.get(); }
   /// "cpu", "cuda:0 NVIDIA H200", or "" where nothing here can run it.
   const std::string &device() const { return deviceText; }
-  /// One per kernel of the plan, on the processor.
-  const std::vector<cpu::Task> &kernels() const { return tasks; }
-  /// Where each buffer of the plan that is a weight lives, an address of the
-  /// device on one; null for others.
-  const std::vector<const std::byte *> &weights() const { return weightBase; }
+  const StateTable &states() const { return stateTable; }
+  /// Bytes of a blob of the file, for what a state begins with.
+  std::span<const std::byte> initial(const StateTensor &tensor) const;
   uint64_t weightBytes() const { return weightTotal; }
 
 private:
   Error readManifest();
+  Error readStates();
   Error readPlans();
   Error readCodeVersions(uint64_t features);
   Error choose(uint64_t features, const std::string &device);
   Error chooseCpu(uint64_t features, const Error &withoutCuda);
   Error chooseCuda(unsigned ordinal);
   void take(size_t version, std::string where);
+  void takePrograms(size_t version);
   Error loadCode();
   Error placeWeights(attune_weights_mode mode);
+  std::vector<Program *> chosenPrograms();
 
   PackageFile file;
   std::string manifestText;
-  std::vector<Plan> plans;
-  std::vector<uint32_t> planVariants; ///< Section::variant of each plan.
+  StateTable stateTable;
+  std::vector<Program> programs;
   std::vector<CodeVersion> versions;
   std::optional<size_t> chosenVersion;
-  size_t chosenPlan = 0;
+  size_t chosenNumber = 0; ///< Of the version whose programs those are.
+  std::vector<const Program *> chosenEntries;
   bool inspectOnly = false;
 
   std::string deviceText;
 
   CodeObject code;
-  std::vector<cpu::Task> tasks;
   std::unique_ptr<CudaCode> cuda;
   Mapping weightArena;
-  std::vector<const std::byte *> weightBase;
   uint64_t weightTotal = 0;
 };
 

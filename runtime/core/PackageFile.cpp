@@ -46,6 +46,8 @@ static const char *kindName(uint32_t kind) {
     return "cubin";
   case SectionKind::Ptx:
     return "ptx";
+  case SectionKind::State:
+    return "state";
   }
   return nullptr;
 }

@@ -98,7 +98,7 @@ TEST_F(PackageFileTest, TheChecksumMessageNamesTheSection) {
 TEST_F(PackageFileTest, OtherVersions) {
   EXPECT_EQ(errorOf(withHeader([](format::Header &h) { h.abiVersion = 7; })),
             "ATTUNE_BAD_PACKAGE: " + path +
-                ": the package has ABI version 7, this runtime has version 1; "
+                ": the package has ABI version 7, this runtime has version 2; "
                 "compile the model again");
   EXPECT_EQ(errorOf(withHeader([](format::Header &h) { h.formatVersion = 9; })),
             "ATTUNE_BAD_PACKAGE: " + path +

@@ -9,6 +9,7 @@
 #pragma once
 #include "attune/format.h"
 #include "runtime/core/Expr.h"
+#include "runtime/core/StateTable.h"
 #include <variant>
 
 namespace attune::core {
@@ -27,14 +28,15 @@ struct Value {
   uint32_t buffer = 0;
 };
 
-enum class BufferKind : uint8_t { Input, Output, Weight, Arena };
+enum class BufferKind : uint8_t { Input, Output, Weight, Arena, State };
 
 struct Buffer {
   BufferKind kind = BufferKind::Arena;
   ExprId bytes = 0;
   uint32_t first = 0, last = 0; ///< Arena: nodes that touch it.
   uint32_t section = 0;         ///< Weight: index into the section table.
-  uint64_t offset = 0;          ///< Weight: bytes, or index of the recipe.
+  /// Weight: bytes, or index of the recipe. State: index of the tensor.
+  uint64_t offset = 0;
 };
 
 struct Kernel {
@@ -102,7 +104,8 @@ Error parsePlan(std::span<const std::byte> json, Plan &plan);
 
 /// Checks every index against its table, nesting, access rules and liveness,
 /// and fills what is derived.
-Error verifyPlan(Plan &plan, std::span<const format::Section> sections);
+Error verifyPlan(Plan &plan, std::span<const format::Section> sections,
+                 const StateTable &states);
 
 /// Calls `touch(buffer, writes)` for each buffer a node names.
 template <typename Fn>

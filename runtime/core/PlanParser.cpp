@@ -1,108 +1,13 @@
 //===- PlanParser.cpp - JSON to Plan --------------------------------------===//
 //
 // Reads the form of a plan: which keys there are and what type each has. What
-// the numbers refer to is the verifier's business. nlohmann-json is built
-// without exceptions here: nothing below calls an accessor before it has
-// checked the type.
+// the numbers refer to is the verifier's business.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/core/JsonReader.h"
 #include "runtime/core/Plan.h"
-#include <limits>
-#include <nlohmann/json.hpp>
 
 namespace attune::core {
-
-using nlohmann::json;
-
-namespace {
-
-/// Reads fields and keeps the first failure. A place is the path to the value
-/// at hand, "nodes[3].launch".
-class Reader {
-public:
-  Error error;
-
-  void fail(const std::string &place, const std::string &expected) {
-    if (!error)
-      error = Error(ATTUNE_BAD_PACKAGE,
-                    cat("plan: ", place, ": expected ", expected));
-  }
-
-  /// The member `key`, or null with a failure.
-  const json *member(const json &object, const char *key,
-                     const std::string &place, bool required = true) {
-    if (!object.is_object()) {
-      fail(place, "an object");
-      return nullptr;
-    }
-    auto found = object.find(key);
-    if (found != object.end())
-      return &*found;
-    if (required)
-      fail(place, cat("a member \"", key, "\""));
-    return nullptr;
-  }
-
-  int64_t integer(const json *value, const std::string &place, int64_t min,
-                  int64_t max) {
-    if (!value)
-      return min;
-    bool fits = value->is_number_integer() &&
-                !(value->is_number_unsigned() &&
-                  value->get<uint64_t>() >
-                      uint64_t(std::numeric_limits<int64_t>::max()));
-    int64_t number = fits ? value->get<int64_t>() : 0;
-    if (fits && number >= min && number <= max)
-      return number;
-    fail(place, cat("an integer from ", min, " to ", max));
-    return min;
-  }
-
-  uint32_t index(const json &object, const char *key,
-                 const std::string &place) {
-    return uint32_t(integer(member(object, key, place), place + "." + key, 0,
-                            std::numeric_limits<uint32_t>::max() - 1));
-  }
-
-  uint32_t optionalIndex(const json &object, const char *key,
-                         const std::string &place) {
-    const json *value = member(object, key, place, /*required=*/false);
-    return value ? index(object, key, place) : kNoExpr;
-  }
-
-  std::string string(const json &object, const char *key,
-                     const std::string &place, bool required = true) {
-    const json *value = member(object, key, place, required);
-    if (!value)
-      return {};
-    if (const auto *text = value->get_ptr<const std::string *>();
-        text && text->find('\0') == text->npos)
-      return *text;
-    fail(place + "." + key, "a string");
-    return {};
-  }
-
-  /// The elements of the array `key`, each with its place.
-  template <typename Fn>
-  void each(const json &object, const char *key, const std::string &place,
-            size_t limit, Fn fn) {
-    std::string path = place.empty() ? key : place + "." + key;
-    const json *array = member(object, key, place.empty() ? "plan" : place);
-    if (!array)
-      return;
-    if (!array->is_array() || array->size() > limit)
-      return fail(path, cat("an array of at most ", limit, " elements"));
-    for (size_t i = 0; i < array->size() && !error; ++i)
-      fn((*array)[i], cat(path, "[", i, "]"));
-  }
-};
-
-} // namespace
-
-static constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
-static constexpr int64_t kMinInt = std::numeric_limits<int64_t>::min();
-/// More than any model needs; keeps a damaged count from taking memory.
-static constexpr size_t kMaxEntries = size_t(1) << 20;
 
 static Symbol readSymbol(Reader &reader, const json &value,
                          const std::string &place) {
@@ -147,15 +52,7 @@ static Value readValue(Reader &reader, const json &value,
                        const std::string &place) {
   Value result;
   result.name = reader.string(value, "name", place);
-  std::string dtype = reader.string(value, "dtype", place);
-  bool known = false;
-  for (int i = ATTUNE_F32; i <= ATTUNE_BOOL; ++i)
-    if (dtype == attune_dtype_name(attune_dtype(i))) {
-      result.dtype = attune_dtype(i);
-      known = true;
-    }
-  if (!known)
-    reader.fail(place + ".dtype", "a dtype (f32, i64, ...)");
+  result.dtype = reader.dtype(value, "dtype", place);
   reader.each(value, "dims", place, ATTUNE_MAX_RANK,
               [&](const json &dim, const std::string &where) {
                 result.dims.push_back(
@@ -183,8 +80,11 @@ static Buffer readBuffer(Reader &reader, const json &value,
     buffer.section = reader.index(value, "section", place);
     buffer.offset = uint64_t(reader.integer(
         reader.member(value, "offset", place), place + ".offset", 0, kMaxInt));
+  } else if (kind == "state") {
+    buffer.kind = BufferKind::State;
+    buffer.offset = reader.index(value, "tensor", place);
   } else {
-    reader.fail(place + ".kind", "input, output, arena or weight");
+    reader.fail(place + ".kind", "input, output, arena, weight or state");
   }
   return buffer;
 }
@@ -283,21 +183,8 @@ static Kernel readKernel(Reader &reader, const json &value,
 }
 
 Error parsePlan(std::span<const std::byte> bytes, Plan &plan) {
-  if (bytes.size() > format::kMaxJsonBytes)
-    return {ATTUNE_BAD_PACKAGE,
-            cat("plan: it has ", bytes.size(), " bytes, at most ",
-                format::kMaxJsonBytes, " are allowed")};
-  const auto *text = reinterpret_cast<const char *>(bytes.data());
-  json root = json::parse(text, text + bytes.size(), nullptr,
-                          /*allow_exceptions=*/false);
-  if (root.is_discarded() || !root.is_object())
-    return {ATTUNE_BAD_PACKAGE, "plan: not a JSON object"};
-  Reader reader;
-  int64_t version = reader.integer(reader.member(root, "version", "plan"),
-                                   "version", 0, kMaxInt);
-  if (!reader.error && version != 1)
-    return {ATTUNE_BAD_PACKAGE, cat("plan: it has version ", version,
-                                    ", this runtime reads version 1")};
+  Reader reader("plan");
+  json root = reader.root(bytes);
   auto readAll = [&](const char *key, auto &into, auto readOne) {
     if (!reader.error)
       reader.each(root, key, "", kMaxEntries,

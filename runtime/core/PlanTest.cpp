@@ -27,7 +27,7 @@ Error check(const std::string &text, Plan &plan) {
   if (Error error =
           parsePlan(std::as_bytes(std::span(text.data(), text.size())), plan))
     return error;
-  return verifyPlan(plan, sections());
+  return verifyPlan(plan, sections(), {});
 }
 
 /// The message for the test plan with the first `from` replaced by `to`.
@@ -71,7 +71,7 @@ TEST(Plan, Form) {
   EXPECT_EQ(message("[0, 1]", "[0,1,1,1,1,1,1,1,1]"),
             "plan: inputs[0].dims: expected an array of at most 8 elements");
   EXPECT_EQ(message("\"arena\"", "\"heap\""),
-            "plan: buffers[3].kind: expected input, output, arena or weight");
+            "plan: buffers[3].kind: expected input, output, arena, weight or state");
   EXPECT_EQ(message("[\"scratch\"]", "[\"scratch\", 1]"),
             "plan: nodes[1].launch.slots[3]: expected "
             "[\"in\"|\"out\"|\"inout\", buffer, offset(, extent)], "

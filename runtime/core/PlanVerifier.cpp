@@ -24,8 +24,9 @@ namespace {
 
 class Verifier {
 public:
-  Verifier(Plan &plan, std::span<const format::Section> sections)
-      : plan(plan), sections(sections) {}
+  Verifier(Plan &plan, std::span<const format::Section> sections,
+           const StateTable &states)
+      : plan(plan), sections(sections), states(states) {}
 
   Error run() {
     if (Error error = exprs())
@@ -64,6 +65,7 @@ private:
   Error symbols();
   Error buffers();
   Error weight(const Buffer &buffer, const std::string &what);
+  Error state(const Buffer &buffer, const std::string &what);
   Error values();
   Error value(Value &value, const std::string &what);
   Error nodes();
@@ -75,6 +77,7 @@ private:
 
   Plan &plan;
   std::span<const format::Section> sections;
+  const StateTable &states;
 };
 
 } // namespace
@@ -154,6 +157,18 @@ Error Verifier::weight(const Buffer &buffer, const std::string &what) {
   return {};
 }
 
+Error Verifier::state(const Buffer &buffer, const std::string &what) {
+  if (Error error = inRange(buffer.offset, states.tensors.size(),
+                            what + ": tensor of the state"))
+    return error;
+  const StateTensor &tensor = states.tensors[buffer.offset];
+  const Expr &size = plan.exprs[buffer.bytes];
+  if (size.kind != ExprKind::Const || uint64_t(size.a) != tensor.bytes)
+    return bad(cat(what, ": its bytes must be the ", tensor.bytes, " of \"",
+                   tensor.name, "\""));
+  return {};
+}
+
 Error Verifier::buffers() {
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const Buffer &buffer = plan.buffers[i];
@@ -162,6 +177,9 @@ Error Verifier::buffers() {
       return error;
     if (buffer.kind == BufferKind::Weight)
       if (Error error = weight(buffer, what))
+        return error;
+    if (buffer.kind == BufferKind::State)
+      if (Error error = state(buffer, what))
         return error;
     if (buffer.kind == BufferKind::Arena &&
         (buffer.first > buffer.last || buffer.last >= plan.nodes.size()))
@@ -320,8 +338,9 @@ Error Verifier::branches() {
   return {};
 }
 
-Error verifyPlan(Plan &plan, std::span<const format::Section> sections) {
-  return Verifier(plan, sections).run();
+Error verifyPlan(Plan &plan, std::span<const format::Section> sections,
+                 const StateTable &states) {
+  return Verifier(plan, sections, states).run();
 }
 
 } // namespace attune::core

@@ -17,15 +17,27 @@ static Error mismatch(std::string fact) {
   return {ATTUNE_SHAPE_MISMATCH, std::move(fact)};
 }
 
-Error Session::create(std::shared_ptr<const Model> model,
+static bool needsState(const Plan &plan) {
+  return std::any_of(
+      plan.buffers.begin(), plan.buffers.end(),
+      [](const Buffer &buffer) { return buffer.kind == BufferKind::State; });
+}
+
+Error Session::create(std::shared_ptr<const Program> program,
                       const SessionOptions &wanted) {
-  if (!model->runnable())
+  if (!program->model->runnable())
     return invalid("the model was loaded with inspect_only, it cannot run");
   options = wanted;
-  if (Error error = makeExecutor(model, options.threads, executor))
+  if (options.state && &options.state->model() != program->model)
+    return invalid("the state is that of another model");
+  if (!options.state && needsState(program->plan))
+    if (Error error = State::create(modelOf(program), /*seed=*/0,
+                                    options.threads, options.state))
+      return error;
+  if (Error error = makeExecutor(program, options.threads, executor))
     return error;
-  owner = std::move(model);
-  const Plan &plan = owner->plan();
+  owner = std::move(program);
+  const Plan &plan = owner->plan;
   inputs.resize(plan.inputs.size());
   inputSet.resize(plan.inputs.size());
   outputState.resize(plan.outputs.size());
@@ -66,7 +78,7 @@ static Error checkTensor(const Value &value, const attune_tensor &tensor) {
 }
 
 Error Session::setInput(size_t index, const attune_tensor &tensor) {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   if (index >= inputs.size())
     return invalid(cat("input ", index, ": the model has ", inputs.size()));
   const Value &value = plan.inputs[index];
@@ -84,7 +96,7 @@ Error Session::setInput(size_t index, const attune_tensor &tensor) {
 }
 
 Error Session::setOutput(size_t index, void *data, size_t bytes) {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   if (index >= outputState.size())
     return invalid(
         cat("output ", index, ": the model has ", outputState.size()));
@@ -111,7 +123,7 @@ Error Session::checkLimit(uint64_t ownedOutputs) const {
 /// Gives outputs without memory of the caller a place in `outputs`, and takes
 /// the arena. Both only grow.
 Error Session::placeOutputs() {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   uint64_t total = 0;
   for (size_t i = 0; i < outputState.size(); ++i) {
     Output &state = outputState[i];
@@ -141,7 +153,7 @@ Error Session::placeOutputs() {
 }
 
 Error Session::prepare() {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   std::vector<std::vector<int64_t>> dims;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!inputSet[i])
@@ -172,14 +184,16 @@ std::byte *Session::outputData(size_t index) const {
 /// Fills in the addresses, if any base has moved since the last run. Tells
 /// whether one has.
 bool Session::resolveAddresses() {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   std::vector<const std::byte *> now(plan.buffers.size(), nullptr);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     BufferKind kind = plan.buffers[i].kind;
     if (kind == BufferKind::Weight)
-      now[i] = owner->weights()[i];
+      now[i] = owner->weights[i];
     else if (kind == BufferKind::Arena)
       now[i] = executor->arena() + layout.arenaOffset[i];
+    else if (kind == BufferKind::State)
+      now[i] = options.state->data(plan.buffers[i].offset);
     else if (kind == BufferKind::Output)
       now[i] =
           executor->output(layout.lender[i], callerOutputs[layout.lender[i]]);
@@ -217,7 +231,7 @@ Error Session::run() {
 }
 
 Error Session::output(size_t index, attune_tensor &out) const {
-  const Plan &plan = owner->plan();
+  const Plan &plan = owner->plan;
   if (index >= outputState.size())
     return invalid(
         cat("output ", index, ": the model has ", outputState.size()));

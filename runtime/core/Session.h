@@ -1,11 +1,12 @@
 //===- Session.h - memory and threads to run a model ----------------------===//
 //
-// Enters: a model, inputs. Leaves: outputs. One thread at a time; sessions of
-// one model are independent.
+// Enters: an entry point, inputs, a state. Leaves: outputs, the state changed.
+// One thread at a time; sessions of one model are independent.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/core/Executor.h"
+#include "runtime/core/State.h"
 
 namespace attune::core {
 
@@ -13,11 +14,13 @@ struct SessionOptions {
   uint32_t threads = 0; ///< 0: all available processors.
   bool profile = false;
   uint64_t memoryLimit = 0;
+  /// Null: one of the session's own, where the program needs it.
+  std::shared_ptr<State> state;
 };
 
 class Session {
 public:
-  Error create(std::shared_ptr<const Model> model,
+  Error create(std::shared_ptr<const Program> program,
                const SessionOptions &options);
 
   Error setInput(size_t index, const attune_tensor &tensor);
@@ -26,7 +29,7 @@ public:
   Error run();
   Error output(size_t index, attune_tensor &out) const;
 
-  const Model &model() const { return *owner; }
+  const Program &program() const { return *owner; }
   uint32_t threads() const { return executor->threads(); }
   /// Null before the first prepare.
   const Binding *binding() const { return bound ? &layout : nullptr; }
@@ -46,7 +49,7 @@ private:
   std::byte *outputData(size_t index) const;
   bool resolveAddresses();
 
-  std::shared_ptr<const Model> owner;
+  std::shared_ptr<const Program> owner;
   SessionOptions options;
   std::unique_ptr<Executor> executor;
   std::vector<attune_tensor> inputs;

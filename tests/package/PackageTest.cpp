@@ -177,6 +177,142 @@ plan.program @main symbols {B = #nn.range<min = 1, max = 100, divisor = 1>} {
   attune_model_release(model);
 }
 
+/// Two entry points on one state: one adds a row to it, one shows it.
+constexpr const char *kStateful = R"mlir(
+nn.weight @m state optimizer : tensor<4xf32>
+nn.weight @w trainable state parameter : tensor<4xf32> = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>
+nn.weight @one : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+plan.program @step symbols {} {
+  %w = plan.state @w bytes 16
+  %m = plan.state @m bytes 16
+  %x = plan.input "x" f32 dims <[1, 4]>
+  %t = plan.allocate bytes <16>
+  plan.launch @add_row map ins(%m, %x) at <[0, 0]> outs(%t) at <[0]> integers <[4]> grid <1> grain <1> scratch <0> flops <4> bytes <32>
+  plan.launch @add_row map ins(%w, %x) at <[0, 0]> outs(%w) at <[0]> integers <[4]> grid <1> grain <1> scratch <0> flops <4> bytes <32>
+  plan.copy %t to %m bytes <16> loc("/moment")
+}
+plan.program @main symbols {B = #nn.range<min = 1, max = 100, divisor = 1>} {
+  %w = plan.state @w bytes 16
+  %x = plan.input "x" f32 dims <[B, 4]>
+  %y = plan.result bytes <B * 16>
+  plan.launch @add_row map ins(%x, %w) at <[0, 0]> outs(%y) at <[0]> integers <[4]> grid <B> grain <1> scratch <0> flops <B * 4> bytes <B * 32>
+  plan.output "y" %y f32 dims <[B, 4]>
+  plan.output "w" %w f32 dims <[4]>
+}
+)mlir";
+
+class StateTest : public PackageTest {
+protected:
+  void SetUp() override {
+    PackageTest::SetUp();
+    module = mlir::parseSourceString<mlir::ModuleOp>(kStateful, &context);
+    ASSERT_TRUE(module) << messages;
+    ASSERT_TRUE(mlir::succeeded(write())) << messages;
+    ASSERT_EQ(attune_model_load(path.c_str(), nullptr, &model), ATTUNE_OK)
+        << attune_error_message();
+    ASSERT_EQ(attune_model_entry(model, "step", &step), ATTUNE_OK);
+  }
+  ~StateTest() override {
+    attune_model_release(step);
+    attune_model_release(model);
+  }
+  attune_session *session(attune_model *entry, attune_state *state) {
+    attune_session_options options;
+    attune_session_options_init(&options);
+    options.state = state;
+    attune_session *result = nullptr;
+    EXPECT_EQ(attune_session_create(entry, &options, &result), ATTUNE_OK)
+        << attune_error_message();
+    return result;
+  }
+  void run(attune_session *session) {
+    attune_tensor x = attune::testing::matrixOf(row, 1, 4);
+    ASSERT_EQ(attune_session_set_input(session, 0, &x), ATTUNE_OK);
+    ASSERT_EQ(attune_session_run(session), ATTUNE_OK) << attune_error_message();
+  }
+  std::vector<float> output(attune_session *session, size_t index) {
+    attune_tensor out;
+    EXPECT_EQ(attune_session_get_output(session, index, &out), ATTUNE_OK);
+    const auto *data = static_cast<const float *>(out.data);
+    return {data, data + 4};
+  }
+  std::vector<float> tensor(attune_state *state, size_t index) {
+    attune_state_info info;
+    EXPECT_EQ(attune_state_get(state, index, &info), ATTUNE_OK);
+    const auto *data = static_cast<const float *>(info.tensor.data);
+    return {data, data + info.tensor.bytes / 4};
+  }
+
+  attune_model *model = nullptr, *step = nullptr;
+  std::vector<float> row = {10, 20, 30, 40};
+};
+
+using Floats = std::vector<float>;
+
+TEST_F(StateTest, OutlastsRunsAndIsSharedByEntryPoints) {
+  ASSERT_EQ(attune_model_entry_count(model), 2u);
+  EXPECT_STREQ(attune_model_entry_name(model, 0), "infer");
+  EXPECT_STREQ(attune_model_entry_name(model, 1), "step");
+  EXPECT_EQ(attune_model_entry_name(model, 2), nullptr);
+  attune_state *state = nullptr;
+  ASSERT_EQ(attune_state_create(model, 0, &state), ATTUNE_OK);
+  attune_session *steps = session(step, state), *infers = session(model, state);
+  run(infers);
+  EXPECT_EQ(output(infers, 1), (Floats{1, 2, 3, 4}));
+  run(steps);
+  run(steps);
+  run(infers);
+  EXPECT_EQ(output(infers, 0), (Floats{31, 62, 93, 124}));
+  EXPECT_EQ(output(infers, 1), (Floats{21, 42, 63, 84}));
+  // Parameters come first.
+  attune_state_info info;
+  ASSERT_EQ(attune_state_get(state, 0, &info), ATTUNE_OK);
+  EXPECT_STREQ(info.name, "w");
+  EXPECT_EQ(info.kind, ATTUNE_STATE_PARAMETER);
+  EXPECT_EQ(tensor(state, 0), (Floats{21, 42, 63, 84}));
+  EXPECT_EQ(tensor(state, 1), (Floats{20, 40, 60, 80}));
+  attune_session_release(steps);
+  attune_state_release(state); // the other session keeps it
+  run(infers);
+  EXPECT_EQ(output(infers, 1), (Floats{21, 42, 63, 84}));
+  attune_session_release(infers);
+}
+
+TEST_F(StateTest, IsTheSessionsOwnWhereNoneIsGiven) {
+  attune_session *first = session(step, nullptr),
+                 *second = session(model, nullptr);
+  run(first);
+  run(second);
+  EXPECT_EQ(output(second, 1), (Floats{1, 2, 3, 4}));
+  attune_session_release(first);
+  attune_session_release(second);
+}
+
+TEST_F(StateTest, IsCountedAndChecked) {
+  int64_t rows = 2;
+  attune_cost cost;
+  ASSERT_EQ(attune_model_cost(model, &rows, 1, 1, &cost), ATTUNE_OK);
+  EXPECT_EQ(cost.state_bytes, 64u + 16u);
+  EXPECT_EQ(cost.peak_bytes, cost.arena_bytes + 32 + 16 + 80);
+  attune_model *none = nullptr;
+  EXPECT_EQ(attune_model_entry(model, "train", &none), ATTUNE_INVALID_ARGUMENT);
+  EXPECT_STREQ(attune_error_message(),
+               "the package has no entry point \"train\", only infer, step");
+  attune_model *other = nullptr;
+  ASSERT_EQ(attune_model_load(path.c_str(), nullptr, &other), ATTUNE_OK);
+  attune_state *state = nullptr;
+  ASSERT_EQ(attune_state_create(other, 0, &state), ATTUNE_OK);
+  attune_session_options options;
+  attune_session_options_init(&options);
+  options.state = state;
+  attune_session *refused = nullptr;
+  EXPECT_EQ(attune_session_create(model, &options, &refused),
+            ATTUNE_INVALID_ARGUMENT);
+  EXPECT_STREQ(attune_error_message(), "the state is that of another model");
+  attune_state_release(state);
+  attune_model_release(other);
+}
+
 TEST_F(PackageTest, SameModelSameBytes) {
   ASSERT_TRUE(mlir::succeeded(write())) << messages;
   std::vector<char> first = attune::testing::readFile(path);

@@ -26,3 +26,31 @@ func.func @main(%x: tensor<?x4xf32, #nn.shape<[B, 4]>> {nn.name = "x"})
   %r = nn.reshape %c : (tensor<?x4xf32, #nn.shape<[B, 4]>>) -> tensor<?xf32, #nn.shape<[4 * B]>>
   return %r, %x : tensor<?xf32, #nn.shape<[4 * B]>>, tensor<?x4xf32, #nn.shape<[B, 4]>>
 }
+
+// What a function gives to the state is written there once nothing wants the old
+// value: by a launch that reads it in place, or at the end by a copy.
+nn.weight @p trainable state parameter : tensor<4xf32>
+nn.weight @q trainable state parameter : tensor<4xf32>
+nn.weight @r trainable state parameter : tensor<2x2xf32>
+
+// CHECK: plan.program @step symbols {} {
+// CHECK-DAG: [[P:%.+]] = plan.state @p bytes 16
+// CHECK-DAG: [[Q:%.+]] = plan.state @q bytes 16
+// CHECK-DAG: [[R:%.+]] = plan.state @r bytes 16
+// CHECK: plan.launch @k row ins([[P]]) at <[0]> outs([[P]]) at <[0]>
+// CHECK: [[A:%.+]] = plan.allocate bytes <16>
+// CHECK: plan.launch @k row ins([[Q]]) at <[0]> outs([[A]]) at <[0]>
+// CHECK: plan.launch @k row ins([[Q]]) at <[0]> outs([[R]]) at <[0]>
+// CHECK: plan.copy [[A]] to [[Q]] bytes <16>
+// CHECK-NOT: plan.copy
+// CHECK: plan.output "loss" [[P]] f32 dims <[4]>
+// CHECK-NOT: plan.output
+func.func @step() -> (tensor<4xf32> {nn.updates = @p}, tensor<4xf32> {nn.updates = @q}, tensor<2x2xf32> {nn.updates = @r}, tensor<4xf32> {nn.name = "loss"}) {
+  %p = nn.load_weight @p : tensor<4xf32>
+  %q = nn.load_weight @q : tensor<4xf32>
+  %a = nn.launch row @k(%p) layouts [#nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[1]>>] integers <[]> grid <1> grain <1> scratch <0> flops <1> bytes <1> in_place [0] : (tensor<4xf32>) -> tensor<4xf32>
+  %b = nn.launch row @k(%q) layouts [#nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[1]>>] integers <[]> grid <1> grain <1> scratch <0> flops <1> bytes <1> in_place [0] : (tensor<4xf32>) -> tensor<4xf32>
+  %c = nn.launch row @k(%q) layouts [#nn.layout<offset = <0>, strides = <[1]>>] -> [#nn.layout<offset = <0>, strides = <[1]>>] integers <[]> grid <1> grain <1> scratch <0> flops <1> bytes <1> : (tensor<4xf32>) -> tensor<4xf32>
+  %d = nn.reshape %c : (tensor<4xf32>) -> tensor<2x2xf32>
+  return %a, %b, %d, %a : tensor<4xf32>, tensor<4xf32>, tensor<2x2xf32>, tensor<4xf32>
+}

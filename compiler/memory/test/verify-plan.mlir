@@ -8,7 +8,7 @@ plan.program @main symbols {} {
 
 // -----
 
-// expected-error @+1 {{expected one plan.program, found 0}}
+// expected-error @+1 {{expected a plan.program}}
 module {
 }
 

@@ -11,9 +11,8 @@ namespace attune::target::package {
 using namespace mlir;
 using llvm::json::OStream;
 
-namespace {
+namespace {} // namespace
 
-// The data type names of the C API.
 StringRef dtypeName(Type type) {
   if (type.isInteger(1))
     return "bool";
@@ -30,6 +29,8 @@ StringRef dtypeName(Type type) {
       return name;
   llvm_unreachable("type without a name in the package");
 }
+
+namespace {
 
 SmallVector<StringRef> symbolNames(plan::ProgramOp program) {
   SmallVector<StringRef> names;
@@ -55,9 +56,10 @@ class PlanPrinter {
 public:
   PlanPrinter(plan::ProgramOp program,
               const llvm::StringMap<WeightPlace> &weights,
+              const llvm::StringMap<int64_t> &states,
               const llvm::StringMap<GpuLaunch> &launches, OStream &json)
-      : program(program), weights(weights), launches(launches), json(json),
-        exprs(symbolNames(program)) {}
+      : program(program), weights(weights), states(states), launches(launches),
+        json(json), exprs(symbolNames(program)) {}
 
   void print();
 
@@ -69,9 +71,11 @@ private:
   void printNodes(plan::LaunchOp launch);
   void printNode(plan::LaunchOp launch, StringRef kernel, nn::DimAttr grid);
   void printSlots(plan::LaunchOp launch);
+  void printCopy(plan::CopyOp copy);
 
   plan::ProgramOp program;
   const llvm::StringMap<WeightPlace> &weights;
+  const llvm::StringMap<int64_t> &states;
   const llvm::StringMap<GpuLaunch> &launches;
   OStream &json;
   ExprTable exprs;
@@ -87,21 +91,23 @@ void PlanPrinter::number() {
   for (Operation &op : program.getBody().front()) {
     for (Value result : op.getResults())
       buffers.insert({result, buffers.size()});
-    auto launch = dyn_cast<plan::LaunchOp>(op);
-    if (!launch)
-      continue;
-    SmallVector<FlatSymbolRefAttr> names = launch.getKernels();
-    for (FlatSymbolRefAttr name : names)
-      kernels.insert(
-          {name.getValue(), {kernels.size(), stringifyEnum(launch.getKind())}});
-    // Where there is a choice it is the first node, and touches nothing.
-    int64_t count = nodesOf(names.size());
-    int64_t first = node + (names.size() > 1), last = node + count - 1;
-    for (Value buffer : launch->getOperands()) {
-      auto it = lifetimes.try_emplace(buffer, first, last).first;
-      it->second.second = last;
+    int64_t first = node, count = isa<plan::CopyOp>(op);
+    if (auto launch = dyn_cast<plan::LaunchOp>(op)) {
+      SmallVector<FlatSymbolRefAttr> names = launch.getKernels();
+      for (FlatSymbolRefAttr name : names)
+        kernels.insert({name.getValue(),
+                        {kernels.size(), stringifyEnum(launch.getKind())}});
+      // Where there is a choice it is the first node, and touches nothing.
+      count = nodesOf(names.size());
+      first += names.size() > 1;
     }
+    if (!count)
+      continue; // an output, or a buffer
     node += count;
+    for (Value buffer : op.getOperands()) {
+      auto it = lifetimes.try_emplace(buffer, first, node - 1).first;
+      it->second.second = node - 1;
+    }
   }
 }
 
@@ -154,6 +160,10 @@ void PlanPrinter::printBuffer(Value buffer) {
       json.attribute("bytes", exprs.addConstant(weight.getBytes()));
       json.attribute("section", place.section);
       json.attribute("offset", int64_t(place.offset));
+    } else if (auto state = dyn_cast<plan::StateOp>(op)) {
+      json.attribute("kind", "state");
+      json.attribute("bytes", exprs.addConstant(state.getBytes()));
+      json.attribute("tensor", states.lookup(state.getWeight()));
     } else {
       auto [first, last] = lifetimes.lookup(buffer);
       json.attribute("kind", "arena");
@@ -226,6 +236,20 @@ void PlanPrinter::printNode(plan::LaunchOp launch, StringRef kernel,
   });
 }
 
+void PlanPrinter::printCopy(plan::CopyOp copy) {
+  auto zero = nn::DimAttr::constant(copy.getContext(), 0);
+  json.object([&] {
+    json.attributeObject("copy", [&] {
+      json.attribute("dst", buffers.lookup(copy.getTarget()));
+      json.attribute("dst_offset", exprs.add(zero));
+      json.attribute("src", buffers.lookup(copy.getSource()));
+      json.attribute("src_offset", exprs.add(zero));
+      json.attribute("bytes", exprs.add(copy.getBytes()));
+      json.attribute("name", nn::nodeName(copy.getLoc()));
+    });
+  });
+}
+
 void PlanPrinter::print() {
   number();
   Block &body = program.getBody().front();
@@ -260,8 +284,11 @@ void PlanPrinter::print() {
         });
     });
     json.attributeArray("nodes", [&] {
-      for (auto launch : body.getOps<plan::LaunchOp>())
-        printNodes(launch);
+      for (Operation &op : body)
+        if (auto launch = dyn_cast<plan::LaunchOp>(op))
+          printNodes(launch);
+        else if (auto copy = dyn_cast<plan::CopyOp>(op))
+          printCopy(copy);
     });
     exprs.print(json); // last: everything before adds to it
   });
@@ -271,11 +298,12 @@ void PlanPrinter::print() {
 
 std::string planJson(plan::ProgramOp program,
                      const llvm::StringMap<WeightPlace> &weights,
+                     const llvm::StringMap<int64_t> &states,
                      const llvm::StringMap<GpuLaunch> &launches) {
   std::string text;
   llvm::raw_string_ostream os(text);
   OStream json(os);
-  PlanPrinter(program, weights, launches, json).print();
+  PlanPrinter(program, weights, states, launches, json).print();
   return text;
 }
 

@@ -20,10 +20,15 @@ struct GpuLaunch {
   int64_t items = 1;       ///< work items of a block
 };
 
-/// The JSON text of `program`. Every weight that it names must be in
-/// `weights`, and for a GPU every kernel in `launches`.
+/// The data type's name in the C API: "f32".
+llvm::StringRef dtypeName(mlir::Type type);
+
+/// The JSON text of `program`. Every weight that it names must be in `weights`
+/// or, if it outlasts the run, have its number in `states`; for a GPU every
+/// kernel must be in `launches`.
 std::string planJson(plan::ProgramOp program,
                      const llvm::StringMap<WeightPlace> &weights,
+                     const llvm::StringMap<int64_t> &states,
                      const llvm::StringMap<GpuLaunch> &launches);
 
 } // namespace attune::target::package

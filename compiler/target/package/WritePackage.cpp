@@ -1,8 +1,8 @@
-// Puts a package together: manifest, one section of weights, then a plan and
-// the code sections of each version.
+// Puts a package together: manifest, one section of weights, the state table,
+// then the plans and the code sections of each version.
 #include "compiler/target/package/WritePackage.h"
 
-#include "compiler/target/package/PlanJson.h"
+#include "compiler/target/package/StateJson.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "runtime/package/PackageWriter.h"
 #include "llvm/Support/JSON.h"
@@ -39,9 +39,15 @@ std::optional<ArrayRef<char>> storedBytes(nn::WeightOp weight) {
   return blob->getData().take_front(bytes);
 }
 
-plan::ProgramOp programOf(const CodeVersion &version) {
+auto programsOf(const CodeVersion &version) {
   ModuleOp module = version.module;
-  return *module.getOps<plan::ProgramOp>().begin();
+  return module.getOps<plan::ProgramOp>();
+}
+
+// What the runtime calls the entry point of a function.
+StringRef entryName(plan::ProgramOp program) {
+  StringRef name = program.getSymName();
+  return name == "main" ? "infer" : name;
 }
 
 class Writer {
@@ -54,6 +60,8 @@ public:
 
 private:
   LogicalResult writeWeights();
+  LogicalResult writeInitialValues();
+  bool writeStates();
   LogicalResult writeWeight(nn::Evaluator &evaluator, nn::WeightOp weight,
                             WeightPlace &place);
   bool writeVersion(uint32_t variant, const CodeVersion &version,
@@ -67,6 +75,8 @@ private:
   const WeightProgress &progress;
   PackageWriter writer;
   std::vector<llvm::StringMap<WeightPlace>> places; // per version, by symbol
+  SmallVector<nn::WeightOp> states;                 // the same in all versions
+  llvm::StringMap<WeightPlace> initial; // of those that have a value
 };
 
 template <typename T>
@@ -99,26 +109,48 @@ LogicalResult Writer::writeWeights() {
   for (auto [version, weights] : llvm::zip(versions, places)) {
     SymbolTable symbols(version.module);
     nn::Evaluator evaluator(version.module);
-    plan::ProgramOp program = programOf(version);
-    for (auto use : program.getBody().front().getOps<plan::WeightOp>()) {
-      auto [it, isNew] = weights.try_emplace(use.getWeight());
-      auto weight = symbols.lookup<nn::WeightOp>(use.getWeight());
-      if (isNew && mlir::failed(writeWeight(evaluator, weight, it->second)))
-        return failure();
-      done += use.getBytes();
-      if (progress)
-        progress(done, all);
-    }
+    for (plan::ProgramOp program : programsOf(version))
+      for (auto use : program.getBody().front().getOps<plan::WeightOp>()) {
+        auto [it, isNew] = weights.try_emplace(use.getWeight());
+        auto weight = symbols.lookup<nn::WeightOp>(use.getWeight());
+        if (isNew && mlir::failed(writeWeight(evaluator, weight, it->second)))
+          return failure();
+        done += use.getBytes();
+        if (progress)
+          progress(done, all);
+      }
   }
+  return writeInitialValues();
+}
+
+LogicalResult Writer::writeInitialValues() {
+  states = stateWeights(versions.front().module);
+  nn::Evaluator evaluator(versions.front().module);
+  for (nn::WeightOp weight : states)
+    if (weight.getValue() &&
+        mlir::failed(
+            writeWeight(evaluator, weight, initial[weight.getSymName()])))
+      return failure();
   return success();
+}
+
+bool Writer::writeStates() {
+  return states.empty() || writer.add({.kind = SectionKind::State, .name = {}},
+                                      stateJson(states, initial));
 }
 
 bool Writer::writeVersion(uint32_t variant, const CodeVersion &version,
                           const llvm::StringMap<WeightPlace> &weights) {
-  plan::ProgramOp program = programOf(version);
-  bool ok =
-      writer.add({.kind = SectionKind::Plan, .variant = variant, .name = {}},
-                 planJson(program, weights, version.launches));
+  llvm::StringMap<int64_t> numbers;
+  for (auto [number, weight] : llvm::enumerate(states))
+    numbers[weight.getSymName()] = number;
+  bool ok = true;
+  for (plan::ProgramOp program : programsOf(version))
+    ok =
+        ok && writer.add({.kind = SectionKind::Plan,
+                          .variant = variant,
+                          .name = entryName(program)},
+                         planJson(program, weights, numbers, version.launches));
   for (const CodeBlob &code : version.code)
     ok = ok && writer.add({.kind = code.kind,
                            .variant = variant,
@@ -139,7 +171,7 @@ LogicalResult Writer::write(const std::string &path, const PackageInfo &info,
     return failed(writer.error());
   if (mlir::failed(writeWeights()))
     return failure();
-  if (!writer.end())
+  if (!writer.end() || !writeStates())
     return failed(writer.error());
   for (auto [index, version] : llvm::enumerate(versions))
     if (!writeVersion(index + 1, version, places[index]))

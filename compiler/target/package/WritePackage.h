@@ -19,10 +19,10 @@ struct CodeBlob {
   std::vector<char> bytes;
 };
 
-/// One code version of a model: a plan, and the code of its kernels, for CUDA
-/// in several kinds.
+/// One code version of a model: its plans, and the code of its kernels, for
+/// CUDA in several kinds.
 struct CodeVersion {
-  mlir::ModuleOp module; ///< after memory: one plan.program and its nn.weights
+  mlir::ModuleOp module; ///< after memory: plan.programs and their nn.weights
   std::vector<CodeBlob> code;
   /// What a launch on a GPU must know of a kernel, by symbol; for CUDA only.
   llvm::StringMap<GpuLaunch> launches;

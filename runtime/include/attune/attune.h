@@ -173,6 +173,18 @@ attune_model_load(const char *path, const attune_load_options *options,
 /* Gives up the caller's reference. Sessions keep their model alive. */
 ATTUNE_API void attune_model_release(attune_model *model);
 
+/* Entry points. A package holds one or several: "infer", and where it trains
+ * "init", "grad", "apply", "step" and "eval" as well. attune_model_load gives
+ * "infer"; all that is said here of inputs, outputs, symbols, cost and sessions
+ * is of the entry point of the handle. */
+ATTUNE_API size_t attune_model_entry_count(const attune_model *model);
+/* NULL when out of range. */
+ATTUNE_API const char *attune_model_entry_name(const attune_model *model,
+                                               size_t index);
+/* Another handle to the same loaded package, released by itself. */
+ATTUNE_API ATTUNE_MUST_USE attune_status attune_model_entry(
+    attune_model *model, const char *name, attune_model **out_entry);
+
 /* The manifest of the package (JSON: name, producer, source hash). */
 ATTUNE_API const char *attune_model_manifest(const attune_model *model);
 
@@ -225,14 +237,16 @@ ATTUNE_API ATTUNE_MUST_USE attune_status attune_model_output(
     const attune_model *model, size_t index, attune_value_info *out_info);
 
 /* What one run needs, known before it: sizes from the liveness table of the
- * plan. peak = arena + outputs + weights; the caller's inputs are not counted.
+ * plan. peak = arena + outputs + weights + state; the caller's inputs are not
+ * counted.
  */
 typedef struct attune_cost {
   uint64_t arena_bytes;  /* activations and scratch, after packing */
   uint64_t output_bytes; /* all outputs */
   uint64_t input_bytes;  /* all inputs */
   uint64_t weight_bytes; /* weights of the code version in use */
-  uint64_t peak_bytes;   /* arena + outputs + weights */
+  uint64_t state_bytes;  /* what outlasts the run */
+  uint64_t peak_bytes;   /* arena + outputs + weights + state */
   uint64_t lower_bound;  /* of arena_bytes: most bytes alive at one launch */
   double flops;          /* of one run, as the model counts them */
   double traffic_bytes;  /* read and written by launches */
@@ -253,6 +267,43 @@ ATTUNE_API ATTUNE_MUST_USE attune_status attune_model_output_dims(
     const attune_model *model, size_t index, const int64_t *values,
     size_t value_count, int64_t out_dims[ATTUNE_MAX_RANK]);
 
+/*--- State -----------------------------------------------------------------*/
+
+/* What outlasts a run: parameters, and what training keeps beside them. Entry
+ * points read and write it; it belongs to one run at a time. */
+typedef struct attune_state attune_state;
+
+typedef enum attune_state_kind {
+  ATTUNE_STATE_PARAMETER = 0,
+  ATTUNE_STATE_GRADIENT = 1,
+  ATTUNE_STATE_OPTIMIZER = 2, /* moments */
+  ATTUNE_STATE_AVERAGE = 3,   /* of parameters, over steps */
+  ATTUNE_STATE_KIND_SIZE = 0x7fffffff
+} attune_state_kind;
+
+typedef struct attune_state_info {
+  const char *name; /* "block.0.attn.query.weight" */
+  attune_state_kind kind;
+  attune_tensor tensor; /* its memory, which the caller may read and write
+                           between runs; NULL where only the model is asked */
+} attune_state_info;
+
+/* Tensors in a model's state; 0 where it has none. */
+ATTUNE_API size_t attune_model_state_count(const attune_model *model);
+ATTUNE_API ATTUNE_MUST_USE attune_status attune_model_state(
+    const attune_model *model, size_t index, attune_state_info *out_info);
+
+/* Memory for all of it (cost.state_bytes), with the values that training begins
+ * with: those in the package, else those of the entry point "init" for |seed|,
+ * else zeros. Keeps the package alive; |model| is a handle to any of its entry
+ * points. */
+ATTUNE_API ATTUNE_MUST_USE attune_status attune_state_create(
+    attune_model *model, uint64_t seed, attune_state **out_state);
+/* Sessions keep their state alive. */
+ATTUNE_API void attune_state_release(attune_state *state);
+ATTUNE_API ATTUNE_MUST_USE attune_status attune_state_get(
+    attune_state *state, size_t index, attune_state_info *out_info);
+
 /*--- Session ---------------------------------------------------------------*/
 
 /* Memory and threads to run a model, one run at a time. */
@@ -267,6 +318,9 @@ typedef struct attune_session_options {
   int32_t profile;
   /* Most bytes of arena and session-owned outputs; 0: no limit. */
   uint64_t memory_limit;
+  /* What the entry point reads and writes, of the same package. NULL: a state
+   * of the session's own, seed 0, where it needs one. */
+  attune_state *state;
 } attune_session_options;
 
 ATTUNE_API void attune_session_options_init(attune_session_options *options);

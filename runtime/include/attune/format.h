@@ -45,7 +45,7 @@ inline constexpr std::array<char, 8> kFooterMagic = {'A', 'T', 'T', 'U',
 inline constexpr uint32_t kFormatVersion = 1;
 /// Version of the contract between kernels, plan and runtime: the kernel
 /// signature, slot kinds and plan schema (runtime/core/README.md).
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 
 inline constexpr uint64_t kPageBytes = 4096;
 /// Weight blobs inside a section start at multiples of this.
@@ -69,6 +69,7 @@ enum class SectionKind : uint32_t {
   Recipes = 5, ///< Recipe[]: weights made at load, for small test packages.
   Cubin = 6,   ///< CUDA binary; `features` is the compute capability (90).
   Ptx = 7,     ///< PTX text; `features` is the least compute capability.
+  State = 8,   ///< JSON: tensors that outlast a run. At most one.
 };
 
 /// One entry of the section table.
@@ -76,14 +77,15 @@ struct Section {
   uint32_t kind = 0; ///< SectionKind
   /// Code versions are numbered from 1; the Ptx and the Cubins of one share its
   /// number. A Plan with the number of a version belongs to it; a Plan with 0
-  /// serves every version without its own. 0 for all other kinds.
+  /// serves every version without its own of that name. 0 for all other kinds.
   uint32_t variant = 0;
   /// Code: required CpuFeature bits. Ptx, Cubin: compute capability.
   uint64_t features = 0;
   uint64_t offset = 0; ///< From the start of the package, page aligned.
   uint64_t bytes = 0;  ///< Payload; padding up to the next page is zero.
   Checksum checksum;   ///< Of payload and padding.
-  /// Code, Ptx, Cubin: the name shown to people, "x86-64-v3". NUL padded.
+  /// Code, Ptx, Cubin: the name shown to people, "x86-64-v3". Plan: the entry
+  /// point, "step"; empty is "infer". NUL padded.
   std::array<char, 16> name{};
 };
 static_assert(sizeof(Section) == 64);
