@@ -108,7 +108,7 @@ LogicalResult AttentionBuilder::analyze() {
   blocks = chooseAttentionBlocks(
       kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
                        op.getCausal() != nn::CausalKind::None,
-                       op.getBias() || op.getKeyMask()});
+                       bool(op.getBias()), bool(op.getKeyMask())});
   return success();
 }
 

@@ -88,9 +88,10 @@ static constexpr int64_t kMostKeys = 512, kFewestKeys = 64;
 // four warps: a row of a warp's tile holds keys / 8 + size / 8 pairs of sums
 // for each half, and f32 operands take twice the registers. Of those, size 64
 // spills with 32 keys (ptxas then aims at three blocks) and with 64 and a bias.
-// A causal block of 128
-// queries computes more that is hidden and ends later: up to size 64, where its
-// keys cost little, 64 are 3 to 20 % faster up to 4096 positions.
+// Above 96, a bias or a mask of keys takes the last registers; half the keys
+// give 16 back. A causal block of 128 queries
+// computes more that is hidden and ends later: up to size 64, where its keys
+// cost little, 64 are 3 to 20 % faster up to 4096 positions.
 static AttentionBlocks chooseGpuAttentionBlocks(const AttentionShape &shape) {
   int64_t size = std::max(shape.headSize, shape.valueSize);
   bool half = shape.isHalf;
@@ -98,6 +99,9 @@ static AttentionBlocks chooseGpuAttentionBlocks(const AttentionShape &shape) {
   AttentionBlocks blocks = {64, isLong ? 64 : 32};
   if (!half && size > 48 && size <= 64 && shape.isBiased)
     blocks.keys = 48;
+  bool isMasked = half ? shape.isBiased || shape.isMasked : shape.isBiased;
+  if (isMasked && size > 96 && size <= 128)
+    blocks.keys = 16;
   if (half && size <= 128 && !(shape.isCausal && size <= 64))
     blocks.queries = 128;
   if (!half && size > 192) // or they would not fit 99 KB beside keys and values

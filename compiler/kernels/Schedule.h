@@ -55,7 +55,8 @@ struct AttentionShape {
   int64_t headSize, valueSize;
   bool isHalf; ///< queries, keys and values are f16 or bf16
   bool isCausal;
-  bool isBiased; ///< by a bias or a mask of keys
+  bool isBiased;
+  bool isMasked; ///< by a mask of keys
 };
 
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,

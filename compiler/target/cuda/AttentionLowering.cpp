@@ -360,11 +360,13 @@ LogicalResult AttentionEmitter::run() {
   auto itemOf = [&](Value block) {
     return isCausal ? reverseQueries(block) : block;
   };
-  // With a bias and large heads two blocks fit; to fit a third, ptxas spills.
-  // Of f32 it does so where it is told.
+  // With a bias two blocks fit, or three of small heads; to fit another one,
+  // ptxas spills. Of f32 it does so where it is told.
   bool isLarge = std::max(shape.depth, shape.columns) > 64;
-  bool isTold = !parts.scale && isLarge && !element.isF32();
-  int64_t residentBlocks = isTold ? 2 : 0;
+  int64_t residentBlocks = parts.scale || element.isF32() ? 0
+                           : isLarge                      ? 2
+                           : isCausal                     ? 3
+                                                          : 0;
   if (failed(frame.start(shape.threads(), residentBlocks, itemOf)))
     return failure();
   fragments.emplace(emit, element);

@@ -5,16 +5,25 @@
 using namespace attune;
 using namespace attune::target::common::testing;
 
-/// Those of a launch whose lengths are run-time values.
-static kernels::AttentionBlocks blocksOf(int64_t size, bool isHalf,
-                                         bool isCausal) {
+/// Of lengths that are run-time values, in blocks as a launch has them.
+static StandardAttention attentionOf(int64_t size, const std::string &element,
+                                     AttentionMask mask, bool isBiased) {
+  bool isCausal = mask == AttentionMask::Causal;
   mlir::MLIRContext context;
   context.loadDialect<nn::NNDialect>();
   auto length = nn::DimAttr::symbol(&context, "S");
-  return kernels::chooseAttentionBlocks(*kernels::MachineModel::get("sm_80"),
-                                        {length, length, size, size, isHalf,
-                                         isCausal,
-                                         /*isBiased=*/false});
+  auto blocks = kernels::chooseAttentionBlocks(
+      *kernels::MachineModel::get("sm_80"),
+      {length, length, size, size, element != "f32", isCausal, isBiased,
+       isBiased});
+  AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
+  c.element = element;
+  c.blockRows = blocks.queries;
+  c.blockKeys = blocks.keys;
+  c.bias = c.padding = isBiased;
+  return {"attention_" + std::to_string(size) + "_" + element +
+              (isCausal ? "_causal" : "") + (isBiased ? "_biased" : ""),
+          c};
 }
 
 std::vector<StandardAttention>
@@ -22,16 +31,17 @@ attune::target::common::testing::standardAttention() {
   std::vector<StandardAttention> all;
   for (int64_t size : {32, 64, 80, 128, 256})
     for (const char *element : {"f16", "bf16", "f32"})
-      for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal}) {
-        auto blocks = blocksOf(size, element != std::string("f32"),
-                               mask == AttentionMask::Causal);
-        AttentionCase c{1, 1, 1, 1, 1, size, size, mask};
-        c.element = element;
-        c.blockRows = blocks.queries;
-        c.blockKeys = blocks.keys;
-        all.push_back({"attention_" + std::to_string(size) + "_" + element +
-                           (mask == AttentionMask::None ? "" : "_causal"),
-                       c});
-      }
+      for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal})
+        all.push_back(attentionOf(size, element, mask, /*isBiased=*/false));
+  return all;
+}
+
+std::vector<StandardAttention>
+attune::target::common::testing::biasedAttention() {
+  std::vector<StandardAttention> all;
+  for (int64_t size : {64, 120, 128})
+    for (const char *element : {"f16", "f32"})
+      for (AttentionMask mask : {AttentionMask::None, AttentionMask::Causal})
+        all.push_back(attentionOf(size, element, mask, /*isBiased=*/true));
   return all;
 }

@@ -19,4 +19,8 @@ struct StandardAttention {
 
 std::vector<StandardAttention> standardAttention();
 
+/// The same with a bias and a mask of keys, for what these take beside it:
+/// "attention_64_f16_causal_biased".
+std::vector<StandardAttention> biasedAttention();
+
 } // namespace attune::target::common::testing

@@ -66,9 +66,10 @@ std::string contentOf(const std::string &path) {
 const std::vector<Unit> &units() {
   static const std::vector<Unit> all = [] {
     std::vector<Unit> units;
-    for (const StandardAttention &standard : standardAttention())
-      units.push_back(
-          {standard.name, attentionText(standard.kernel), standard.kernel});
+    for (const auto &some : {standardAttention(), biasedAttention()})
+      for (const StandardAttention &standard : some)
+        units.push_back(
+            {standard.name, attentionText(standard.kernel), standard.kernel});
     for (std::string name : {"contractions", "sweeps"})
       units.push_back({name, contentOf(ATTUNE_TEST_FOLDER "/" + name + ".tile"),
                        std::nullopt});
