@@ -20,6 +20,7 @@ def NN_RandomOp : NN_Op<"random", [Pure]> {
     in every kernel that the op becomes a part of.
 
     (C1) `seed`, `step` and `first` are i64 scalars. (C2) `id` is in [0, 2^32).
+    (C3) The result is of f32, which holds 24 bits; a narrower type would round to 1.
 
     ```mlir
     %u = nn.random id 3 (%seed, %step, %first) : tensor<?x64xf32, #nn.shape<[B, 64]>>

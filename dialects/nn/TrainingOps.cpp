@@ -10,6 +10,8 @@ LogicalResult RandomOp::verify() {
   int64_t id = getId();
   if (id < 0 || id >= kIds)
     return emitOpError() << "expects an id in [0, 2^32), found " << id; // C2
+  if (!tensorOf(getResult()).getElementType().isF32())
+    return emitOpError("expects a result of f32"); // C3
   return success();
 }
 

@@ -12,6 +12,7 @@ void attachReduceEvaluators(mlir::MLIRContext &context);
 void attachContractEvaluators(mlir::MLIRContext &context);
 void attachAttentionEvaluators(mlir::MLIRContext &context);
 void attachDataEvaluators(mlir::MLIRContext &context);
+void attachTrainingEvaluators(mlir::MLIRContext &context);
 
 /// External model of `Op` that calls `function(op, evaluator, operands)`.
 template <typename Op, auto function>

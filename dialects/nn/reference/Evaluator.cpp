@@ -15,6 +15,7 @@ void registerEvaluators(DialectRegistry &registry) {
     attachContractEvaluators(*context);
     attachAttentionEvaluators(*context);
     attachDataEvaluators(*context);
+    attachTrainingEvaluators(*context);
   });
 }
 
