@@ -57,37 +57,46 @@ static LogicalResult verifyTypes(AttentionOp op) {
   return success();
 }
 
-LogicalResult AttentionOp::verify() {
-  Dims q = nn::getDims(getQuery()), k = nn::getDims(getKey()),
-       v = nn::getDims(getValue());
+/// Shapes of what both ops read.
+template <typename Op>
+static LogicalResult verifyOperands(Op op) {
+  Dims q = nn::getDims(op.getQuery()), k = nn::getDims(op.getKey()),
+       v = nn::getDims(op.getValue());
   if (q.size() != 4 || k.size() != 4 || v.size() != 4)
-    return emitOpError() << "expects query, key and value of rank 4, found "
-                         << q.size() << ", " << k.size() << " and "
-                         << v.size(); // C1
+    return op.emitOpError()
+           << "expects query, key and value of rank 4, found " << q.size()
+           << ", " << k.size() << " and " << v.size(); // C1
   auto heads = q[1].getConstant(), groups = k[1].getConstant();
   if (!heads || !groups || !q[3].getConstant() || !v[3].getConstant())
-    return emitOpError("expects static head counts and head sizes"); // C2
+    return op.emitOpError("expects static head counts and head sizes"); // C2
   if (*groups == 0 || *heads % *groups != 0)
-    return emitOpError() << "expects key heads to divide query heads, found "
-                         << *groups << " and " << *heads; // C2
-  if (failed(verifyDims(*this, "key", {q[0], k[1], k[2], q[3]}, k)) ||
-      failed(verifyDims(*this, "value", {q[0], k[1], k[2], v[3]}, v)) ||
-      failed(verifyDims(*this, "result", {q[0], q[1], q[2], v[3]},
-                        nn::getDims(getResult()))))
+    return op.emitOpError() << "expects key heads to divide query heads, found "
+                            << *groups << " and " << *heads; // C2
+  if (failed(verifyDims(op, "key", {q[0], k[1], k[2], q[3]}, k)) ||
+      failed(verifyDims(op, "value", {q[0], k[1], k[2], v[3]}, v)))
     return failure(); // C1
   Dims scores = {q[0], q[1], q[2], k[2]};
-  if (getBias() && !broadcastsTo(nn::getDims(getBias()), scores))
-    return emitOpError() << "expects a bias that broadcasts to " << text(scores)
-                         << ", found " << text(nn::getDims(getBias())); // C3
-  if (getKeyMask() && failed(verifyDims(*this, "key_mask", {q[0], k[2]},
-                                        nn::getDims(getKeyMask()))))
+  if (op.getBias() && !broadcastsTo(nn::getDims(op.getBias()), scores))
+    return op.emitOpError()
+           << "expects a bias that broadcasts to " << text(scores) << ", found "
+           << text(nn::getDims(op.getBias())); // C3
+  if (op.getKeyMask() && failed(verifyDims(op, "key_mask", {q[0], k[2]},
+                                           nn::getDims(op.getKeyMask()))))
     return failure(); // C3
+  return verifyDropout(op);
+}
+
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyOperands(*this)))
+    return failure();
+  Dims q = nn::getDims(getQuery()), v = nn::getDims(getValue());
+  if (failed(verifyDims(*this, "result", {q[0], q[1], q[2], v[3]},
+                        nn::getDims(getResult()))))
+    return failure(); // C1
   if (getLogsumexp() &&
       failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
                         nn::getDims(getLogsumexp()))))
     return failure();
-  if (failed(verifyDropout(*this)))
-    return failure();        // C5
   return verifyTypes(*this); // C4
 }
 
@@ -108,9 +117,9 @@ verifyAll(Operation *op,
 }
 
 LogicalResult AttentionBackwardOp::verify() {
+  if (failed(verifyOperands(*this)))
+    return failure(); // C1
   Dims q = nn::getDims(getQuery()), v = nn::getDims(getValue());
-  if (q.size() != 4 || v.size() != 4)
-    return emitOpError("expects query and value of rank 4"); // C1
   if (failed(verifyDims(*this, "output", {q[0], q[1], q[2], v[3]},
                         nn::getDims(getOutput()))) ||
       failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
@@ -128,7 +137,7 @@ LogicalResult AttentionBackwardOp::verify() {
       failed(
           verifyAll(*this, {{"bias_gradient", getBiasGradient(), getBias()}})))
     return failure(); // C2
-  return verifyDropout(*this);
+  return success();
 }
 
 } // namespace attune::nn

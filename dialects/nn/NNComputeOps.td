@@ -199,7 +199,8 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     top_left and T - S for bottom_right), `window` does (|i + offset - j| >= window),
     or `key_mask[b, j]` is false. A row that sees nothing gives 0. `bias` is added
     as it is; a finite mask value stays additive. softcap(x) = c tanh(x / c).
-    `logsumexp` [B, H, S] is the optional log of the softmax denominator.
+    `logsumexp` [B, H, S] is the optional log of the softmax denominator, +inf for a row
+    that sees nothing (so that exp(s - logsumexp) is 0).
     With `dropout` r, p is multiplied by 0 where nn.random of shape [B, H, S, T] with
     `id` and `random` (its seed, step and first) is below r, else by 1 / (1 - r).
     Vaswani et al. 2017; Ainslie et al. 2023 (GQA); Dao et al. 2022 (logsumexp).

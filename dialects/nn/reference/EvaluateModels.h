@@ -11,6 +11,7 @@ void attachElementwiseEvaluators(mlir::MLIRContext &context);
 void attachReduceEvaluators(mlir::MLIRContext &context);
 void attachContractEvaluators(mlir::MLIRContext &context);
 void attachAttentionEvaluators(mlir::MLIRContext &context);
+void attachAttentionBackwardEvaluator(mlir::MLIRContext &context);
 void attachDataEvaluators(mlir::MLIRContext &context);
 void attachTrainingEvaluators(mlir::MLIRContext &context);
 
