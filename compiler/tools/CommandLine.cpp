@@ -61,13 +61,43 @@ void parseShape(const std::string &text, Request &request,
 void addModel(CLI::App *command, Request &request) {
   command
       ->add_option("MODEL", request.model,
-                   "the model: .onnx, or .mlir in the nn dialect")
+                   "the model: .onnx, .attn, or .mlir in the nn dialect")
       ->required();
+}
+
+/// One NAME=VALUE of --set.
+void parseParameter(const std::string &text, Request &request) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw CLI::ValidationError("--set",
+                               "expected NAME=VALUE, found '" + text + "'");
+  std::string name = text.substr(0, equals);
+  for (const auto &[known, value] : request.parameters)
+    if (known == name)
+      throw CLI::ValidationError("--set", "'" + name + "' is given twice");
+  request.parameters.emplace_back(name, text.substr(equals + 1));
+}
+
+/// What .attn models have beside shapes.
+void addParameters(CLI::App *command, Request &request) {
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--set",
+          [&request](const std::vector<std::string> &texts) {
+            for (const std::string &text : texts)
+              parseParameter(text, request);
+          },
+          "NAME=VALUE for a param of an .attn model; repeatable")
+      ->allow_extra_args(false);
+  command->add_option("--weights", request.weights,
+                      "a .safetensors or .npz file with the weights of an "
+                      ".attn model, by name");
 }
 
 void addShared(CLI::App *command, Request &request,
                std::vector<std::string> &shapes) {
   addModel(command, request);
+  addParameters(command, request);
   command
       ->add_option(
           "--shape", shapes,
@@ -128,6 +158,7 @@ void addCompile(CLI::App &app, Request &request,
       "  attune compile bert.onnx -o bert.attune\n"
       "  attune compile vit.onnx -o vit --emit exe --shape batch=1..32\n"
       "  attune compile gpt2.onnx --emit detect | less\n"
+      "  attune compile gpt.attn -o gpt.attune --set width=128 --set depth=6\n"
       "  attune compile m.onnx -o m.attune --target cpu:x86-64-v3 --target "
       "cpu:x86-64-v4");
 }

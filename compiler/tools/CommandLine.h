@@ -30,6 +30,9 @@ struct Request {
   std::vector<std::string> targets;
   /// Bounds of symbols, from all forms of --shape.
   std::map<std::string, ShapeBinding> shapes;
+  /// Values of the params of an .attn model: NAME and text, from --set.
+  std::vector<std::pair<std::string, std::string>> parameters;
+  std::string weights; ///< .safetensors or .npz with an .attn model's weights
   /// The product of the values that --shape lists; one empty point if it lists
   /// none.
   std::vector<ShapePoint> points;

@@ -5,12 +5,11 @@
 #include "compiler/Pipeline.h"
 #include "compiler/target/cuda/Machine.h"
 #include "compiler/tools/Guard.h"
+#include "compiler/tools/LoadModel.h"
 #include "compiler/tools/MakeCode.h"
 #include "compiler/tools/Output.h"
 #include "compiler/tools/Registration.h"
 #include "dialects/nn/NodeName.h"
-#include "frontends/onnx/Import.h"
-#include "mlir/Parser/Parser.h"
 #include "runtime/tools/Terminal.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -154,25 +153,10 @@ bool Driver::resolveOptions() {
 
 bool Driver::load() {
   std::string error;
-  StringRef extension = llvm::sys::path::extension(request.model);
-  if (extension == ".mlir") {
-    loaded = parseSourceFile<ModuleOp>(request.model, &*mlirContext);
-  } else if (extension == ".onnx") {
-    onnx::ImportOptions importOptions;
-    for (const auto &[name, binding] : request.shapes)
-      importOptions.shapes[name] = {binding.min, binding.max};
-    loaded = request.emit == "onnx"
-                 ? onnx::importOnnxGraph(request.model, *mlirContext, error)
-                 : onnx::importOnnx(request.model, importOptions, *mlirContext,
-                                    error);
-  } else {
-    return fail(kUserError, request.model + ": expected a .onnx or .mlir file");
-  }
+  loaded = loadModel(request, *mlirContext, error);
   if (!loaded) {
-    SmallVector<StringRef> lines;
-    StringRef(error).split(lines, '\n', -1, /*KeepEmpty=*/false);
-    for (StringRef line : lines)
-      printError(line);
+    if (!error.empty())
+      printErrors(error);
     return fail(kUserError, "");
   }
   if (auto file = llvm::MemoryBuffer::getFile(request.model, false, false))
