@@ -93,6 +93,46 @@ Type Expander::element(const TensorType &type) const {
                                     : Type(b.getI1Type());
 }
 
+LogicalResult Expander::checkBound(DimAttr size, const Expression &bound,
+                                   StringRef name, Frame &frame) {
+  auto most = evaluate(bound, frame);
+  if (failed(most))
+    return failure();
+  if (!most->is<DimAttr>())
+    return graph.fail("expected an integer as a bound, found " +
+                      most->describe());
+  DimAttr limit = *most->as<DimAttr>();
+  if (graph.bounds.atLeast(limit - size, 0))
+    return success();
+  return graph.fail("expected " + name + " <= " + limit.str() + ", found " +
+                    size.str());
+}
+
+/// A new symbol, within the bounds that the model and the user give.
+FailureOr<DimAttr> Expander::symbol(const TypeDim &dim, Frame &frame) {
+  const std::string &name = dim.size->text;
+  auto given = options.shapes.find(name);
+  DimBinding binding =
+      given == options.shapes.end() ? DimBinding() : given->second;
+  Interval range{binding.min, binding.max.value_or(unbounded)};
+  if (dim.most) {
+    auto most = evaluate(*dim.most, frame);
+    auto limit = failed(most) ? FailureOr<int64_t>(failure())
+                              : constant(*most, "a bound");
+    if (failed(limit))
+      return failure();
+    int64_t asked = binding.max.value_or(range.min);
+    if (asked > *limit)
+      return graph.fail("expected " + name + " <= " + Twine(*limit) +
+                        ", as the model says, found " + Twine(asked));
+    range.max = std::min(range.max, *limit);
+  }
+  if (range.min == range.max)
+    return graph.dim(range.min);
+  graph.bounds.set(name, range);
+  return DimAttr::symbol(graph.b.getContext(), name);
+}
+
 FailureOr<Dims> Expander::dims(const TensorType &type, Frame &frame,
                                const Dims *found) {
   Dims dims;
@@ -108,32 +148,13 @@ FailureOr<Dims> Expander::dims(const TensorType &type, Frame &frame,
       DimAttr size;
       if (found) {
         size = (*found)[i];
+        if (dim.most && failed(checkBound(size, *dim.most, name, frame)))
+          return failure();
       } else {
-        auto bound = options.shapes.find(name);
-        DimBinding binding =
-            bound == options.shapes.end() ? DimBinding{1, {}} : bound->second;
-        Interval range{binding.min, binding.max.value_or(unbounded)};
-        if (dim.most) {
-          auto most = evaluate(*dim.most, frame);
-          auto number = failed(most) ? FailureOr<int64_t>(failure())
-                                     : constant(*most, "a bound");
-          if (failed(number))
-            return failure();
-          if (range.min > *number ||
-              (range.max != unbounded && range.max > *number))
-            return graph.fail("expected " + name + " <= " + Twine(*number) +
-                              ", as the model says, found " +
-                              (range.max == unbounded
-                                   ? Twine(range.min).str() + " and more"
-                                   : Twine(range.max).str()));
-          range.max = std::min(range.max, *number);
-        }
-        if (range.min == range.max) {
-          size = graph.dim(range.min);
-        } else {
-          size = DimAttr::symbol(graph.b.getContext(), name);
-          graph.bounds.set(name, range);
-        }
+        auto made = symbol(dim, frame);
+        if (failed(made))
+          return failure();
+        size = *made;
       }
       frame.names[name] = Value(size);
       dims.push_back(size);

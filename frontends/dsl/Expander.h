@@ -122,6 +122,9 @@ private:
                            llvm::ArrayRef<Value> positional,
                            llvm::ArrayRef<std::pair<const Name *, Value>> named,
                            Frame &frame, Span span);
+  mlir::FailureOr<DimAttr> symbol(const TypeDim &dim, Frame &frame);
+  mlir::LogicalResult checkBound(DimAttr size, const Expression &bound,
+                                 llvm::StringRef name, Frame &frame);
   mlir::LogicalResult checkParameter(const Parameter &parameter, Frame &frame,
                                      Span span);
   mlir::FailureOr<std::vector<Value>> run(const Function &function,

@@ -30,6 +30,7 @@ private:
                       {uint32_t(begin), uint32_t(at)},
                       text.substr(begin, at - begin)});
   }
+  bool startsStatement() const;
   bool startLine();
   void endLine();
   void indent(size_t depth, size_t begin);
@@ -46,6 +47,18 @@ private:
   std::vector<size_t> depths = {0};
   std::vector<Token> tokens;
 };
+
+/// Whether a line inside brackets cannot belong to them: a declaration, a def
+/// or a return ends brackets that were left open above it, so that one
+/// forgotten
+/// ')' is one mistake.
+bool Lexer::startsStatement() const {
+  if (isLetter(peek()))
+    return true;
+  std::string_view rest = text.substr(at);
+  rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+  return rest.starts_with("return ") || rest.starts_with("def ");
+}
 
 /// Looks at the white space a line starts with; false at the end of the text.
 bool Lexer::startLine() {
@@ -80,14 +93,15 @@ void Lexer::indent(size_t depth, size_t begin) {
     return;
   }
   while (depth < depths.back()) {
-    depths.pop_back();
-    add(Kind::Dedent, at);
-    if (depth > depths.back()) {
+    if (depth > depths[depths.size() - 2]) {
+      // Counts as the deeper of the two.
       errors.report({uint32_t(begin), uint32_t(at)},
                     "expected the depth of a line above, found a depth between "
                     "two; move the line left or right");
       return;
     }
+    depths.pop_back();
+    add(Kind::Dedent, at);
   }
 }
 
@@ -129,15 +143,18 @@ void Lexer::number() {
 }
 
 void Lexer::string() {
-  size_t begin = at++;
-  while (at < text.size() && peek() != '"' && peek() != '\n')
+  size_t begin = at;
+  char quote = text[at++];
+  while (at < text.size() && peek() != quote && peek() != '\n')
     ++at;
-  if (peek() != '"')
-    errors.report({uint32_t(begin), uint32_t(at)},
-                  "expected '\"' at the end of a text, found the end of the "
-                  "line; add '\"'");
-  else
-    ++at;
+  bool ends = peek() == quote;
+  at += ends;
+  Span span = {uint32_t(begin), uint32_t(at)};
+  if (quote != '"')
+    errors.report(span, "expected '\"' around a text, found single quotes");
+  else if (!ends)
+    errors.report(span, "expected '\"' at the end of a text, found the end of "
+                        "the line; add '\"'");
   add(Kind::String, begin);
 }
 
@@ -171,7 +188,7 @@ void Lexer::token() {
   }
   if (isDigit(c) || (c == '.' && isDigit(peek(1))))
     return number();
-  if (c == '"')
+  if (c == '"' || c == '\'')
     return string();
   if (symbol())
     return;
@@ -181,16 +198,13 @@ void Lexer::token() {
     ++at;
   errors.report({uint32_t(begin), uint32_t(at)},
                 "expected a name, a number or a symbol, found " +
-                    quoted(text.substr(begin, at - begin)) +
-                    (c == '\'' ? "; texts have double quotes" : "; remove it"));
+                    quoted(text.substr(begin, at - begin)) + "; remove it");
 }
 
 std::vector<Token> Lexer::run() {
   bool atStart = true;
   while (at < text.size()) {
-    // A declaration ends brackets that were left open above it, so that one
-    // forgotten ')' is one mistake.
-    if (atStart && isLetter(peek()) && !brackets.empty()) {
+    if (atStart && !brackets.empty() && startsStatement()) {
       brackets.clear();
       endLine();
     }

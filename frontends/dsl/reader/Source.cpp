@@ -2,6 +2,7 @@
 #include "frontends/dsl/reader/Source.h"
 
 #include <algorithm>
+#include <map>
 
 namespace attune::dsl {
 
@@ -84,30 +85,37 @@ std::string Source::excerpt(Span span) const {
          "\n";
 }
 
+static std::string shortened(std::string_view message) {
+  std::string text(message.substr(0, maxMessage));
+  return message.size() > maxMessage ? text + "..." : text;
+}
+
 bool Errors::report(Span span, std::string_view message) {
-  if (++count > most)
-    return false;
-  text += source.place(span) + ": ";
-  text += message.substr(0, maxMessage);
-  text += message.size() > maxMessage ? "...\n" : "\n";
-  text += source.excerpt(span);
+  if (++count <= most)
+    entries.push_back({span.begin, source.place(span) + ": " +
+                                       shortened(message) + "\n" +
+                                       source.excerpt(span)});
   return false;
 }
 
 void Errors::note(Span span, std::string_view message) {
-  if (count > most)
-    return;
-  text += "  at ";
-  text += source.place(span) + ": ";
-  text += message.substr(0, maxMessage);
-  text += '\n';
+  if (count > 0 && count <= most)
+    entries.back().text +=
+        "  at " + source.place(span) + ": " + shortened(message) + "\n";
 }
 
 std::string Errors::str() const {
-  if (count <= most)
-    return text;
-  return text + source.name() + ": " + std::to_string(count - most) +
-         " more errors\n";
+  // Of one place, in the order of the report.
+  std::multimap<uint32_t, std::string_view> sorted;
+  for (const Entry &entry : entries)
+    sorted.emplace(entry.begin, entry.text);
+  std::string text;
+  for (const auto &[begin, entry] : sorted)
+    text += entry;
+  if (count > most)
+    text +=
+        source.name() + ": " + std::to_string(count - most) + " more errors\n";
+  return text;
 }
 
 // Edits that lead from one to the other, a swap of neighbours counted as two.
@@ -132,6 +140,9 @@ std::string_view nearest(std::string_view name,
                          const std::vector<std::string_view> &names) {
   std::string_view best;
   if (name.size() > 40)
+    return best;
+  // One letter is no sign of what was meant.
+  if (name.size() < 2)
     return best;
   size_t bestDistance = name.size() / 3 + 1;
   for (std::string_view candidate : names) {

@@ -68,14 +68,18 @@ public:
   /// Whether further errors are counted only.
   bool full() const { return count >= most; }
   size_t size() const { return count; }
-  /// All of them, in the order of the report.
+  /// All of them, in the order of their places.
   std::string str() const;
 
 private:
   static constexpr size_t most = 20;
+  struct Entry {
+    uint32_t begin;
+    std::string text;
+  };
   const Source &source;
   size_t count = 0;
-  std::string text;
+  std::vector<Entry> entries;
 };
 
 /// The name in `names` that `name` was probably meant to be; empty if none is
