@@ -3,6 +3,7 @@
 
 #include "compiler/cleanup/Passes.h"
 #include "compiler/detect/Passes.h"
+#include "compiler/differentiate/Passes.h"
 #include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
 #include "compiler/memory/Passes.h"
@@ -20,6 +21,8 @@ llvm::ArrayRef<Stage> stages() {
        "one shape for each meaning: no conv, no dead code"},
       {"detect", "nn in primitive parts",
        "attention, norm and gelu as single ops"},
+      {"differentiate", "nn ops, perhaps with @loss",
+       "@grad, @apply and @step instead of @loss"},
       {"fusion", "nn ops",
        "each op that computes in one nn.group; strategies chosen"},
       {"kernels", "nn.group ops",
@@ -36,6 +39,10 @@ llvm::ArrayRef<Stage> stages() {
 void addCleanupStage(OpPassManager &passes) { cleanup::buildPipeline(passes); }
 
 void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
+
+void addDifferentiateStage(OpPassManager &passes) {
+  differentiate::buildPipeline(passes);
+}
 
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   fusion::PipelineOptions pipeline;

@@ -1,8 +1,9 @@
 // The table of contents: every stage of the compiler, in order.
 //
-//   model file -> onnx -> nn -> cleanup -> detect -> fusion      (once)
-//              -> kernels -> memory -> target                    (once per code
-//              version)
+//   model file -> onnx -> nn -> cleanup -> detect -> differentiate -> fusion
+//              -> kernels -> memory -> target
+//
+// up to fusion once, from kernels on once per code version.
 //
 // Each add function appends the passes of one stage and, last, the verifier of
 // what the stage promises. `attune-compile --emit=NAME` stops after a stage.
@@ -24,6 +25,7 @@ llvm::ArrayRef<Stage> stages();
 
 void addCleanupStage(mlir::OpPassManager &passes);
 void addDetectStage(mlir::OpPassManager &passes);
+void addDifferentiateStage(mlir::OpPassManager &passes);
 void addFusionStage(mlir::OpPassManager &passes, const CompileOptions &options);
 void addKernelsStage(mlir::OpPassManager &passes, const CodeTarget &target);
 void addMemoryStage(mlir::OpPassManager &passes);

@@ -148,7 +148,7 @@ void addCompile(CLI::App &app, Request &request,
   command
       ->add_option("--emit", request.emit,
                    "package, exe, or a stage whose IR is printed: onnx, nn, "
-                   "cleanup, detect, fusion, "
+                   "cleanup, detect, differentiate, fusion, "
                    "kernels, memory")
       ->default_str("package");
   command->add_option("--dump-dir", request.dumpDir,

@@ -20,7 +20,8 @@ static int printTo(const std::string &output, ModuleOp module) {
 static int emitStage(Driver &driver, StringRef stage) {
   if (stage == "onnx" || stage == "nn")
     return printTo(driver.request.output, driver.module());
-  bool shared = llvm::is_contained({"cleanup", "detect", "fusion"}, stage);
+  bool shared = llvm::is_contained(
+      {"cleanup", "detect", "differentiate", "fusion"}, stage);
   if (!driver.runShared(driver.module(), shared ? stage : StringRef("fusion")))
     return driver.exitCode();
   if (!shared && !driver.runTarget(driver.module(),

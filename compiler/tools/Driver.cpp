@@ -210,13 +210,15 @@ bool Driver::runStage(StringRef name, ModuleOp module) {
       addCleanupStage(passes);
     else if (name == "detect")
       addDetectStage(passes);
+    else if (name == "differentiate")
+      addDifferentiateStage(passes);
     else
       addFusionStage(passes, options);
   });
 }
 
 bool Driver::runShared(ModuleOp module, StringRef last) {
-  for (StringRef stage : {"cleanup", "detect", "fusion"}) {
+  for (StringRef stage : {"cleanup", "detect", "differentiate", "fusion"}) {
     if (!runStage(stage, module))
       return false;
     if (stage == last)

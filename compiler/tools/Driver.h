@@ -24,9 +24,10 @@ public:
   bool resolveOptions();
   /// Reads the model into nn. Errors are printed.
   bool load();
-  /// Runs one of cleanup, detect, fusion on `module`, dumps it where asked.
+  /// Runs one of cleanup, detect, differentiate, fusion on `module`, dumps it
+  /// where asked.
   bool runStage(llvm::StringRef name, mlir::ModuleOp module);
-  /// cleanup, detect and fusion, stopping after `last`.
+  /// cleanup, detect, differentiate and fusion, stopping after `last`.
   bool runShared(mlir::ModuleOp module, llvm::StringRef last = "fusion");
   /// kernels and memory for one version, stopping after `last`.
   bool runTarget(mlir::ModuleOp module, const CodeTarget &target,

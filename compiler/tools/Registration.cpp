@@ -4,6 +4,8 @@
 
 #include "compiler/cleanup/Passes.h"
 #include "compiler/detect/Passes.h"
+#include "compiler/differentiate/Derivatives.h"
+#include "compiler/differentiate/Passes.h"
 #include "compiler/fusion/Cost.h"
 #include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
@@ -30,6 +32,7 @@ void attune::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<attune::onnx::ONNXDialect>();
   registry.insert<attune::nn::NNDialect>();
   attune::nn::registerEvaluators(registry);
+  attune::differentiate::registerDerivatives(registry);
   attune::fusion::registerCostModels(registry);
   registry.insert<attune::tile::TileDialect>();
   registry.insert<attune::plan::PlanDialect>();
@@ -43,6 +46,7 @@ void attune::registerAllPasses() {
   // attune's own, in pipeline order: one line per stage.
   attune::cleanup::registerPasses();
   attune::detect::registerPasses();
+  attune::differentiate::registerPasses();
   attune::fusion::registerPasses();
   attune::kernels::registerPasses();
   attune::memory::registerPasses();

@@ -1,0 +1,158 @@
+// AppendOptimizer: gradients become new weights.
+//
+// Enters: nn with @grad, which adds to @w.grad. Leaves: beside it
+//   @apply(lr, step): changes the weights by the gradients gathered in @w.grad,
+//     and makes those 0;
+//   @step(inputs, labels, seed, step, first, lr): @grad and @apply at once. Its
+//     gradients are values between ops: no @w.grad is read or written.
+// The optimizer is that of `nn.training`; its state, @w.m and @w.v, and the
+// average @w.ema are weights. The learning rate is an argument, so that its
+// schedule is not compiled in. Here and not in the runtime, so that an update
+// is fused like any other elementwise ops. A module without @grad stays as it
+// is.
+#include "compiler/differentiate/Passes.h"
+#include "compiler/differentiate/Update.h"
+#include "dialects/nn/Weights.h"
+
+namespace attune::differentiate {
+
+#define GEN_PASS_DEF_APPENDOPTIMIZER
+#include "compiler/differentiate/Passes.h.inc"
+
+using namespace mlir;
+
+static RankedTensorType scalar(Type element) {
+  return RankedTensorType::get({}, element);
+}
+
+// ---- @apply ----
+
+static void buildApply(ModuleOp module, const SymbolTable &symbols,
+                       const Training &training,
+                       ArrayRef<nn::WeightOp> weights) {
+  auto builder = OpBuilder::atBlockEnd(module.getBody());
+  auto function = func::FuncOp::create(builder, module.getLoc(), "apply",
+                                       builder.getFunctionType({}, {}));
+  Block *block = function.addEntryBlock();
+  builder.setInsertionPointToEnd(block);
+  auto end = func::ReturnOp::create(builder, function.getLoc());
+  Value lr = addArgument(function, "lr", scalar(builder.getF32Type())),
+        step = addArgument(function, "step", scalar(builder.getI64Type()));
+  builder.setInsertionPoint(end);
+  Site site{builder, function.getLoc()};
+  SmallVector<Value> gradients;
+  for (nn::WeightOp weight : weights)
+    gradients.push_back(
+        nn::loadWeight(builder, site.loc, stateOf(symbols, weight, "grad")));
+  appendUpdates(function, site, symbols, training, weights, gradients, lr,
+                step);
+  for (nn::WeightOp weight : weights)
+    addUpdate(function, stateOf(symbols, weight, "grad"),
+              splat(site, weight.getTensorType(), 0));
+}
+
+// ---- @step ----
+
+// As if @w.grad were 0 and the scale 1: cleanup then drops both.
+static void neglectSum(func::FuncOp function, const SymbolTable &symbols) {
+  auto builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  Site site{builder, function.getLoc()};
+  Value scale = argumentNamed(function, "scale");
+  scale.replaceAllUsesWith(Expr(site, scale).number(1));
+  (void)function.eraseArgument(cast<BlockArgument>(scale).getArgNumber());
+  SmallVector<nn::LoadWeightOp> sums;
+  function.walk([&](nn::LoadWeightOp load) {
+    auto weight = symbols.lookup<nn::WeightOp>(load.getWeight());
+    if (weight && weight.getState() == nn::StateKind::Gradient)
+      sums.push_back(load);
+  });
+  for (nn::LoadWeightOp load : sums) {
+    load.getResult().replaceAllUsesWith(
+        splat(site, cast<RankedTensorType>(load.getType()), 0));
+    load.erase();
+  }
+}
+
+// Takes away the results that update @w.grad and gives their values, in the
+// order of `weights`.
+static SmallVector<Value> takeGradients(func::FuncOp function,
+                                        const SymbolTable &symbols,
+                                        ArrayRef<nn::WeightOp> weights) {
+  Operation *end = function.getBody().front().getTerminator();
+  llvm::StringMap<Value> values;
+  for (unsigned i = function.getNumResults(); i-- > 0;) {
+    FlatSymbolRefAttr updated = updatedBy(function, i);
+    if (!updated)
+      continue;
+    values[updated.getValue()] = end->getOperand(i);
+    end->eraseOperand(i);
+    (void)function.eraseResult(i);
+  }
+  SmallVector<Value> gradients;
+  for (nn::WeightOp weight : weights)
+    gradients.push_back(
+        values.lookup(stateOf(symbols, weight, "grad").getSymName()));
+  return gradients;
+}
+
+static void buildStep(func::FuncOp grad, const SymbolTable &symbols,
+                      const Training &training,
+                      ArrayRef<nn::WeightOp> weights) {
+  OpBuilder builder(grad.getContext());
+  builder.setInsertionPointAfter(grad);
+  auto function = cast<func::FuncOp>(builder.clone(*grad));
+  function.setSymName("step");
+  neglectSum(function, symbols);
+  Value lr = addArgument(function, "lr", scalar(builder.getF32Type()));
+  SmallVector<Value> gradients = takeGradients(function, symbols, weights);
+  builder.setInsertionPoint(function.getBody().front().getTerminator());
+  Site site{builder, function.getLoc()};
+  appendUpdates(function, site, symbols, training, weights, gradients, lr,
+                argumentNamed(function, "step"));
+}
+
+// The average begins as the weights do.
+static void extendInit(func::FuncOp init, const SymbolTable &symbols,
+                       ArrayRef<nn::WeightOp> weights) {
+  llvm::StringMap<Value> values;
+  Operation *end = init.getBody().front().getTerminator();
+  for (unsigned i = 0; i < init.getNumResults(); ++i)
+    if (FlatSymbolRefAttr updated = updatedBy(init, i))
+      values[updated.getValue()] = end->getOperand(i);
+  for (nn::WeightOp weight : weights)
+    if (Value value = values.lookup(weight.getSymName()))
+      addUpdate(init, stateOf(symbols, weight, "ema"), value);
+}
+
+namespace {
+struct AppendOptimizer : impl::AppendOptimizerBase<AppendOptimizer> {
+  void runOnOperation() override {
+    if (failed(run(getOperation())))
+      signalPassFailure();
+  }
+
+  LogicalResult run(ModuleOp module) {
+    SymbolTable symbols(module);
+    auto grad = symbols.lookup<func::FuncOp>("grad");
+    if (!grad)
+      return success();
+    for (StringRef name : {"apply", "step"})
+      if (Operation *other = symbols.lookup(name))
+        return other->emitError()
+               << "@" << name << " is the name of another function";
+    auto training = readTraining(module);
+    SmallVector<nn::WeightOp> weights = trainedWeights(module);
+    if (failed(training) ||
+        failed(addOptimizerState(symbols, *training, weights)))
+      return failure();
+    buildApply(module, symbols, *training, weights);
+    buildStep(grad, symbols, *training, weights);
+    auto init = symbols.lookup<func::FuncOp>("init");
+    if (init && training->average)
+      extendInit(init, symbols, weights);
+    return success();
+  }
+};
+} // namespace
+
+} // namespace attune::differentiate

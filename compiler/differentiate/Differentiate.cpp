@@ -1,0 +1,212 @@
+// Differentiate: a loss becomes its gradients.
+//
+// Enters: nn with @loss(inputs, labels, seed, step, first) -> loss, and
+// trainable weights. Leaves: @grad with the same arguments and `scale`, which
+// adds scale times the gradient of each trained weight @w to @w.grad; no @loss.
+// Forward and backward are one function, so that what is kept and what is
+// computed again is a matter of scheduling. A module without @loss stays as it
+// is.
+//
+// Which weights are trained is a list of globs; what flows into the others
+// alone is not differentiated. That is LoRA, BitFit and training a head alone.
+#include "compiler/differentiate/Derivatives.h"
+#include "compiler/differentiate/Formula.h"
+#include "compiler/differentiate/Gradients.h"
+#include "compiler/differentiate/Passes.h"
+#include "compiler/differentiate/Training.h"
+#include "dialects/nn/Weights.h"
+#include "llvm/Support/GlobPattern.h"
+
+namespace attune::differentiate {
+
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "compiler/differentiate/Passes.h.inc"
+
+using namespace mlir;
+
+// ---- which weights are trained ----
+
+namespace {
+// The globs of nn.training, and whether each has chosen a weight.
+class Globs {
+public:
+  LogicalResult add(ModuleOp module, StringRef text) {
+    auto pattern = llvm::GlobPattern::create(text, /*MaxSubPatterns=*/1024);
+    if (!pattern)
+      return module.emitError() << names::training << " trainable '" << text
+                                << "': " << llvm::toString(pattern.takeError());
+    globs.push_back({text.str(), std::move(*pattern), false});
+    return success();
+  }
+  bool match(StringRef name) {
+    bool matches = globs.empty();
+    for (Glob &glob : globs)
+      if (glob.pattern.match(name))
+        matches = glob.isUsed = true;
+    return matches;
+  }
+  LogicalResult finish(ModuleOp module) const {
+    LogicalResult result = success();
+    for (const Glob &glob : globs)
+      if (!glob.isUsed)
+        result = module.emitError() << names::training << " trainable '"
+                                    << glob.text << "' names no weight";
+    return result;
+  }
+
+private:
+  struct Glob {
+    std::string text;
+    llvm::GlobPattern pattern;
+    bool isUsed;
+  };
+  SmallVector<Glob> globs;
+};
+} // namespace
+
+// Masters are wide: `--precision` narrows what products read.
+static LogicalResult checkParameter(nn::WeightOp weight) {
+  Type element = weight.getTensorType().getElementType();
+  if (element.isF32() || element.isF64())
+    return success();
+  return weight.emitError()
+         << "weight @" << weight.getSymName()
+         << " is trained, which takes f32, found " << element;
+}
+
+// What is not chosen is a constant from here on; without a value it stays what
+// @init makes.
+static FailureOr<SmallVector<nn::WeightOp>>
+chooseParameters(ModuleOp module, const Training &training) {
+  Globs globs;
+  for (StringRef text : training.trainable)
+    if (failed(globs.add(module, text)))
+      return failure();
+  SmallVector<nn::WeightOp> chosen;
+  LogicalResult result = success();
+  for (auto weight : module.getOps<nn::WeightOp>()) {
+    if (!weight.getTrainable())
+      continue;
+    bool isChosen = globs.match(weight.getSymName());
+    if (isChosen) {
+      chosen.push_back(weight);
+      if (failed(checkParameter(weight)))
+        result = failure();
+    }
+    if (isChosen || !weight.getValue())
+      weight.setState(nn::StateKind::Parameter);
+    else
+      weight.setTrainable(false);
+  }
+  if (failed(globs.finish(module)) || failed(result))
+    return failure();
+  if (chosen.empty())
+    return module.emitError("has a loss, but no trainable weight");
+  return chosen;
+}
+
+// ---- the function ----
+
+static LogicalResult checkLoss(func::FuncOp loss) {
+  auto type = loss.getNumResults() == 1
+                  ? dyn_cast<RankedTensorType>(loss.getResultTypes()[0])
+                  : RankedTensorType();
+  if (!type || type.getRank() != 0 || !isa<FloatType>(type.getElementType()))
+    return loss.emitError("@loss is to give one float scalar, the mean loss");
+  for (StringRef name : {"seed", "step", "first"}) {
+    Value argument = argumentNamed(loss, name);
+    if (!argument || !nn::isScalar64(argument.getType()))
+      return loss.emitError()
+             << "@loss is to have an argument '" << name << "', a tensor<i64>";
+  }
+  return success();
+}
+
+// One load of each weight, first of all, which its readers share.
+static SmallVector<Source> loadOnce(func::FuncOp function,
+                                    ArrayRef<nn::WeightOp> weights) {
+  llvm::StringMap<SmallVector<nn::LoadWeightOp>> loads;
+  function.walk(
+      [&](nn::LoadWeightOp load) { loads[load.getWeight()].push_back(load); });
+  auto builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  SmallVector<Source> sources;
+  for (nn::WeightOp weight : weights) {
+    SmallVector<nn::LoadWeightOp> readers = loads.lookup(weight.getSymName());
+    Location loc = readers.empty() ? weight.getLoc() : readers[0].getLoc();
+    Value value = nn::loadWeight(builder, loc, weight);
+    for (nn::LoadWeightOp reader : readers) {
+      reader.getResult().replaceAllUsesWith(value);
+      reader.erase();
+    }
+    sources.push_back({value, ("weight @" + weight.getSymName()).str()});
+  }
+  return sources;
+}
+
+static LogicalResult buildGrad(SymbolTable &symbols, func::FuncOp function,
+                               ArrayRef<nn::WeightOp> weights) {
+  auto scalar = [&](Type element) {
+    return RankedTensorType::get({}, element);
+  };
+  Type f32 = Float32Type::get(function.getContext());
+  Value scale = addArgument(function, "scale", scalar(f32));
+  SmallVector<Source> sources = loadOnce(function, weights);
+  Operation *end = function.getBody().front().getTerminator();
+  auto loss = [&] { return end->getOperand(0); };
+  OpBuilder builder(end);
+  Site site{builder, function.getLoc()};
+  Expr seed = castTo({site, scale},
+                     cast<RankedTensorType>(loss().getType()).getElementType());
+  SmallVector<Value> gradients;
+  if (failed(buildGradients(loss(), seed, sources, gradients)))
+    return failure();
+  LogicalResult result = success();
+  for (auto [shared, source, gradient] :
+       llvm::zip(weights, sources, gradients)) {
+    nn::WeightOp weight = shared; // generated accessors are not const
+    if (!gradient) {
+      result =
+          weight.emitError()
+          << source.name << " is trainable but gets no gradient: "
+          << whyNoGradient(loss(), source.value)
+          << "; leave it out of nn.training's 'trainable' if that is meant";
+      continue;
+    }
+    auto state = addState(symbols, weight, "grad", nn::StateKind::Gradient);
+    if (failed(state)) {
+      result = failure();
+      continue;
+    }
+    Expr sum{site, nn::loadWeight(builder, weight.getLoc(), *state)};
+    addUpdate(function, *state, sum + Expr(site, gradient));
+  }
+  return result;
+}
+
+namespace {
+struct Differentiate : impl::DifferentiateBase<Differentiate> {
+  void runOnOperation() override {
+    if (failed(run(getOperation())))
+      signalPassFailure();
+  }
+
+  LogicalResult run(ModuleOp module) {
+    SymbolTable symbols(module);
+    auto loss = symbols.lookup<func::FuncOp>("loss");
+    if (!loss)
+      return success();
+    auto training = readTraining(module);
+    if (failed(training) || failed(checkLoss(loss)))
+      return failure();
+    auto weights = chooseParameters(module, *training);
+    if (failed(weights))
+      return failure();
+    if (symbols.lookup("grad"))
+      return loss.emitError("@grad is the name of another function");
+    loss.setSymName("grad");
+    return buildGrad(symbols, loss, *weights);
+  }
+};
+} // namespace
+
+} // namespace attune::differentiate

@@ -1,0 +1,25 @@
+// The order of the differentiate stage.
+#include "compiler/differentiate/Passes.h"
+#include "compiler/cleanup/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+
+namespace attune::differentiate {
+
+void buildPipeline(mlir::OpPassManager &passes) {
+  passes.addPass(createDifferentiate());
+  passes.addPass(createAppendOptimizer());
+  // Derivatives are written without a look at their neighbours: views, sums
+  // with 0 and broadcasts under elementwise ops go here.
+  passes.addPass(cleanup::createSimplify());
+  passes.addPass(createVerifyDifferentiated());
+}
+
+void registerPasses() {
+  registerdifferentiatePasses();
+  mlir::PassPipelineRegistration<>(
+      "differentiate-stage",
+      "Gradients and updates of a model with a loss: the whole stage",
+      buildPipeline);
+}
+
+} // namespace attune::differentiate

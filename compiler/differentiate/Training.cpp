@@ -1,0 +1,202 @@
+// How a model is trained. See Training.h.
+#include "compiler/differentiate/Training.h"
+
+namespace attune::differentiate {
+
+using namespace mlir;
+
+// ---- nn.training ----
+
+namespace {
+// Reads entries of the dictionary and remembers what was wrong.
+class Reader {
+public:
+  explicit Reader(ModuleOp module)
+      : module(module),
+        entries(module->getAttrOfType<DictionaryAttr>(names::training)) {}
+
+  std::optional<double> number(StringRef key, double least, double most) {
+    Attribute value = take(key);
+    if (!value)
+      return std::nullopt;
+    std::optional<double> found;
+    if (auto real = dyn_cast<FloatAttr>(value))
+      found = real.getValueAsDouble();
+    else if (auto integer = dyn_cast<IntegerAttr>(value))
+      found = double(integer.getInt());
+    if (found && *found >= least && *found <= most)
+      return found;
+    error() << "expects '" << key << "' to be a number from " << least << " to "
+            << most << ", found " << value;
+    return std::nullopt;
+  }
+  std::optional<double> positive(StringRef key) {
+    auto found = number(key, 0, std::numeric_limits<double>::max());
+    if (found != 0.0)
+      return found;
+    error() << "expects '" << key << "' to be above 0";
+    return std::nullopt;
+  }
+  StringRef text(StringRef key) {
+    Attribute value = take(key);
+    if (!value || isa<StringAttr>(value))
+      return value ? cast<StringAttr>(value).getValue() : StringRef();
+    error() << "expects '" << key << "' to be text, found " << value;
+    return {};
+  }
+  SmallVector<std::string> texts(StringRef key) {
+    Attribute value = take(key);
+    SmallVector<std::string> found;
+    auto array = dyn_cast_or_null<ArrayAttr>(value);
+    for (Attribute element : array ? array.getValue() : ArrayRef<Attribute>())
+      if (auto text = dyn_cast<StringAttr>(element))
+        found.push_back(text.str());
+    if (value && (!array || found.size() != array.size()))
+      error() << "expects '" << key << "' to be a list of texts, found "
+              << value;
+    return found;
+  }
+  /// Whether all entries were right, and known.
+  bool finish() {
+    for (NamedAttribute entry :
+         entries ? entries.getValue() : ArrayRef<NamedAttribute>())
+      if (!llvm::is_contained(known, entry.getName().getValue()))
+        error() << "has no entry '" << entry.getName().getValue() << "'";
+    return !isBroken;
+  }
+  InFlightDiagnostic error() {
+    isBroken = true;
+    return module.emitError() << names::training << " ";
+  }
+
+private:
+  Attribute take(StringRef key) {
+    known.push_back(key);
+    return entries ? entries.get(key) : Attribute();
+  }
+
+  ModuleOp module;
+  DictionaryAttr entries;
+  SmallVector<StringRef> known;
+  bool isBroken = false;
+};
+} // namespace
+
+FailureOr<Training> readTraining(ModuleOp module) {
+  if (Attribute attribute = module->getAttr(names::training);
+      attribute && !isa<DictionaryAttr>(attribute))
+    return module.emitError()
+           << names::training << " is no dictionary: " << attribute;
+  constexpr double most = std::numeric_limits<double>::max();
+  Reader reader(module);
+  Training training;
+  StringRef optimizer = reader.text("optimizer");
+  if (optimizer == "sgd")
+    training.optimizer = Optimizer::Sgd;
+  else if (!optimizer.empty() && optimizer != "adamw")
+    reader.error() << "expects 'optimizer' to be adamw or sgd, found '"
+                   << optimizer << "'";
+  auto below1 = [&](StringRef key, double otherwise) {
+    return reader.number(key, 0, std::nextafter(1.0, 0.0)).value_or(otherwise);
+  };
+  training.beta1 = below1("beta1", training.beta1);
+  training.beta2 = below1("beta2", training.beta2);
+  training.epsilon =
+      reader.number("epsilon", 0, most).value_or(training.epsilon);
+  training.momentum = below1("momentum", training.momentum);
+  training.weightDecay =
+      reader.number("weight_decay", 0, most)
+          .value_or(training.optimizer == Optimizer::AdamW ? 0.01 : 0);
+  training.clip = reader.positive("clip");
+  training.average = reader.number("ema", 0, 1);
+  training.trainable = reader.texts("trainable");
+  if (!reader.finish())
+    return failure();
+  return training;
+}
+
+// ---- weights ----
+
+nn::WeightOp stateOf(const SymbolTable &symbols, nn::WeightOp weight,
+                     StringRef suffix) {
+  return symbols.lookup<nn::WeightOp>(
+      (weight.getSymName() + "." + suffix).str());
+}
+
+SmallVector<nn::WeightOp> trainedWeights(ModuleOp module) {
+  SymbolTable symbols(module);
+  SmallVector<nn::WeightOp> trained;
+  for (auto weight : module.getOps<nn::WeightOp>())
+    if (weight.getState() == nn::StateKind::Parameter &&
+        stateOf(symbols, weight, "grad"))
+      trained.push_back(weight);
+  return trained;
+}
+
+FailureOr<nn::WeightOp> addState(SymbolTable &symbols, nn::WeightOp weight,
+                                 StringRef suffix, nn::StateKind kind) {
+  std::string name = (weight.getSymName() + "." + suffix).str();
+  if (symbols.lookup(name))
+    return weight.emitError()
+           << "@" << name << " is the name of another weight, but training @"
+           << weight.getSymName() << " needs it";
+  OpBuilder builder(weight->getContext());
+  builder.setInsertionPointAfter(weight);
+  auto state = nn::WeightOp::create(builder, weight.getLoc(), name,
+                                    weight.getTensorType());
+  state.setState(kind);
+  symbols.insert(state);
+  return state;
+}
+
+// ---- functions ----
+
+Value addArgument(func::FuncOp function, StringRef name, Type type) {
+  MLIRContext *context = function.getContext();
+  auto attributes = DictionaryAttr::get(
+      context, NamedAttribute(StringAttr::get(context, names::name),
+                              StringAttr::get(context, name)));
+  unsigned index = function.getNumArguments();
+  (void)function.insertArgument(index, type, attributes, function.getLoc());
+  return function.getArgument(index);
+}
+
+static void addResult(func::FuncOp function, NamedAttribute attribute,
+                      Value value) {
+  auto attributes = DictionaryAttr::get(function.getContext(), attribute);
+  (void)function.insertResult(function.getNumResults(), value.getType(),
+                              attributes);
+  Operation *end = function.getBody().front().getTerminator();
+  end->insertOperands(end->getNumOperands(), value);
+}
+
+void addResult(func::FuncOp function, StringRef name, Value value) {
+  MLIRContext *context = function.getContext();
+  addResult(function,
+            NamedAttribute(StringAttr::get(context, names::name),
+                           StringAttr::get(context, name)),
+            value);
+}
+
+void addUpdate(func::FuncOp function, nn::WeightOp weight, Value value) {
+  addResult(
+      function,
+      NamedAttribute(StringAttr::get(function.getContext(), names::updates),
+                     FlatSymbolRefAttr::get(weight.getSymNameAttr())),
+      value);
+}
+
+Value argumentNamed(func::FuncOp function, StringRef name) {
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto found = function.getArgAttrOfType<StringAttr>(i, names::name);
+        found && found.getValue() == name)
+      return function.getArgument(i);
+  return {};
+}
+
+FlatSymbolRefAttr updatedBy(func::FuncOp function, unsigned result) {
+  return function.getResultAttrOfType<FlatSymbolRefAttr>(result,
+                                                         names::updates);
+}
+
+} // namespace attune::differentiate

@@ -1,0 +1,498 @@
+// Each derivative against central differences, for every op, kind and
+// attribute.
+#include "compiler/differentiate/Gradients.h"
+#include "compiler/differentiate/test/Differences.h"
+#include "dialects/nn/ElementwiseKinds.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace attune;
+using namespace attune::differentiate;
+using namespace mlir;
+using nn::Array;
+using nn::DimAttr;
+using nn::Dims;
+using nn::ShapeAttr;
+using Kind = nn::ElementwiseKind;
+
+namespace {
+
+struct DerivativesTest : DifferencesTest {
+  ShapeAttr shape(ArrayRef<DimAttr> dims) {
+    return ShapeAttr::get(&context, dims);
+  }
+  ShapeAttr shape(ArrayRef<int64_t> dims) {
+    return ShapeAttr::get(&context, dims);
+  }
+};
+
+std::vector<Kind> kindsOf(unsigned arity) {
+  std::vector<Kind> kinds;
+  for (uint64_t i = 0; i <= nn::getMaxEnumValForElementwiseKind(); ++i)
+    if (auto kind = nn::symbolizeElementwiseKind(uint32_t(i));
+        kind && nn::arity(*kind) == arity)
+      kinds.push_back(*kind);
+  return kinds;
+}
+
+// Without a slope, or not for floats.
+bool hasNoSlope(Kind kind) {
+  switch (kind) {
+  case Kind::Sign:
+  case Kind::Floor:
+  case Kind::Ceil:
+  case Kind::Round:
+  case Kind::Not:
+  case Kind::IsNan:
+  case Kind::IsInf:
+  case Kind::And:
+  case Kind::Or:
+  case Kind::Xor:
+  case Kind::Equal:
+  case Kind::Less:
+  case Kind::LessEqual:
+  case Kind::Greater:
+  case Kind::GreaterEqual:
+    return true;
+  default:
+    return false;
+  }
+}
+
+Domain domainOf(Kind kind) {
+  switch (kind) {
+  case Kind::Log:
+  case Kind::Sqrt:
+  case Kind::Rsqrt:
+  case Kind::Reciprocal:
+  case Kind::Div:
+  case Kind::Pow:
+  case Kind::Mod:
+  case Kind::Fmod:
+    return Domain::Positive;
+  default:
+    return Domain::Any;
+  }
+}
+
+TEST_F(DerivativesTest, FunctionsOfOneOperand) {
+  for (Kind kind : kindsOf(1)) {
+    if (hasNoSlope(kind) || kind == Kind::Cast)
+      continue;
+    SCOPED_TRACE(nn::stringifyEnum(kind).str());
+    check({{{"B", 7}, domainOf(kind)}}, [&](Site &, ArrayRef<Expr> in) {
+      return SmallVector<Value>{apply(kind, {in[0]})};
+    });
+  }
+}
+
+TEST_F(DerivativesTest, FunctionsOfTwoOperands) {
+  const std::vector<TestDim> shapes[][2] = {{{"B", 3}, {"B", 3}},
+                                            {{"B", 1, 3}, {2, 1}},
+                                            {{}, {2, "B"}},
+                                            {{"B", 3}, {3}}};
+  for (Kind kind : kindsOf(2))
+    for (const auto &[left, right] : shapes) {
+      if (hasNoSlope(kind))
+        continue;
+      SCOPED_TRACE(nn::stringifyEnum(kind).str());
+      bool jumps = kind == Kind::Mod || kind == Kind::Fmod;
+      if (jumps) // quotients k + 1/2, far from where they jump
+        adjust = [&](MutableArrayRef<Array> in) {
+          for (double &x : in[0].floats())
+            x = double(draw(-3, 3)) + 0.5;
+          for (double &x : in[1].floats())
+            x = 0.999;
+        };
+      check({{left, domainOf(kind)}, {right, domainOf(kind)}},
+            [&](Site &, ArrayRef<Expr> in) {
+              return SmallVector<Value>{apply(kind, {in[0], in[1]})};
+            });
+      adjust = nullptr;
+    }
+}
+
+TEST_F(DerivativesTest, Select) {
+  check({{{"B", 1}, Domain::Bool, 0, false}, {{"B", 5}}, {{5}}},
+        [&](Site &, ArrayRef<Expr> in) {
+          return SmallVector<Value>{select(in[0], in[1], in[2])};
+        });
+}
+
+TEST_F(DerivativesTest, CastsBetweenFloats) {
+  check({{{"B", 3}}}, [&](Site &site, ArrayRef<Expr> in) {
+    Expr narrow = castTo(in[0], site.builder.getF32Type());
+    return SmallVector<Value>{
+        castTo(narrow * narrow, site.builder.getF64Type())};
+  });
+}
+
+TEST_F(DerivativesTest, Reductions) {
+  for (auto kind :
+       {nn::ReduceKind::Sum, nn::ReduceKind::Mean, nn::ReduceKind::Max,
+        nn::ReduceKind::Min, nn::ReduceKind::Prod})
+    for (const std::vector<int64_t> &axes :
+         std::vector<std::vector<int64_t>>{{0}, {1}, {0, 2}, {0, 1, 2}})
+      for (bool keepdims : {false, true}) {
+        SCOPED_TRACE(nn::stringifyEnum(kind).str());
+        check({{{"B", 3, "S"}}}, [&](Site &site, ArrayRef<Expr> in) {
+          return SmallVector<Value>{nn::ReduceOp::create(
+              site.builder, site.loc, nn::ReduceKindAttr::get(&context, kind),
+              in[0], site.builder.getDenseI64ArrayAttr(axes),
+              keepdims ? site.builder.getUnitAttr() : UnitAttr())};
+        });
+      }
+}
+
+// The product is linear in each element, zeros included.
+TEST_F(DerivativesTest, ProductsWithZeros) {
+  for (int zeros : {1, 2, 3}) {
+    adjust = [&](MutableArrayRef<Array> in) {
+      for (int i = 0; i < zeros; ++i)
+        in[0].floats()[i] = 0;
+    };
+    check({{{3, 2}}}, [&](Site &, ArrayRef<Expr> in) {
+      return SmallVector<Value>{
+          reduceKeeping(nn::ReduceKind::Prod, in[0], {0})};
+    });
+  }
+}
+
+// Batch, free and contracted dims in any number and order on both sides.
+TEST_F(DerivativesTest, ContractsWithAnyDimensionNumbers) {
+  for (int repeat = 0; repeat < 24; ++repeat) {
+    const char *names[] = {"A", "B", "C", "D", "E", "F", "G", "H"};
+    int next = 0;
+    auto some = [&](int64_t most) {
+      std::vector<const char *> dims;
+      for (int64_t i = draw(0, most); i > 0; --i)
+        dims.push_back(names[next++]);
+      return dims;
+    };
+    auto batch = some(2), contracted = some(2);
+    struct Side {
+      std::vector<TestDim> shape;
+      SmallVector<int64_t> batch, contracting;
+    };
+    auto makeSide = [&] {
+      std::vector<const char *> dims = some(2);
+      dims.insert(dims.end(), batch.begin(), batch.end());
+      dims.insert(dims.end(), contracted.begin(), contracted.end());
+      std::shuffle(dims.begin(), dims.end(), random);
+      Side side;
+      side.shape.assign(dims.begin(), dims.end());
+      auto axesOf = [&](ArrayRef<const char *> wanted) {
+        return llvm::map_to_vector(wanted, [&](const char *name) {
+          return int64_t(llvm::find(dims, name) - dims.begin());
+        });
+      };
+      side.batch = axesOf(batch);
+      side.contracting = axesOf(contracted);
+      return side;
+    };
+    Side lhs = makeSide(), rhs = makeSide();
+    bool isNarrow = repeat % 4 == 0;
+    check({{lhs.shape}, {rhs.shape}}, [&](Site &site, ArrayRef<Expr> in) {
+      Builder &b = site.builder;
+      Expr left = in[0], right = in[1];
+      if (isNarrow) {
+        left = castTo(left, b.getF32Type());
+        right = castTo(right, b.getF32Type());
+      }
+      return SmallVector<Value>{nn::ContractOp::create(
+          site.builder, site.loc, left, right,
+          b.getDenseI64ArrayAttr(lhs.batch), b.getDenseI64ArrayAttr(rhs.batch),
+          b.getDenseI64ArrayAttr(lhs.contracting),
+          b.getDenseI64ArrayAttr(rhs.contracting),
+          TypeAttr::get(b.getF64Type()))};
+    });
+  }
+}
+
+TEST_F(DerivativesTest, Norms) {
+  for (auto kind : {nn::NormKind::Layer, nn::NormKind::Rms})
+    for (int64_t axis : {1, 2})
+      for (int form = 0; form < 8; ++form) {
+        bool isScaled = form & 1, isBiased = form & 2, isRead = form & 4;
+        SCOPED_TRACE(form);
+        std::vector<TestDim> normalised;
+        if (axis == 1)
+          normalised.push_back(3);
+        normalised.push_back(4);
+        std::vector<TestInput> inputs = {{{"B", 3, 4}}};
+        inputs.resize(1 + isScaled + isBiased, {normalised});
+        check(inputs, [&](Site &site, ArrayRef<Expr> in) {
+          OpBuilder &b = site.builder;
+          Type statistic = nn::tensorType(
+              ArrayRef(in[0].dims()).take_front(axis), b.getF64Type());
+          bool isLayer = kind == nn::NormKind::Layer;
+          auto op = nn::NormOp::create(
+              b, site.loc, in[0].type(), isRead && isLayer ? statistic : Type(),
+              isRead ? statistic : Type(),
+              nn::NormKindAttr::get(&context, kind), in[0],
+              b.getI64IntegerAttr(axis), b.getF64FloatAttr(1e-2),
+              isScaled ? Value(in[1]) : Value(),
+              isBiased ? Value(in[isScaled ? 2 : 1]) : Value());
+          return SmallVector<Value>(op->getResults());
+        });
+      }
+}
+
+TEST_F(DerivativesTest, Softmax) {
+  for (int64_t axis : {0, 1, 2})
+    check({{{"B", 3, "S"}}}, [&](Site &site, ArrayRef<Expr> in) {
+      return SmallVector<Value>{nn::SoftmaxOp::create(
+          site.builder, site.loc, in[0], site.builder.getI64IntegerAttr(axis))};
+    });
+}
+
+// Labels that count, one that is ignored, two that lie outside.
+TEST_F(DerivativesTest, CrossEntropy) {
+  adjust = [&](MutableArrayRef<Array> in) {
+    int64_t labels[] = {2, -100, 7, -1};
+    for (int64_t i = 0; i < 4; ++i)
+      in[1].ints()[i] = labels[i];
+  };
+  for (double smoothing : {0.0, 0.1})
+    for (int64_t ignored : {-100, 0})
+      check({{{2, 4, 5}}, {{2, 4}, Domain::Index, 5, false}},
+            [&](Site &site, ArrayRef<Expr> in) {
+              OpBuilder &b = site.builder;
+              Type rows = nn::tensorType(in[1].dims(), b.getF64Type());
+              auto op = nn::CrossEntropyOp::create(
+                  b, site.loc, rows, rows, in[0], in[1],
+                  b.getF64FloatAttr(smoothing), b.getI64IntegerAttr(ignored));
+              return SmallVector<Value>(op->getResults());
+            });
+  // Symbolic rows and classes.
+  adjust = nullptr;
+  check({{{"B", "V"}}, {{"B"}, Domain::Index, 1, false}},
+        [&](Site &site, ArrayRef<Expr> in) {
+          OpBuilder &b = site.builder;
+          Type rows = nn::tensorType(in[1].dims(), b.getF64Type());
+          auto op = nn::CrossEntropyOp::create(b, site.loc, rows, rows, in[0],
+                                               in[1], b.getF64FloatAttr(0.2),
+                                               b.getI64IntegerAttr(-100));
+          return SmallVector<Value>(op->getResults());
+        });
+}
+
+TEST_F(DerivativesTest, Views) {
+  check({{{"B", 6}}}, [&](Site &, ArrayRef<Expr> in) {
+    DimAttr two = DimAttr::constant(&context, 2);
+    return SmallVector<Value>{reshape(in[0], {in[0].dims()[0] * 3, two})};
+  });
+  check({{{"B", 2, 3, "S"}}}, [&](Site &, ArrayRef<Expr> in) {
+    return SmallVector<Value>{transpose(in[0], {2, 0, 3, 1})};
+  });
+  check({{{"B", 1, 3}}}, [&](Site &, ArrayRef<Expr> in) {
+    DimAttr two = DimAttr::constant(&context, 2);
+    Dims dims = in[0].dims();
+    return SmallVector<Value>{
+        broadcast(in[0], {two, dims[0], dims[0], dims[2]})};
+  });
+}
+
+TEST_F(DerivativesTest, SlicesWithAnyStep) {
+  for (int repeat = 0; repeat < 24; ++repeat) {
+    constexpr int kExtents[] = {7, 5};
+    SmallVector<int64_t> starts, sizes, steps;
+    for (int extent : kExtents) {
+      int64_t step = draw(1, 3), size = draw(0, (extent - 1) / step + 1);
+      int64_t reach = std::max<int64_t>(size - 1, 0) * step;
+      int64_t start = draw(0, extent - 1 - reach);
+      bool isBackwards = draw(0, 1);
+      starts.push_back(isBackwards ? start + reach : start);
+      sizes.push_back(size);
+      steps.push_back(isBackwards ? -step : step);
+    }
+    check({{{kExtents[0], "B", kExtents[1]}}}, [&](Site &site,
+                                                   ArrayRef<Expr> in) {
+      DimAttr middle = in[0].dims()[1];
+      auto with = [&](ArrayRef<int64_t> ends, DimAttr between) {
+        auto of = [&](int64_t value) {
+          return DimAttr::constant(&context, value);
+        };
+        return shape(Dims{of(ends[0]), between, of(ends[1])});
+      };
+      return SmallVector<Value>{nn::SliceOp::create(
+          site.builder, site.loc, in[0], with(starts, middle - 1),
+          with(sizes, middle), SmallVector<int64_t>{steps[0], -1, steps[1]})};
+    });
+  }
+}
+
+TEST_F(DerivativesTest, PadsAndConcats) {
+  check({{{"B", 3}}, {{}}}, [&](Site &site, ArrayRef<Expr> in) {
+    return SmallVector<Value>{nn::PadOp::create(
+        site.builder, site.loc, in[0], in[1], shape(ArrayRef<int64_t>{0, 2}),
+        shape(Dims{in[0].dims()[0], DimAttr::constant(&context, 1)}))};
+  });
+  check({{{2, "B"}}, {{2, 3}}, {{2, "S"}}}, [&](Site &site, ArrayRef<Expr> in) {
+    return SmallVector<Value>{nn::ConcatOp::create(
+        site.builder, site.loc, ValueRange{in[0], in[1], in[2], in[0]},
+        site.builder.getI64IntegerAttr(1))};
+  });
+}
+
+// Rows that are read twice, from the end, or not at all.
+TEST_F(DerivativesTest, GathersAndScatters) {
+  adjust = [&](MutableArrayRef<Array> in) {
+    for (int64_t &index : in[1].ints())
+      index -= 3;
+  };
+  for (int64_t axis : {0, 1}) {
+    check({{{5, 5, 2}}, {{"B", 2}, Domain::Index, 6, false}},
+          [&](Site &site, ArrayRef<Expr> in) {
+            return SmallVector<Value>{
+                nn::GatherOp::create(site.builder, site.loc, in[0], in[1],
+                                     site.builder.getI64IntegerAttr(axis))};
+          });
+    std::vector<TestDim> updates = {"B", 2};
+    updates.insert(updates.begin(), axis, TestDim(3));
+    updates.insert(updates.end(), 2 - axis, TestDim(3));
+    check({{updates}, {{"B", 2}, Domain::Index, 6, false}},
+          [&](Site &site, ArrayRef<Expr> in) {
+            SmallVector<int64_t> dims(3, 3);
+            dims[axis] = 5;
+            return SmallVector<Value>{nn::ScatterOp::create(
+                site.builder, site.loc,
+                RankedTensorType::get(dims, site.builder.getF64Type()), in[0],
+                in[1], site.builder.getI64IntegerAttr(axis))};
+          });
+  }
+}
+
+TEST_F(DerivativesTest, Barrier) {
+  check({{{"B", 3}}}, [&](Site &site, ArrayRef<Expr> in) {
+    return SmallVector<Value>{nn::BarrierOp::create(
+        site.builder, site.loc, in[0], site.builder.getI64IntegerAttr(7))};
+  });
+}
+
+// A value that several ops read, one of them twice.
+TEST_F(DerivativesTest, GradientsOfAllUsesAreAdded) {
+  check({{{"B", 4}}, {{4}}}, [&](Site &, ArrayRef<Expr> in) {
+    Expr x = in[0] * in[1];
+    Expr y = x * x + exp(x) - x / (in[1] * in[1] + 1);
+    return SmallVector<Value>{y + in[0], x};
+  });
+}
+
+// ---- what differences cannot see ----
+
+struct ConventionsTest : DerivativesTest {
+  // The gradients of the sum of `build`'s result at the given inputs.
+  SmallVector<Array>
+  gradients(ArrayRef<std::vector<double>> inputs,
+            function_ref<Expr(Site &, ArrayRef<Expr>)> build);
+};
+
+SmallVector<Array>
+ConventionsTest::gradients(ArrayRef<std::vector<double>> inputs,
+                           function_ref<Expr(Site &, ArrayRef<Expr>)> build) {
+  OpBuilder builder(&context);
+  Location loc = builder.getUnknownLoc();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(builder, loc);
+  builder.setInsertionPointToEnd(module->getBody());
+  SmallVector<Type> types;
+  SmallVector<Array> arrays;
+  for (const std::vector<double> &values : inputs) {
+    types.push_back(
+        RankedTensorType::get(int64_t(values.size()), builder.getF64Type()));
+    arrays.emplace_back(builder.getF64Type(), int64_t(values.size()));
+    llvm::copy(values, arrays.back().floats().begin());
+  }
+  auto function = func::FuncOp::create(builder, loc, "main",
+                                       builder.getFunctionType(types, types));
+  Block *block = function.addEntryBlock();
+  builder.setInsertionPointToEnd(block);
+  auto end = func::ReturnOp::create(builder, loc, block->getArguments());
+  builder.setInsertionPoint(end);
+  Site site{builder, loc};
+  SmallVector<Expr> values;
+  SmallVector<Source> sources;
+  for (Value argument : block->getArguments()) {
+    values.push_back({site, argument});
+    sources.push_back({argument, "input"});
+  }
+  Expr sum = sumTo(build(site, values), {});
+  SmallVector<Value> results;
+  EXPECT_TRUE(succeeded(buildGradients(sum, sum.number(1), sources, results)));
+  for (auto [result, value] : llvm::zip(results, values))
+    if (!result) // none: as if it were 0
+      result = value * 0;
+  end->setOperands(results);
+  auto evaluated = nn::Evaluator(*module).run(function, arrays);
+  EXPECT_TRUE(succeeded(evaluated));
+  return succeeded(evaluated) ? *evaluated : SmallVector<Array>();
+}
+
+TEST_F(ConventionsTest, EqualOperandsShareAMaximumEvenly) {
+  for (Kind kind : {Kind::Max, Kind::Min}) {
+    auto g = gradients({{1, 2}, {1, 3}}, [&](Site &, ArrayRef<Expr> in) {
+      return apply(kind, {in[0], in[1]});
+    });
+    bool isMax = kind == Kind::Max;
+    EXPECT_EQ(g[0].floats(), ArrayRef<double>({0.5, isMax ? 0.0 : 1.0}));
+    EXPECT_EQ(g[1].floats(), ArrayRef<double>({0.5, isMax ? 1.0 : 0.0}));
+  }
+  auto g = gradients({{3, 1, 3, 3}}, [&](Site &, ArrayRef<Expr> in) {
+    return reduceKeeping(nn::ReduceKind::Max, in[0], {0});
+  });
+  EXPECT_EQ(g[0].floats(), ArrayRef<double>({1 / 3., 0, 1 / 3., 1 / 3.}));
+}
+
+TEST_F(ConventionsTest, AtTheirKinksFunctionsHaveSlopeZero) {
+  for (Kind kind : {Kind::Relu, Kind::Abs}) {
+    auto g = gradients({{0.0, 2}}, [&](Site &, ArrayRef<Expr> in) {
+      return apply(kind, {in[0]});
+    });
+    EXPECT_EQ(g[0].floats(), ArrayRef<double>({0, 1}));
+  }
+}
+
+// 0^0, 0^2, 2^0 by base and exponent: PyTorch's values, no NaN.
+TEST_F(ConventionsTest, PowersOfZero) {
+  auto g = gradients({{0, 0, 2}, {0, 2, 0}}, [&](Site &, ArrayRef<Expr> in) {
+    return apply(Kind::Pow, {in[0], in[1]});
+  });
+  EXPECT_EQ(g[0].floats(), ArrayRef<double>({0, 0, 0}));
+  EXPECT_EQ(g[1].floats(), ArrayRef<double>({0, 0, std::log(2.0)}));
+}
+
+TEST_F(ConventionsTest, WhatHasNoSlopeGivesNoGradient) {
+  for (unsigned arity : {1, 2})
+    for (Kind kind : kindsOf(arity)) {
+      if (!hasNoSlope(kind) || kind == Kind::Not || kind == Kind::And ||
+          kind == Kind::Or || kind == Kind::Xor)
+        continue;
+      SCOPED_TRACE(nn::stringifyEnum(kind).str());
+      auto g =
+          gradients({{0.3, 1.2}, {0.4, 2}}, [&](Site &, ArrayRef<Expr> in) {
+            Expr y = apply(kind, in.take_front(arity));
+            return castTo(y, in[0].elementType()) + in[0] * 3;
+          });
+      EXPECT_EQ(g[0].floats(), ArrayRef<double>({3, 3}));
+    }
+}
+
+// Whoever adds an op says what its derivative is, or here that it has none.
+TEST_F(DerivativesTest, EveryOpIsDifferentiableOrNamedAsNot) {
+  const llvm::StringSet<llvm::MallocAllocator> without = {
+      // Structure, and what comes after this stage.
+      "nn.weight", "nn.load_weight", "nn.group", "nn.yield", "nn.launch",
+      // No float operands.
+      "nn.iota", "nn.dim", "nn.random",
+      // Products and views by then: cleanup's ConvertConv.
+      "nn.conv",
+      // Nobody trains through a derivative.
+      "nn.attention_backward"};
+  for (RegisteredOperationName op :
+       context.getRegisteredOperationsByDialect("nn")) {
+    bool hasDerivative = op.hasInterface<DifferentiateOpInterface>();
+    EXPECT_NE(hasDerivative, without.contains(op.getStringRef()))
+        << op.getStringRef().str();
+  }
+}
+
+} // namespace
