@@ -66,11 +66,11 @@ static void neglectSum(func::FuncOp function, const SymbolTable &symbols) {
     if (weight && weight.getState() == nn::StateKind::Gradient)
       sums.push_back(load);
   });
-  for (nn::LoadWeightOp load : sums) {
+  for (nn::LoadWeightOp load : sums)
     load.getResult().replaceAllUsesWith(
         splat(site, cast<RankedTensorType>(load.getType()), 0));
+  for (nn::LoadWeightOp load : sums)
     load.erase();
-  }
 }
 
 // Takes away the results that update @w.grad and gives their values, in the

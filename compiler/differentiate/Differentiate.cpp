@@ -125,21 +125,21 @@ static LogicalResult checkLoss(func::FuncOp loss) {
 // One load of each weight, first of all, which its readers share.
 static SmallVector<Source> loadOnce(func::FuncOp function,
                                     ArrayRef<nn::WeightOp> weights) {
-  llvm::StringMap<SmallVector<nn::LoadWeightOp>> loads;
-  function.walk(
-      [&](nn::LoadWeightOp load) { loads[load.getWeight()].push_back(load); });
+  SmallVector<nn::LoadWeightOp> loads;
+  function.walk([&](nn::LoadWeightOp load) { loads.push_back(load); });
   auto builder = OpBuilder::atBlockBegin(&function.getBody().front());
   SmallVector<Source> sources;
+  llvm::StringMap<Value> shared;
   for (nn::WeightOp weight : weights) {
-    SmallVector<nn::LoadWeightOp> readers = loads.lookup(weight.getSymName());
-    Location loc = readers.empty() ? weight.getLoc() : readers[0].getLoc();
-    Value value = nn::loadWeight(builder, loc, weight);
-    for (nn::LoadWeightOp reader : readers) {
-      reader.getResult().replaceAllUsesWith(value);
-      reader.erase();
-    }
+    Value value = nn::loadWeight(builder, weight.getLoc(), weight);
+    shared[weight.getSymName()] = value;
     sources.push_back({value, ("weight @" + weight.getSymName()).str()});
   }
+  for (nn::LoadWeightOp load : loads)
+    if (Value value = shared.lookup(load.getWeight())) {
+      load.getResult().replaceAllUsesWith(value);
+      load.erase();
+    }
   return sources;
 }
 
