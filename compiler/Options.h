@@ -25,6 +25,21 @@ struct CodeTarget {
   }
 };
 
+/// How a model that comes without a loss is trained.
+struct TrainingOptions {
+  /// "cross_entropy" or "mse"; empty: it is not.
+  std::string loss;
+  /// The output that the loss reads; empty: the only one.
+  std::string output;
+  /// Of cross_entropy.
+  double smoothing = 0;
+  int64_t ignoredLabel = -100;
+  /// Globs of the weights that are trained; none: all.
+  std::vector<std::string> trainable;
+  /// Entries of `nn.training`: "optimizer=sgd", "clip=1.0".
+  std::vector<std::string> settings;
+};
+
 struct CompileOptions {
   /// "auto" (by cost), "fused" or "unfused".
   std::string attention = "auto";
@@ -32,6 +47,7 @@ struct CompileOptions {
   std::string precision = "f32";
   /// False makes each op a kernel of its own; what `diff` compares with.
   bool fuse = true;
+  TrainingOptions training;
   /// Code versions of the package, best first.
   std::vector<CodeTarget> versions;
 };

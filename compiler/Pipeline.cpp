@@ -36,7 +36,18 @@ llvm::ArrayRef<Stage> stages() {
 }
 
 // The order inside a stage, with its reasons, stands in the stage's Passes.cpp.
-void addCleanupStage(OpPassManager &passes) { cleanup::buildPipeline(passes); }
+void addCleanupStage(OpPassManager &passes, const CompileOptions &options) {
+  // What is trained must be known before weights are folded.
+  differentiate::AppendLossOptions loss;
+  loss.loss = options.training.loss;
+  loss.output = options.training.output;
+  loss.smoothing = options.training.smoothing;
+  loss.ignore = options.training.ignoredLabel;
+  llvm::append_range(loss.trainable, options.training.trainable);
+  llvm::append_range(loss.settings, options.training.settings);
+  passes.addPass(differentiate::createAppendLoss(loss));
+  cleanup::buildPipeline(passes);
+}
 
 void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 

@@ -23,7 +23,8 @@ struct Stage {
 /// All stages in the order in which they run, frontends included.
 llvm::ArrayRef<Stage> stages();
 
-void addCleanupStage(mlir::OpPassManager &passes);
+void addCleanupStage(mlir::OpPassManager &passes,
+                     const CompileOptions &options);
 void addDetectStage(mlir::OpPassManager &passes);
 void addDifferentiateStage(mlir::OpPassManager &passes);
 void addFusionStage(mlir::OpPassManager &passes, const CompileOptions &options);

@@ -11,11 +11,11 @@
 // alone is not differentiated. That is LoRA, BitFit and training a head alone.
 #include "compiler/differentiate/Derivatives.h"
 #include "compiler/differentiate/Formula.h"
+#include "compiler/differentiate/Globs.h"
 #include "compiler/differentiate/Gradients.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Training.h"
 #include "dialects/nn/Weights.h"
-#include "llvm/Support/GlobPattern.h"
 
 namespace attune::differentiate {
 
@@ -25,44 +25,6 @@ namespace attune::differentiate {
 using namespace mlir;
 
 // ---- which weights are trained ----
-
-namespace {
-// The globs of nn.training, and whether each has chosen a weight.
-class Globs {
-public:
-  LogicalResult add(ModuleOp module, StringRef text) {
-    auto pattern = llvm::GlobPattern::create(text, /*MaxSubPatterns=*/1024);
-    if (!pattern)
-      return module.emitError() << names::training << " trainable '" << text
-                                << "': " << llvm::toString(pattern.takeError());
-    globs.push_back({text.str(), std::move(*pattern), false});
-    return success();
-  }
-  bool match(StringRef name) {
-    bool matches = globs.empty();
-    for (Glob &glob : globs)
-      if (glob.pattern.match(name))
-        matches = glob.isUsed = true;
-    return matches;
-  }
-  LogicalResult finish(ModuleOp module) const {
-    LogicalResult result = success();
-    for (const Glob &glob : globs)
-      if (!glob.isUsed)
-        result = module.emitError() << names::training << " trainable '"
-                                    << glob.text << "' names no weight";
-    return result;
-  }
-
-private:
-  struct Glob {
-    std::string text;
-    llvm::GlobPattern pattern;
-    bool isUsed;
-  };
-  SmallVector<Glob> globs;
-};
-} // namespace
 
 // Masters are wide: `--precision` narrows what products read.
 static LogicalResult checkParameter(nn::WeightOp weight) {
@@ -78,16 +40,15 @@ static LogicalResult checkParameter(nn::WeightOp weight) {
 // @init makes.
 static FailureOr<SmallVector<nn::WeightOp>>
 chooseParameters(ModuleOp module, const Training &training) {
-  Globs globs;
-  for (StringRef text : training.trainable)
-    if (failed(globs.add(module, text)))
-      return failure();
+  auto globs = Globs::parse(module, training.trainable);
+  if (failed(globs))
+    return failure();
   SmallVector<nn::WeightOp> chosen;
   LogicalResult result = success();
   for (auto weight : module.getOps<nn::WeightOp>()) {
     if (!weight.getTrainable())
       continue;
-    bool isChosen = globs.match(weight.getSymName());
+    bool isChosen = globs->match(weight.getSymName());
     if (isChosen) {
       chosen.push_back(weight);
       if (failed(checkParameter(weight)))
@@ -98,7 +59,7 @@ chooseParameters(ModuleOp module, const Training &training) {
     else
       weight.setTrainable(false);
   }
-  if (failed(globs.finish(module)) || failed(result))
+  if (failed(globs->checkUsed(module)) || failed(result))
     return failure();
   if (chosen.empty())
     return module.emitError("has a loss, but no trainable weight");

@@ -1,5 +1,6 @@
 // Derivatives of reduce, norm, softmax and cross entropy.
 #include "compiler/differentiate/DerivativeModels.h"
+#include "compiler/differentiate/Labels.h"
 
 namespace attune::differentiate {
 
@@ -174,26 +175,12 @@ static LogicalResult differentiateCrossEntropy(nn::CrossEntropyOp op,
   Expr gradient{site, Value()};
   if (Expr dloss = vjp.cotangent(0)) {
     double smoothing = op.getSmoothing().convertToDouble();
-    Expr label = column(labels);
-    Expr position{
-        site, nn::IotaOp::create(site.builder, site.loc,
-                                 nn::tensorType(classes, labels.elementType()),
-                                 site.builder.getI64IntegerAttr(0))};
-    Expr target = select(equal(position, label), logits.number(1 - smoothing),
+    Expr target = select(oneHot(labels, classes), logits.number(1 - smoothing),
                          logits.number(0));
     if (smoothing != 0)
       target = target + smoothing / dimension(logits, classes);
-    // Another label outside [0, classes) counts as ignored, too.
-    auto isBelow = [&](Expr a, Expr b) { return greater(b, a); };
-    auto both = [&](Expr a, Expr b) {
-      return apply(nn::ElementwiseKind::And, {a, b});
-    };
-    Expr end = dimension(labels, classes);
-    Expr ignored = labels.number(double(op.getIgnoreIndex()));
-    Expr counts =
-        both(both(isBelow(labels.number(-1), label), isBelow(label, end)),
-             apply(nn::ElementwiseKind::Not, {equal(label, ignored)}));
-    Expr weight = select(counts, column(dloss), dloss.number(0));
+    Expr counted = areCounted(labels, classes, op.getIgnoreIndex());
+    Expr weight = column(select(counted, dloss, dloss.number(0)));
     gradient = (p - target) * weight;
   }
   if (Expr dlogsumexp = vjp.cotangent(1)) {

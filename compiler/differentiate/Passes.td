@@ -1,6 +1,22 @@
 // The passes of the differentiate stage, in the order in which they run.
 include "mlir/Pass/PassBase.td"
 
+def AppendLoss : Pass<"append-loss", "::mlir::ModuleOp"> {
+  let summary = "A model that only computes gets a loss: @loss and @eval";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"loss", "loss", "std::string", "\"\"",
+      "cross_entropy or mse; empty: none is appended">,
+    Option<"output", "output", "std::string", "\"\"",
+      "The result of @main that it reads; empty: the only one">,
+    Option<"smoothing", "smoothing", "double", "0.0", "Label smoothing of cross_entropy">,
+    Option<"ignore", "ignore", "int64_t", "-100", "The label that does not count">,
+    ListOption<"trainable", "trainable", "std::string",
+      "Globs of the weights that are trained; none: all that the output is made of">,
+    ListOption<"settings", "settings", "std::string",
+      "Entries of nn.training: optimizer=sgd, clip=1.0">];
+}
+
 def Differentiate : Pass<"differentiate", "::mlir::ModuleOp"> {
   let summary = "A loss becomes its gradients: @loss to @grad";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];

@@ -140,10 +140,37 @@ void addInputs(CLI::App *command, Request &request) {
       ->allow_extra_args(false);
 }
 
+/// How a model is trained: for those that do not say, and to change it.
+void addTraining(CLI::App *command, Request &request) {
+  command
+      ->add_option("--loss", request.loss,
+                   "train a model that has no loss, by this one")
+      ->check(CLI::IsMember({"cross_entropy", "mse"}));
+  command->add_option("--loss-output", request.lossOutput,
+                      "the output that the loss reads, if there are several");
+  command
+      ->add_option("--label-smoothing", request.smoothing, "of cross_entropy")
+      ->default_str("0");
+  command
+      ->add_option("--ignore-label", request.ignoredLabel,
+                   "the label that does not count")
+      ->default_str("-100");
+  command
+      ->add_option("--trainable", request.trainable,
+                   "glob of the weights that are trained; repeatable")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--training", request.trainingSettings,
+                   "NAME=VALUE; repeatable: optimizer=adamw|sgd, beta1, beta2, "
+                   "epsilon, weight_decay, momentum, clip, ema")
+      ->allow_extra_args(false);
+}
+
 void addCompile(CLI::App &app, Request &request,
                 std::vector<std::string> &shapes) {
   auto *command = app.add_subcommand("compile", "compile a model to one file");
   addShared(command, request, shapes);
+  addTraining(command, request);
   command->add_option("-o,--output", request.output, "the file to write");
   command
       ->add_option("--emit", request.emit,
@@ -159,6 +186,8 @@ void addCompile(CLI::App &app, Request &request,
       "  attune compile vit.onnx -o vit --emit exe --shape batch=1..32\n"
       "  attune compile gpt2.onnx --emit detect | less\n"
       "  attune compile gpt.attn -o gpt.attune --set width=128 --set depth=6\n"
+      "  attune compile vit.onnx -o vit.attune --loss cross_entropy "
+      "--training optimizer=sgd --training momentum=0.9\n"
       "  attune compile m.onnx -o m.attune --target cpu:x86-64-v3 --target "
       "cpu:x86-64-v4");
 }

@@ -132,6 +132,9 @@ bool Driver::resolveOptions() {
                                 ": expected f32, f16 or bf16");
   options.precision = request.precision;
   options.attention = request.attention;
+  options.training = {request.loss,      request.lossOutput,
+                      request.smoothing, request.ignoredLabel,
+                      request.trainable, request.trainingSettings};
   std::vector<std::string> targets = request.targets;
   if (targets.empty())
     targets = {StringRef(request.device).starts_with("cuda") ? "cuda"
@@ -207,7 +210,7 @@ bool Driver::runPasses(StringRef stage, ModuleOp module,
 bool Driver::runStage(StringRef name, ModuleOp module) {
   return runPasses(name, module, [&](OpPassManager &passes) {
     if (name == "cleanup")
-      addCleanupStage(passes);
+      addCleanupStage(passes, options);
     else if (name == "detect")
       addDetectStage(passes);
     else if (name == "differentiate")

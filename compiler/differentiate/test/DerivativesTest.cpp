@@ -276,6 +276,65 @@ TEST_F(DerivativesTest, CrossEntropy) {
         });
 }
 
+struct AttentionForm {
+  nn::CausalKind causal = nn::CausalKind::None;
+  std::optional<int64_t> window = {};
+  std::optional<double> softcap = {}, dropout = {};
+  std::vector<TestDim> bias = {}; ///< empty: none
+  bool isMasked = false;
+};
+
+// Grouped queries, key and value sizes that differ, each attribute and all.
+TEST_F(DerivativesTest, Attention) {
+  using enum nn::CausalKind;
+  const AttentionForm forms[] = {{},
+                                 {TopLeft},
+                                 {BottomRight, 2},
+                                 {None, 2, 0.7},
+                                 {None, {}, {}, 0.25},
+                                 {None, {}, {}, {}, {4, "S", "T"}},
+                                 {TopLeft, {}, {}, {}, {"B", 1, 1, "T"}, true},
+                                 {BottomRight, 3, 1.5, 0.4, {1, "T"}, true}};
+  for (const AttentionForm &form : forms) {
+    SCOPED_TRACE(&form - forms);
+    std::vector<TestInput> inputs = {
+        {{"B", 4, "S", 3}}, {{"B", 2, "T", 3}}, {{"B", 2, "T", 2}}};
+    if (!form.bias.empty())
+      inputs.push_back({form.bias});
+    if (form.isMasked)
+      inputs.push_back({{"B", "T"}, Domain::Bool, 0, false});
+    if (form.dropout)
+      inputs.resize(inputs.size() + 3, {{}, Domain::Index, 1000, false});
+    check(inputs, [&](Site &site, ArrayRef<Expr> in) {
+      OpBuilder &b = site.builder;
+      auto real = [&](std::optional<double> value) {
+        return value ? b.getF64FloatAttr(*value) : FloatAttr();
+      };
+      auto whole = [&](std::optional<int64_t> value) {
+        return value ? b.getI64IntegerAttr(*value) : IntegerAttr();
+      };
+      ArrayRef<Expr> rest = in.drop_front(3);
+      auto take = [&](bool isThere) {
+        Value value = isThere ? Value(rest.front()) : Value();
+        rest = rest.drop_front(isThere);
+        return value;
+      };
+      Value bias = take(!form.bias.empty()), mask = take(form.isMasked);
+      SmallVector<Value> numbers(rest.begin(), rest.end());
+      Dims dims = in[0].dims();
+      dims.back() = in[2].dims().back();
+      return SmallVector<Value>{
+          nn::AttentionOp::create(
+              b, site.loc, nn::tensorType(dims, b.getF64Type()), Type(), in[0],
+              in[1], in[2], bias, mask, numbers, b.getF64FloatAttr(0.6),
+              nn::CausalKindAttr::get(&context, form.causal),
+              whole(form.window), real(form.softcap), real(form.dropout),
+              form.dropout ? whole(5) : IntegerAttr())
+              .getResult()};
+    });
+  }
+}
+
 TEST_F(DerivativesTest, Views) {
   check({{{"B", 6}}}, [&](Site &, ArrayRef<Expr> in) {
     DimAttr two = DimAttr::constant(&context, 2);

@@ -49,8 +49,8 @@ module attributes {nn.training = {optimizer = "adam", beta1 = 1.5, clip = 0.0, l
 
 // -----
 
-// expected-error @+2 {{nn.training trainable 'encoder.*' names no weight}}
-// expected-error @+1 {{nn.training trainable 'decoder.*' names no weight}}
+// expected-error @+2 {{trainable 'encoder.*' names no trainable weight}}
+// expected-error @+1 {{trainable 'decoder.*' names no trainable weight}}
 module attributes {nn.training = {trainable = ["encoder.*", "w", "decoder.*"]}} {
   nn.weight @w trainable : tensor<f32>
   func.func @loss(%seed: tensor<i64> {nn.name = "seed"},
