@@ -10,7 +10,8 @@ using namespace mlir;
 bool isCompute(Operation *op) {
   return isa<nn::ElementwiseOp, nn::ReduceOp, nn::ContractOp, nn::NormOp,
              nn::SoftmaxOp, nn::AttentionOp, nn::ConcatOp, nn::PadOp,
-             nn::GatherOp, nn::IotaOp, nn::DimOp>(op);
+             nn::GatherOp, nn::IotaOp, nn::DimOp, nn::RandomOp, nn::ScatterOp>(
+      op);
 }
 
 bool isSplatConstant(Value value) {
@@ -27,7 +28,7 @@ static constexpr int64_t kMostCopied = 64;
 Clusters::Clusters(Block &block) : block(block) {
   llvm::DenseMap<Operation *, int64_t> sizes;
   auto sizeOf = [&](Operation &op) -> std::optional<int64_t> {
-    if (isa<nn::IotaOp, nn::DimOp>(op))
+    if (isa<nn::IotaOp, nn::DimOp, nn::RandomOp>(op))
       return 1;
     if (!isa<nn::ElementwiseOp>(op))
       return std::nullopt;

@@ -41,8 +41,9 @@ public:
   /// Of an op that is about to be erased.
   void forget(mlir::Operation *op) { positional.erase(op); }
 
-  /// Made of iota, dim and literals alone: a function of positions. Bodies hold
-  /// copies of such ops, so that no mask of positions is ever stored.
+  /// Made of iota, dim, random and literals alone: a function of positions.
+  /// Bodies hold copies of such ops, so that no mask of positions and no random
+  /// number that something else is made of is ever stored.
   bool isPositional(mlir::Operation *op) const {
     return positional.contains(op);
   }

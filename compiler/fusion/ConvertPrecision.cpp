@@ -30,7 +30,8 @@ static RankedTensorType withElement(Value value, Type element) {
 }
 
 static bool isView(Operation *op) {
-  return isa<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::SliceOp>(op);
+  return isa<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::SliceOp,
+             nn::BarrierOp>(op);
 }
 
 // Moves data and computes nothing, but is a kernel of its own.

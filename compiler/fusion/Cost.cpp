@@ -70,6 +70,13 @@ static DimAttr flops(nn::PadOp op) { return zero(op); }
 static DimAttr flops(nn::GatherOp op) { return zero(op); }
 static DimAttr flops(nn::IotaOp op) { return zero(op); }
 static DimAttr flops(nn::DimOp op) { return zero(op); }
+static DimAttr flops(nn::RandomOp op) { return elements(op.getResult()); }
+static DimAttr flops(nn::ScatterOp op) { return elements(op.getUpdates()); }
+
+// Maximum, subtract, exp, sum; what is done once a row is left out.
+static DimAttr flops(nn::CrossEntropyOp op) {
+  return elements(op.getLogits()) * 4;
+}
 
 // A group computes what its body does.
 static DimAttr flops(nn::GroupOp op) {
@@ -132,7 +139,8 @@ void registerCostModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     attach<nn::ElementwiseOp, nn::ReduceOp, nn::ContractOp, nn::ConvOp,
            nn::NormOp, nn::SoftmaxOp, nn::AttentionOp, nn::ConcatOp, nn::PadOp,
-           nn::GatherOp, nn::IotaOp, nn::DimOp, nn::GroupOp>(*context);
+           nn::GatherOp, nn::IotaOp, nn::DimOp, nn::RandomOp, nn::ScatterOp,
+           nn::CrossEntropyOp, nn::GroupOp>(*context);
   });
 }
 

@@ -29,6 +29,7 @@ public:
 
 private:
   bool isLiteral(Value value);
+  void collectOperandsOf(Operation *op);
   void collectOperands();
   void collectResults();
   void copy(Operation *op);
@@ -54,23 +55,27 @@ bool Outliner::isLiteral(Value value) {
           cluster.kind == nn::GroupKind::Map);
 }
 
+void Outliner::collectOperandsOf(Operation *op) {
+  for (Value operand : op->getOperands()) {
+    Operation *producer = operand.getDefiningOp();
+    if (producer && cluster.ops.contains(producer))
+      continue;
+    // These read memory: they take even literals as operands, but for the
+    // value that a pad writes.
+    bool reads = isa<nn::ConcatOp, nn::GatherOp, nn::ContractOp,
+                     nn::AttentionOp, nn::NormOp, nn::ScatterOp>(op) ||
+                 (isa<nn::PadOp>(op) && operand == op->getOperand(0));
+    if (reads || !isLiteral(operand))
+      operands.insert(operand);
+    else
+      collectOperandsOf(producer); // of random numbers that are copied
+  }
+}
+
 void Outliner::collectOperands() {
-  auto visit = [&](Operation *op) {
-    for (Value operand : op->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      bool inside = producer && cluster.ops.contains(producer);
-      // These read memory: they take even literals as operands, but for the
-      // value that a pad writes.
-      bool reads = isa<nn::ConcatOp, nn::GatherOp, nn::ContractOp,
-                       nn::AttentionOp, nn::NormOp>(op) ||
-                   (isa<nn::PadOp>(op) && operand == op->getOperand(0));
-      if (!inside && (reads || !isLiteral(operand)))
-        operands.insert(operand);
-    }
-  };
-  visit(cluster.main);
+  collectOperandsOf(cluster.main);
   for (Operation *op : order)
-    visit(op);
+    collectOperandsOf(op);
 }
 
 // The last op's values first.

@@ -148,6 +148,20 @@ static bool isDroppedReduce(Operation *op) {
   return reduce && !reduce.getKeepdims();
 }
 
+// Reductions that read what a member reads in full: the sums of a gradient and
+// of its product with something else, of which a norm's parameters need both.
+// Neither reads the other; together they read memory once.
+static bool joinSiblings(Clusters &clusters, Cluster &cluster,
+                         Operation *member) {
+  bool joined = false;
+  for (Value operand : member->getOperands())
+    if (nn::getDims(operand) == cluster.space)
+      for (Operation *user : operand.getUsers())
+        if (reducedColumns(user) > 0)
+          joined |= joinRow(clusters, cluster, user);
+  return joined;
+}
+
 static void growRow(Clusters &clusters, Operation *seed) {
   Cluster &cluster =
       clusters.create(GroupKind::Row, seed, nn::getDims(seed->getOperand(0)),
@@ -166,6 +180,7 @@ static void growRow(Clusters &clusters, Operation *seed) {
       if (!isDroppedReduce(member))
         for (Operation *user : member->getUsers())
           changed |= joinRow(clusters, cluster, user);
+      changed |= joinSiblings(clusters, cluster, member);
     }
   }
 }
@@ -262,6 +277,9 @@ void growClusters(Clusters &clusters) {
     if (auto attention = dyn_cast<nn::AttentionOp>(op))
       clusters.create(GroupKind::Attention, op,
                       nn::getDims(attention.getResult()));
+  for (Operation *op : ops)
+    if (auto scatter = dyn_cast<nn::ScatterOp>(op))
+      clusters.create(GroupKind::Scatter, op, nn::getDims(scatter.getResult()));
   growGatherSums(clusters, ops);
   for (Operation *op : ops)
     if (!clusters.isTaken(op) && reducedColumns(op) > 0)
@@ -285,6 +303,7 @@ void separateClusters(Clusters &clusters) {
   for (Operation *op : computeOps(clusters.getBlock())) {
     GroupKind kind = isa<nn::ContractOp>(op)    ? GroupKind::Contraction
                      : isa<nn::AttentionOp>(op) ? GroupKind::Attention
+                     : isa<nn::ScatterOp>(op)   ? GroupKind::Scatter
                      : reducedColumns(op) > 0   ? GroupKind::Row
                                                 : GroupKind::Map;
     clusters.create(kind, op,

@@ -27,13 +27,16 @@ static LogicalResult verifyBody(nn::GroupOp group) {
         (op.getNumResults() != 1 || !isSplatConstant(op.getResult(0))))
       return op.emitOpError("does not belong into a group");
   int64_t contracts = count<nn::ContractOp>(group),
-          attentions = count<nn::AttentionOp>(group);
+          attentions = count<nn::AttentionOp>(group),
+          scatters = count<nn::ScatterOp>(group);
   GroupKind kind = group.getKind();
   if (contracts != (kind == GroupKind::Contraction) ||
-      attentions != (kind == GroupKind::Attention))
+      attentions != (kind == GroupKind::Attention) ||
+      scatters != (kind == GroupKind::Scatter))
     return group.emitOpError()
            << "of kind " << stringifyEnum(kind) << " holds " << contracts
-           << " contract and " << attentions << " attention ops";
+           << " contract, " << attentions << " attention and " << scatters
+           << " scatter ops";
   int64_t rows = count<nn::NormOp>(group) + count<nn::SoftmaxOp>(group) +
                  count<nn::ReduceOp>(group);
   if ((rows > 0) != (kind == GroupKind::Row))

@@ -46,7 +46,10 @@ void LayoutAssigner::chooseOrders() {
   SmallVector<nn::GroupOp> groups = groupsOf(function);
   for (nn::GroupOp group : llvm::reverse(groups))
     for (unsigned i = 0; i < group.getNumResults(); ++i)
-      if (auto order = chooseOrder(cast<OpResult>(group.getResult(i))))
+      // Rows that are summed up lie in one piece.
+      if (group.getKind() == nn::GroupKind::Scatter)
+        continue;
+      else if (auto order = chooseOrder(cast<OpResult>(group.getResult(i))))
         group = storeTransposed(group, i, *order);
 }
 

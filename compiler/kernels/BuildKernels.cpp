@@ -49,6 +49,8 @@ tile::Family familyOf(nn::GroupKind kind) {
     return tile::Family::row;
   case nn::GroupKind::Map:
     return tile::Family::map;
+  case nn::GroupKind::Scatter:
+    return tile::Family::scatter;
   }
   llvm_unreachable("every kind of group has a family");
 }
@@ -68,6 +70,8 @@ FailureOr<KernelSpec> Launcher::build(nn::GroupOp group, unsigned variant) {
       return buildRowKernel(builder);
     case nn::GroupKind::Map:
       return buildMapKernel(builder);
+    case nn::GroupKind::Scatter:
+      return buildScatterKernel(builder);
     }
     llvm_unreachable("every kind of group has a builder");
   };

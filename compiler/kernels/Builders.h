@@ -1,4 +1,4 @@
-// The four kernel families: each turns one group into one tile.kernel.
+// The five kernel families: each turns one group into one tile.kernel.
 //
 // Each is called by build-kernels with a fresh KernelBuilder of its family
 // whose group and views it reads; it adds the arguments, the grid and the body,
@@ -26,5 +26,8 @@ llvm::LogicalResult buildRowKernel(KernelBuilder &builder);
 
 /// Elementwise ops and index maps: gather, concat, pad, iota, copies of views.
 llvm::LogicalResult buildMapKernel(KernelBuilder &builder);
+
+/// One `scatter`.
+llvm::LogicalResult buildScatterKernel(KernelBuilder &builder);
 
 } // namespace attune::kernels

@@ -2,6 +2,7 @@
 #include "compiler/kernels/GroupBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace attune::kernels {
@@ -74,6 +75,8 @@ FailureOr<GroupBody::Block> GroupBody::compute(Value value,
     return positionsAlong(access->second.number, elementOf(value));
   if (auto gatherOp = dyn_cast<nn::GatherOp>(op))
     return gather(gatherOp, axes);
+  if (auto randomOp = dyn_cast<nn::RandomOp>(op))
+    return random(randomOp, axes);
   if (auto elementwiseOp = dyn_cast<nn::ElementwiseOp>(op))
     return elementwise(elementwiseOp, axes);
   return computeOther(cast<OpResult>(value), axes);
@@ -150,6 +153,53 @@ GroupBody::Block GroupBody::positionsAlong(unsigned number, Type element) {
             wide};
   }
   return {scalars(false).splat(element, 0), false};
+}
+
+//===----------------------------------------------------------------------===//
+// Random numbers
+//===----------------------------------------------------------------------===//
+
+// The i64 of a tensor of rank 0.
+Value GroupBody::wordOf(Value scalar) {
+  DenseElementsAttr dense;
+  if (matchPattern(scalar, m_Constant(&dense)))
+    return arith::ConstantOp::create(
+        kernel.builder, kernel.loc(),
+        cast<TypedAttr>(dense.getSplatValue<Attribute>()));
+  return memref::LoadOp::create(kernel.builder, kernel.loc(),
+                                accesses[keyOf(scalar, {})].operand.memref,
+                                ValueRange());
+}
+
+FailureOr<GroupBody::Block> GroupBody::random(nn::RandomOp op,
+                                              ArrayRef<unsigned> axes) {
+  OpBuilder &b = kernel.builder;
+  Location loc = kernel.loc();
+  unsigned number = accesses.find(keyOf(op.getResult(), axes))->second.number;
+  bool wide = movesWide(number);
+  ArrayRef<Value> positions = wide ? widePositions : narrowPositions;
+  SmallVector<Value> own, strides;
+  SmallVector<int64_t> dims;
+  for (unsigned axis = 0; axis < space.rank(); ++axis) {
+    if (space.strides[number][axis].getConstant() == 0)
+      continue;
+    own.push_back(positions[axis]);
+    strides.push_back(kernel.extent(space.strides[number][axis]));
+    if (tile::isSpan(positions[axis]))
+      dims.push_back(tile::spansAmong(positions.take_front(axis)).size());
+  }
+  // Of the first sample, by the number of elements of one.
+  nn::Dims shape = nn::getDims(op.getResult());
+  DimAttr sample = shape.empty()
+                       ? kernel.constant(1)
+                       : nn::numElements(ArrayRef(shape).drop_front(), context);
+  Value size =
+      arith::IndexCastOp::create(b, loc, b.getI64Type(), kernel.extent(sample));
+  Value first = arith::MulIOp::create(b, loc, wordOf(op.getFirst()), size);
+  Value block =
+      tile::RandomOp::create(b, loc, op.getId(), wordOf(op.getSeed()),
+                             wordOf(op.getStep()), first, own, strides);
+  return Block{kernel.broadcastBlock(block, dims, spans(wide)), wide};
 }
 
 //===----------------------------------------------------------------------===//

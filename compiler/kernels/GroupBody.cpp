@@ -3,6 +3,7 @@
 #include "compiler/kernels/GroupBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune::kernels {
 
@@ -54,6 +55,8 @@ LogicalResult GroupBody::collect(Value value, ArrayRef<unsigned> axes) {
   }
   if (auto gather = dyn_cast<nn::GatherOp>(op))
     return collectGather(gather, axes);
+  if (auto random = dyn_cast<nn::RandomOp>(op))
+    return collectRandom(random, axes);
   if (!isa<nn::ElementwiseOp>(op))
     return collectOther(op, axes);
   for (Value input : op->getOperands())
@@ -92,6 +95,22 @@ LogicalResult GroupBody::collectGather(nn::GatherOp op,
   access.indexNumber =
       space.addOperand(View::rowMajor(op.getIndices()), indexAxes);
   order.push_back(&access);
+  return success();
+}
+
+// Seed, step and first are read once for an item; the numbers are a function of
+// where they would lie in memory.
+LogicalResult GroupBody::collectRandom(nn::RandomOp op,
+                                       ArrayRef<unsigned> axes) {
+  for (Value scalar : op->getOperands()) {
+    if (!kernel.views.find(scalar) && !matchPattern(scalar, m_Constant()))
+      return op.emitError("expected seed, step and first from memory, not from "
+                          "values computed in the same group");
+    if (failed(collect(scalar, {})))
+      return failure();
+  }
+  accesses[keyOf(op.getResult(), axes)].number =
+      space.addOperand(View::rowMajor(op.getResult()), axes);
   return success();
 }
 
@@ -164,31 +183,70 @@ void GroupBody::addArguments() {
   shareMemory();
 }
 
+// The state weight whose new value a result of a group is, if it is one.
+static FlatSymbolRefAttr updatedWeight(OpResult result) {
+  for (OpOperand &use : result.getUses()) {
+    Operation *user = use.getOwner();
+    if (auto reshape = dyn_cast<nn::ReshapeOp>(user))
+      if (auto weight = updatedWeight(cast<OpResult>(reshape.getResult())))
+        return weight;
+    auto function = dyn_cast<func::FuncOp>(user->getParentOp());
+    if (function && isa<func::ReturnOp>(user))
+      if (auto weight = function.getResultAttrOfType<FlatSymbolRefAttr>(
+              use.getOperandNumber(), "nn.updates"))
+        return weight;
+  }
+  return {};
+}
+
+static FlatSymbolRefAttr loadedWeight(Value root) {
+  auto load = root.getDefiningOp<nn::LoadWeightOp>();
+  return load ? load.getWeightAttr() : FlatSymbolRefAttr();
+}
+
+bool GroupBody::mayShare(const Access &access, const Write &write) const {
+  auto rootOf = [&](const Access *other) {
+    return kernel.group.getInputs()[other->leaf->operand];
+  };
+  Value root = rootOf(&access);
+  auto readsRoot = [&](const Access *other) { return rootOf(other) == root; };
+  return !access.gatherExtent && llvm::count_if(order, readsRoot) == 1 &&
+         access.leaf->view == write.sink.view &&
+         root.getType() ==
+             kernel.group.getResult(write.sink.result).getType() &&
+         access.operand.axes == write.operand.axes &&
+         space.strides[access.number] == space.strides[write.number];
+}
+
 // A result may lie where an input lies whose elements are read at the same
-// place in the same pass, if nothing else of that tensor is read.
+// place in the same pass, if nothing else of that tensor is read. The new value
+// of a weight takes the place of the old one, and of nothing else; so these
+// come first.
 void GroupBody::shareMemory() {
+  llvm::SmallPtrSet<void *, 4> taken;
   auto rootOf = [&](const Access *access) {
     return kernel.group.getInputs()[access->leaf->operand];
   };
-  llvm::SmallPtrSet<void *, 4> taken;
-  for (Write &write : results) {
-    for (Access *access : order) {
+  auto share = [&](const Write &write, auto isWanted) {
+    for (const Access *access : order) {
       Value root = rootOf(access);
-      auto readsRoot = [&](const Access *other) {
-        return rootOf(other) == root;
-      };
-      if (access->gatherExtent || llvm::count_if(order, readsRoot) != 1 ||
-          !(access->leaf->view == write.sink.view) ||
-          root.getType() !=
-              kernel.group.getResult(write.sink.result).getType() ||
-          access->operand.axes != write.operand.axes ||
-          space.strides[access->number] != space.strides[write.number] ||
+      if (!isWanted(loadedWeight(root)) || !mayShare(*access, write) ||
           !taken.insert(root.getAsOpaquePointer()).second)
         continue;
       kernel.setInPlace(write.sink.result, access->operand);
-      break;
+      return;
     }
-  }
+  };
+  auto weightOf = [&](const Write &write) {
+    return updatedWeight(
+        cast<OpResult>(kernel.group.getResult(write.sink.result)));
+  };
+  for (const Write &write : results)
+    if (FlatSymbolRefAttr weight = weightOf(write))
+      share(write, [&](FlatSymbolRefAttr loaded) { return loaded == weight; });
+  for (const Write &write : results)
+    if (!weightOf(write))
+      share(write, [](FlatSymbolRefAttr) { return true; });
 }
 
 //===----------------------------------------------------------------------===//

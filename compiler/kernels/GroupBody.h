@@ -87,9 +87,10 @@ private:
   using Key = std::pair<void *, std::vector<unsigned>>;
   static Key keyOf(mlir::Value value, llvm::ArrayRef<unsigned> axes);
 
-  /// One way in which memory is read, or the positions of an iota.
+  /// One way in which memory is read, or the positions of an iota or of random
+  /// numbers.
   struct Access {
-    const Leaf *leaf = nullptr; ///< null: an iota
+    const Leaf *leaf = nullptr; ///< null: positions
     unsigned number = 0;        ///< in `space`
     nn::DimAttr gatherExtent, gatherStride;
     unsigned indexNumber = 0; ///< of the indices' positions, for a gather
@@ -104,7 +105,10 @@ private:
 
   llvm::LogicalResult collectGather(nn::GatherOp op,
                                     llvm::ArrayRef<unsigned> axes);
+  llvm::LogicalResult collectRandom(nn::RandomOp op,
+                                    llvm::ArrayRef<unsigned> axes);
   void addRead(Access &access);
+  bool mayShare(const Access &access, const Write &write) const;
   void shareMemory();
   bool movesWide(unsigned number) const;
   Block load(const Operand &operand, unsigned number);
@@ -115,6 +119,8 @@ private:
   llvm::FailureOr<Block> elementwise(nn::ElementwiseOp op,
                                      llvm::ArrayRef<unsigned> axes);
   llvm::FailureOr<Block> gather(nn::GatherOp op, llvm::ArrayRef<unsigned> axes);
+  llvm::FailureOr<Block> random(nn::RandomOp op, llvm::ArrayRef<unsigned> axes);
+  mlir::Value wordOf(mlir::Value scalar);
   mlir::Value inRange(mlir::Value index, nn::DimAttr extent, bool wide);
 
   std::map<Key, Access> accesses;

@@ -175,7 +175,7 @@ std::optional<View> reshapeView(const View &view, ArrayRef<DimAttr> dims) {
 
 bool isView(Operation *op) {
   return isa_and_nonnull<nn::TransposeOp, nn::ReshapeOp, nn::SliceOp,
-                         nn::BroadcastOp>(op);
+                         nn::BroadcastOp, nn::BarrierOp>(op);
 }
 
 std::optional<View> applyView(Operation *op, const View &view) {
@@ -193,6 +193,7 @@ std::optional<View> applyView(Operation *op, const View &view) {
       .Case([&](nn::ReshapeOp reshape) {
         return reshapeView(view, nn::getDims(reshape.getResult()));
       })
+      .Case([&](nn::BarrierOp) { return view; })
       .Default([](Operation *) { return std::nullopt; });
 }
 
@@ -207,7 +208,7 @@ std::optional<View> invertViews(ArrayRef<Operation *> ops,
       view = transposeView(*view, inverse);
     } else if (auto reshape = dyn_cast<nn::ReshapeOp>(ops[i])) {
       view = reshapeView(*view, nn::getDims(reshape.getInput()));
-    } else {
+    } else if (!isa<nn::BarrierOp>(ops[i])) {
       return std::nullopt;
     }
   }

@@ -1,11 +1,11 @@
 // Where the elements of a tensor lie in its root: the algebra behind
 // #nn.layout.
 //
-// Enters: a chain of views (transpose, reshape, slice, broadcast) between a
-// root tensor, which is stored row-major without gaps, and its user. Leaves:
-// one offset and one stride for each dim, in elements, as polynomials over the
-// model's dims, or the answer that no such layout exists. It is here because
-// the kernels stage is the only one that turns views into addresses.
+// Enters: a chain of views (transpose, reshape, slice, broadcast, barrier)
+// between a root tensor, which is stored row-major without gaps, and its user.
+// Leaves: one offset and one stride for each dim, in elements, as polynomials
+// over the model's dims, or the answer that no such layout exists. It is here
+// because the kernels stage is the only one that turns views into addresses.
 #pragma once
 
 #include "dialects/nn/NN.h"
@@ -49,7 +49,8 @@ View sliceView(const View &view, llvm::ArrayRef<nn::DimAttr> starts,
 std::optional<View> reshapeView(const View &view,
                                 llvm::ArrayRef<nn::DimAttr> dims);
 
-/// Whether `op` is one of the four views.
+/// Whether `op` is one of the four views or a barrier, which has done its work
+/// when groups are formed and is the tensor itself.
 bool isView(mlir::Operation *op);
 
 /// The view that `op` makes of `view`; nothing if it has no strides.

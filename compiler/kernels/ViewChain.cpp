@@ -77,7 +77,27 @@ static bool acceptsColumns(nn::GroupOp group, const View &view) {
   return mergesToOneAxis(view, dims);
 }
 
+// Updates are places, what is chosen among, and columns; indices are a list.
+static bool acceptsUpdates(nn::ScatterOp op, unsigned side, const View &view) {
+  auto merges = [&](size_t from, size_t to) {
+    return mergesToOneAxis(
+        view, llvm::to_vector(llvm::seq<int64_t>(int64_t(from), int64_t(to))));
+  };
+  if (side == 1)
+    return merges(0, view.rank());
+  size_t axis = op.getAxis(), rank = nn::getDims(op.getIndices()).size();
+  return merges(0, axis) && merges(axis, axis + rank) &&
+         merges(axis + rank, view.rank());
+}
+
 bool acceptsView(nn::GroupOp group, unsigned operand, const View &view) {
+  if (group.getKind() == nn::GroupKind::Scatter)
+    return llvm::all_of(
+        group.getBody().getArgument(operand).getUses(), [&](OpOperand &use) {
+          auto scatter = dyn_cast<nn::ScatterOp>(use.getOwner());
+          return !scatter ||
+                 acceptsUpdates(scatter, use.getOperandNumber(), view);
+        });
   if (group.getKind() == nn::GroupKind::Row)
     return acceptsColumns(group, view);
   if (group.getKind() != nn::GroupKind::Contraction)

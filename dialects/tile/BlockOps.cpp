@@ -26,14 +26,18 @@ LogicalResult RangeOp::verify() {
 // Memory
 //===----------------------------------------------------------------------===//
 
-/// The block that positions select from memory of the given type.
-static RankedTensorType blockType(Type memory, ValueRange positions) {
+/// The block that positions select.
+static RankedTensorType blockOf(Type element, ValueRange positions) {
   SmallVector<int64_t> shape;
   for (Value position : positions)
     if (auto span = dyn_cast<SpanType>(position.getType()))
       shape.push_back(span.getSize());
-  return RankedTensorType::get(shape,
-                               cast<MemRefType>(memory).getElementType());
+  return RankedTensorType::get(shape, element);
+}
+
+/// The same from memory of the given type.
+static RankedTensorType blockType(Type memory, ValueRange positions) {
+  return blockOf(cast<MemRefType>(memory).getElementType(), positions);
 }
 
 static LogicalResult verifyAccess(Operation *op, Type memory,
@@ -201,6 +205,98 @@ LogicalResult GatherOp::verify() {
   }
   if (!hasBlock)
     return emitOpError("expected a block of indices; without one it is a load");
+  return success();
+}
+
+void RandomOp::build(OpBuilder &builder, OperationState &state, uint64_t id,
+                     Value seed, Value step, Value first, ValueRange positions,
+                     ValueRange strides) {
+  build(builder, state, blockOf(builder.getF32Type(), positions), seed, step,
+        first, positions, strides, id);
+}
+
+ParseResult RandomOp::parse(OpAsmParser &parser, OperationState &state) {
+  Builder &builder = parser.getBuilder();
+  OpAsmParser::UnresolvedOperand seed, step, first;
+  SmallVector<OpAsmParser::UnresolvedOperand> strides;
+  SmallVector<Value> positions;
+  IntegerAttr id;
+  Type block, i64 = builder.getI64Type();
+  if (parser.parseKeyword("id") || parser.parseAttribute(id, i64) ||
+      parser.parseLParen() || parser.parseOperand(seed) ||
+      parser.parseComma() || parser.parseOperand(step) ||
+      parser.parseRParen() || parser.parseKeyword("at") ||
+      parser.parseOperand(first) || parsePositions(parser, positions) ||
+      parser.parseKeyword("strides") ||
+      parser.parseOperandList(strides, OpAsmParser::Delimiter::Square) ||
+      parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonType(block) ||
+      parser.resolveOperands({seed, step, first}, i64, state.operands))
+    return failure();
+  if (strides.size() != positions.size())
+    return parser.emitError(parser.getNameLoc(),
+                            "expected a stride for each position");
+  state.addOperands(positions);
+  state.addAttribute(getIdAttrName(state.name), id);
+  state.addTypes(block);
+  return parser.resolveOperands(strides, builder.getIndexType(),
+                                state.operands);
+}
+
+void RandomOp::print(OpAsmPrinter &printer) {
+  printer << " id " << getId() << '(' << getSeed() << ", " << getStep()
+          << ") at " << getFirst();
+  printPositions(printer, getPositions());
+  printer << " strides[" << getStrides() << ']';
+  printer.printOptionalAttrDict((*this)->getAttrs(), {getIdAttrName()});
+  printer << " : " << getBlock().getType();
+}
+
+LogicalResult RandomOp::verify() {
+  RankedTensorType expected =
+      blockOf(Float32Type::get(getContext()), getPositions());
+  if (getBlock().getType() != expected)
+    return emitOpError("expected a block of type ")
+           << expected << ", got " << getBlock().getType();
+  return success();
+}
+
+ParseResult ScatterOp::parse(OpAsmParser &parser, OperationState &state) {
+  SmallVector<OpAsmParser::UnresolvedOperand> memory;
+  SmallVector<Value> positions;
+  SmallVector<Type> types;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseOperandList(memory, 3) || parsePositions(parser, positions) ||
+      parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonTypeList(types) ||
+      parser.resolveOperands(memory, types, loc, state.operands))
+    return failure();
+  if (positions.size() != 3)
+    return parser.emitError(loc, "expected a place, rows and columns");
+  state.addOperands(positions);
+  return success();
+}
+
+void ScatterOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getSource() << ", " << getIndices() << ", " << getDest();
+  printPositions(printer, {getPlace(), getRows(), getColumns()});
+  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer << " : " << getSource().getType() << ", " << getIndices().getType()
+          << ", " << getDest().getType();
+}
+
+LogicalResult ScatterOp::verify() {
+  auto source = dyn_cast<MemRefType>(getSource().getType());
+  auto indices = dyn_cast<MemRefType>(getIndices().getType());
+  auto dest = dyn_cast<MemRefType>(getDest().getType());
+  if (!source || !indices || !dest || source.getRank() != 3 ||
+      indices.getRank() != 1 || dest.getRank() != 3)
+    return emitOpError("expected updates and a result of rank 3, and indices "
+                       "of rank 1");
+  if (source.getElementType() != dest.getElementType() ||
+      !isa<FloatType>(dest.getElementType()) ||
+      !indices.getElementType().isInteger())
+    return emitOpError("expected floats of one type, and integer indices");
   return success();
 }
 

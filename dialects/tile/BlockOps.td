@@ -101,6 +101,28 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "sums updates by index, into the rows and columns of one item";
+  let description = [{
+    For each row x and column c of the two spans, `dest[p, x, c]` becomes the sum of
+    `source[p, n, c]` over all n with `indices[n] == x`, in the order of n; 0 where there
+    is none. A negative index counts from the end of the rows; one outside adds to nothing.
+
+    Each element has one item that owns it and looks through all indices, so there is
+    nothing to be ordered between items, and the sum has the same bits however
+    they are spread.
+
+    ```mlir
+    tile.scatter %u, %ids, %d[%p, %x by 512, %c by 768]
+      : memref<1x?x768xf32>, memref<?xi64>, memref<1x50257x768xf32>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$source, AnyMemRef:$indices, AnyMemRef:$dest,
+                       Index:$place, Tile_SpanType:$rows, Tile_SpanType:$columns);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
 def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
   let summary = "matrix product of two blocks plus an accumulator";
   let description = [{
@@ -188,6 +210,28 @@ def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
   let results = (outs TensorOf<[I32, I64, F32]>:$result);
   let assemblyFormat = "$span attr-dict `:` qualified(type($span)) `->` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_RandomOp : Tile_Op<"random", [Pure, SameVariadicOperandSize]> {
+  let summary = "uniform random numbers at positions";
+  let description = [{
+    A load from the endless tensor of the random numbers of nn.random: element
+    `e = first + the sum of position * stride`, a number in [0, 1) that depends on
+    seed, step, id and e alone. Blocks as of `tile.load`; without a span it is of
+    rank 0.
+
+    ```mlir
+    %u = tile.random id 3(%seed, %step) at %first[%b, %j by 64] strides[%s, %c1] : tensor<64xf32>
+    ```
+  }];
+  let arguments = (ins I64:$seed, I64:$step, I64:$first, Variadic<Tile_Position>:$positions,
+                       Variadic<Index>:$strides, I64Attr:$id);
+  let results = (outs TensorOf<[F32]>:$block);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "uint64_t":$id, "::mlir::Value":$seed, "::mlir::Value":$step,
+                                 "::mlir::Value":$first, "::mlir::ValueRange":$positions,
+                                 "::mlir::ValueRange":$strides)>];
 }
 
 #endif

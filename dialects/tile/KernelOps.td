@@ -24,8 +24,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock,
     last op. Arguments are memrefs with offset 0 and scalars (`index`, `i64`,
     `i32`, `f32`).
 
-    `family` is the form the target matches: `contraction`, `attention`, `row`
-    or `map`. Block sizes and the order of the work are the steps and the order of
+    `family` is the form the target matches: `contraction`, `attention`, `row`,
+    `map` or `scatter`. Block sizes and the order of the work are the steps and the order of
     the axes of `parallel` and `for`. `schedule` holds what else compiler/kernels
     decides per target, as pure data:
 

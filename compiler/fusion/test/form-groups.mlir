@@ -177,3 +177,97 @@ func.func @positions_without_end(%x: tensor<8xi64>) -> tensor<8xi64> {
   %y = nn.elementwise add %x, %a48 : (tensor<8xi64>, tensor<8xi64>) -> tensor<8xi64>
   return %y : tensor<8xi64>
 }
+
+// Random numbers are made where they are read: by the dropout before a norm and
+// again by its gradient, from seed, step and first.
+// CHECK-LABEL: @dropout
+// CHECK: nn.group row (
+// CHECK: nn.random id 3(
+// CHECK: nn.norm
+// CHECK: nn.group map (
+// CHECK: nn.random id 3(
+// CHECK-NOT: nn.group
+// CHECK: return
+func.func @dropout(%x: tensor<4x64xf32>, %r: tensor<4x64xf32>, %dy: tensor<4x64xf32>, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i64>) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %p = arith.constant dense<0.5> : tensor<f32>
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %two = arith.constant dense<2.0> : tensor<f32>
+  %u = nn.random id 3 (%seed, %step, %first) : tensor<4x64xf32>
+  %k = nn.elementwise greater_equal %u, %p : (tensor<4x64xf32>, tensor<f32>) -> tensor<4x64xi1>
+  %z = nn.elementwise select %k, %two, %zero : (tensor<4x64xi1>, tensor<f32>, tensor<f32>) -> tensor<4x64xf32>
+  %d = nn.elementwise mul %x, %z : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x64xf32>
+  %s = nn.elementwise add %d, %r : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x64xf32>
+  %n = nn.norm layer %s axis 1 epsilon 1.0e-5 : tensor<4x64xf32> -> tensor<4x64xf32>
+  %dx = nn.elementwise mul %dy, %z : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %n, %dx : tensor<4x64xf32>, tensor<4x64xf32>
+}
+
+// What is computed a second time behind a barrier does not join the product
+// that computes it the first time.
+// CHECK-LABEL: @again
+// CHECK: %[[P:.*]]:2 = nn.group contraction
+// CHECK-COUNT-1: nn.elementwise gelu_erf
+// CHECK: nn.barrier %[[P]]#1 id 1
+// CHECK: nn.group map
+// CHECK: nn.elementwise gelu_erf
+func.func @again(%x: tensor<4x64xf32>, %w: tensor<64x64xf32>, %dy: tensor<4x64xf32>) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %p = nn.contract %x, %w contracting [1] x [0] : (tensor<4x64xf32>, tensor<64x64xf32>) -> tensor<4x64xf32>
+  %y = nn.elementwise gelu_erf %p : (tensor<4x64xf32>) -> tensor<4x64xf32>
+  %b = nn.barrier %p id 1 : tensor<4x64xf32>
+  %y2 = nn.elementwise gelu_erf %b : (tensor<4x64xf32>) -> tensor<4x64xf32>
+  %g = nn.elementwise mul %y2, %dy : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %y, %g : tensor<4x64xf32>, tensor<4x64xf32>
+}
+
+// The gradients of a norm's scale and bias: one walk down the columns of what
+// both read.
+// CHECK-LABEL: @siblings
+// CHECK: nn.group row
+// CHECK: nn.reduce sum
+// CHECK: nn.reduce sum
+// CHECK-NOT: nn.group
+// CHECK: return
+func.func @siblings(%dy: tensor<8x64xf32>, %n: tensor<8x64xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %p = nn.elementwise mul %dy, %n : (tensor<8x64xf32>, tensor<8x64xf32>) -> tensor<8x64xf32>
+  %s = nn.reduce sum %p axes [1] : (tensor<8x64xf32>) -> tensor<8xf32>
+  %b = nn.reduce sum %dy axes [1] : (tensor<8x64xf32>) -> tensor<8xf32>
+  return %s, %b : tensor<8xf32>, tensor<8xf32>
+}
+
+// An optimizer's three updates are one map.
+// CHECK-LABEL: @adamw
+// CHECK: nn.group map
+// CHECK: nn.yield %{{.*}}, %{{.*}}, %{{.*}} :
+// CHECK-NOT: nn.group
+// CHECK: return
+func.func @adamw(%w: tensor<100x8xf32>, %m: tensor<100x8xf32>, %v: tensor<100x8xf32>, %g: tensor<100x8xf32>, %rate: tensor<f32>) -> (tensor<100x8xf32>, tensor<100x8xf32>, tensor<100x8xf32>) {
+  %b1 = arith.constant dense<0.9> : tensor<f32>
+  %a1 = arith.constant dense<0.1> : tensor<f32>
+  %e = arith.constant dense<1.0e-8> : tensor<f32>
+  %m1 = nn.elementwise mul %m, %b1 : (tensor<100x8xf32>, tensor<f32>) -> tensor<100x8xf32>
+  %g1 = nn.elementwise mul %g, %a1 : (tensor<100x8xf32>, tensor<f32>) -> tensor<100x8xf32>
+  %mn = nn.elementwise add %m1, %g1 : (tensor<100x8xf32>, tensor<100x8xf32>) -> tensor<100x8xf32>
+  %v1 = nn.elementwise mul %v, %b1 : (tensor<100x8xf32>, tensor<f32>) -> tensor<100x8xf32>
+  %g2 = nn.elementwise mul %g1, %g : (tensor<100x8xf32>, tensor<100x8xf32>) -> tensor<100x8xf32>
+  %vn = nn.elementwise add %v1, %g2 : (tensor<100x8xf32>, tensor<100x8xf32>) -> tensor<100x8xf32>
+  %q = nn.elementwise sqrt %vn : (tensor<100x8xf32>) -> tensor<100x8xf32>
+  %d = nn.elementwise add %q, %e : (tensor<100x8xf32>, tensor<f32>) -> tensor<100x8xf32>
+  %u = nn.elementwise div %mn, %d : (tensor<100x8xf32>, tensor<100x8xf32>) -> tensor<100x8xf32>
+  %r = nn.elementwise mul %u, %rate : (tensor<100x8xf32>, tensor<f32>) -> tensor<100x8xf32>
+  %wn = nn.elementwise sub %w, %r : (tensor<100x8xf32>, tensor<100x8xf32>) -> tensor<100x8xf32>
+  return %wn, %mn, %vn : tensor<100x8xf32>, tensor<100x8xf32>, tensor<100x8xf32>
+}
+
+// A scatter stands alone.
+// CHECK-LABEL: @scatter
+// CHECK: nn.group map
+// CHECK: nn.group scatter
+// CHECK-NEXT: nn.scatter
+// CHECK-NEXT: nn.yield
+// CHECK: nn.group map
+func.func @scatter(%u: tensor<8x64xf32>, %i: tensor<8xi64>) -> tensor<65x64xf32> {
+  %a = nn.elementwise exp %u : (tensor<8x64xf32>) -> tensor<8x64xf32>
+  %s = nn.scatter %a[%i] axis 0 : (tensor<8x64xf32>, tensor<8xi64>) -> tensor<65x64xf32>
+  %b = nn.elementwise exp %s : (tensor<65x64xf32>) -> tensor<65x64xf32>
+  return %b : tensor<65x64xf32>
+}

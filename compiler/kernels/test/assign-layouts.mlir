@@ -95,3 +95,17 @@ func.func @unreadable(%x: tensor<4x8x16xf32>, %w: tensor<4x16x32xf32>) -> (tenso
   }
   return %y, %m : tensor<8x32xf32>, tensor<8x1x1xf32>
 }
+
+// A barrier is the tensor itself: no kernel and no copy.
+// CHECK-LABEL: func.func @barrier
+// CHECK-NEXT: nn.group map (%[[X:.*]] = %arg0)
+// CHECK-NOT: nn.group
+// CHECK: return
+func.func @barrier(%x: tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>) -> tensor<?x?x768xf32, #nn.shape<[B, S, 768]>> {
+  %b = nn.barrier %x id 0 : tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>
+  %o = nn.group map (%0 = %b) : (tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>) -> tensor<?x?x768xf32, #nn.shape<[B, S, 768]>> {
+    %a = nn.elementwise tanh %0 : (tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>) -> tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>
+    nn.yield %a : tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>
+  }
+  return %o : tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>
+}

@@ -92,3 +92,44 @@ func.func @many_heads(%x: tensor<?x?x24x64xf32, #nn.shape<[B, S, 24, 64]>>) -> t
   }
   return %o : tensor<?x24x?x64xf32, #nn.shape<[B, 24, S, 64]>>
 }
+
+// An optimizer: three results, each in the place of the weight that it updates,
+// whatever the order in which the group reads them.
+// CHECK-LABEL: func.func @update
+// CHECK: %[[W:.*]] = nn.load_weight @w
+// CHECK: %[[M:.*]] = nn.load_weight @m
+// CHECK: %[[V:.*]] = nn.load_weight @v
+// CHECK: nn.launch map @{{.*}}(%[[W]], %[[M]], %arg0, %[[V]])
+// CHECK-SAME: in_place [0, 1, 3]
+nn.weight @w trainable state parameter : tensor<64x16xf32>
+nn.weight @m state optimizer : tensor<64x16xf32>
+nn.weight @v state optimizer : tensor<64x16xf32>
+func.func @update(%g: tensor<64x16xf32>) -> (tensor<64x16xf32> {nn.updates = @w}, tensor<64x16xf32> {nn.updates = @m}, tensor<64x16xf32> {nn.updates = @v}) {
+  %w = nn.load_weight @w : tensor<64x16xf32>
+  %m = nn.load_weight @m : tensor<64x16xf32>
+  %v = nn.load_weight @v : tensor<64x16xf32>
+  %o:3 = nn.group map (%0 = %m, %1 = %g, %2 = %v, %3 = %w) : (tensor<64x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>) -> (tensor<64x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>) {
+    %a = nn.elementwise add %0, %1 : (tensor<64x16xf32>, tensor<64x16xf32>) -> tensor<64x16xf32>
+    %b = nn.elementwise add %2, %1 : (tensor<64x16xf32>, tensor<64x16xf32>) -> tensor<64x16xf32>
+    %c = nn.elementwise div %a, %b : (tensor<64x16xf32>, tensor<64x16xf32>) -> tensor<64x16xf32>
+    %d = nn.elementwise sub %3, %c : (tensor<64x16xf32>, tensor<64x16xf32>) -> tensor<64x16xf32>
+    nn.yield %d, %a, %b : tensor<64x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>
+  }
+  return %o#0, %o#1, %o#2 : tensor<64x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>
+}
+
+// Random numbers by position, which count from the first sample; what merges
+// in memory is one axis.
+// CHECK: tile.kernel map @{{.*}}(%[[S:.*]]: memref<i64>, %[[T:.*]]: memref<i64>, %[[F:.*]]: memref<i64>
+// CHECK: tile.parallel (%[[I:.*]]) in (%{{.*}} by 2048) {
+// CHECK:   %[[N:.*]] = memref.load %[[F]][]
+// CHECK:   %[[E:.*]] = arith.muli %[[N]],
+// CHECK:   tile.random id 5(%{{.*}}, %{{.*}}) at %[[E]][%[[I]] by 2048] strides[%{{.*}}] : tensor<2048xf32>
+// CHECK-LABEL: func.func @random
+func.func @random(%s: tensor<i64>, %t: tensor<i64>, %f: tensor<i64>, %x: tensor<?x?x768xf32, #X>) -> tensor<?x?x768xf32, #X> {
+  %o = nn.group map (%0 = %s, %1 = %t, %2 = %f) : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?x?x768xf32, #X> {
+    %u = nn.random id 5 (%0, %1, %2) : tensor<?x?x768xf32, #X>
+    nn.yield %u : tensor<?x?x768xf32, #X>
+  }
+  return %o : tensor<?x?x768xf32, #X>
+}

@@ -1,5 +1,6 @@
 //===- BlockEvaluator.cpp -------------------------------------------------===//
 #include "compiler/target/common/BlockEvaluator.h"
+#include "compiler/target/common/RandomNumbers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -66,6 +67,8 @@ Value BlockEvaluator::compute(Value block, ArrayRef<Coord> at) {
     return load(loadOp, at);
   if (auto gatherOp = dyn_cast<tile::GatherOp>(op))
     return gather(gatherOp, at);
+  if (auto randomOp = dyn_cast<tile::RandomOp>(op))
+    return random(randomOp, at);
   if (auto broadcastOp = dyn_cast<tile::BroadcastOp>(op))
     return broadcast(broadcastOp, at);
   if (auto transpose = dyn_cast<tile::TransposeOp>(op)) {
@@ -124,6 +127,27 @@ Value BlockEvaluator::position(Span span, const Coord &coord, Type element) {
     return start;
   Type type = coord.lanes ? Type(emit.vector(element)) : element;
   return arith::SIToFPOp::create(emit, type, start);
+}
+
+Value BlockEvaluator::random(tile::RandomOp op, ArrayRef<Coord> at) {
+  Value position = frame.scalar(op.getFirst()), stride;
+  unsigned dim = 0;
+  for (auto [along, step] : llvm::zip(op.getPositions(), op.getStrides())) {
+    Value index, by = frame.scalar(step);
+    if (tile::isSpan(along)) {
+      const Coord &coord = at[dim++];
+      index = emit.add(frame.span(along).start, coord.index);
+      if (coord.lanes)
+        stride = by;
+    } else {
+      index = frame.scalar(along);
+    }
+    position = emit.add(position, emit.mul(index, by));
+  }
+  return uniformNumbers(
+      emit,
+      {frame.scalar(op.getSeed()), frame.scalar(op.getStep()), op.getId()},
+      position, stride);
 }
 
 /// keep iff the column is valid and lower <= j - i <= upper.

@@ -77,6 +77,7 @@ private:
   mlir::Value compute(mlir::Value block, llvm::ArrayRef<Coord> at);
   mlir::Value load(tile::LoadOp op, llvm::ArrayRef<Coord> at);
   mlir::Value gather(tile::GatherOp op, llvm::ArrayRef<Coord> at);
+  mlir::Value random(tile::RandomOp op, llvm::ArrayRef<Coord> at);
   mlir::Value broadcast(tile::BroadcastOp op, llvm::ArrayRef<Coord> at);
   mlir::Value band(tile::BandOp op, llvm::ArrayRef<Coord> at);
   mlir::Value constant(mlir::arith::ConstantOp op, llvm::ArrayRef<Coord> at);

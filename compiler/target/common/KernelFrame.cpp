@@ -1,5 +1,6 @@
 //===- KernelFrame.cpp ----------------------------------------------------===//
 #include "compiler/target/common/KernelFrame.h"
+#include "compiler/target/common/RandomNumbers.h"
 #include "mlir/Dialect/LLVMIR/LLVMTypes.h"
 
 using namespace mlir;
@@ -148,7 +149,7 @@ static bool isRankZero(Type type) {
 bool KernelFrame::waitsForBlocks(Operation &op) const {
   bool hasRankZero = llvm::any_of(op.getResultTypes(), isRankZero) ||
                      llvm::any_of(op.getOperandTypes(), isRankZero);
-  return isa<memref::StoreOp>(op) ||
+  return isa<memref::StoreOp, tile::ScatterOp>(op) ||
          (hasRankZero && llvm::any_of(op.getOperands(), [&](Value operand) {
             return !bound.scalars.contains(operand);
           }));
@@ -222,6 +223,16 @@ LogicalResult KernelFrame::translate(Operation &op) {
     bound.scalars[dim] = operand(dim.getSource()).sizes[*index];
   } else if (auto load = dyn_cast<memref::LoadOp>(op)) {
     bound.scalars[load] = translateLoad(load);
+  } else if (auto random = dyn_cast<tile::RandomOp>(op)) {
+    // At one place, which has no span.
+    Value position = scalar(random.getFirst());
+    for (auto [index, stride] :
+         llvm::zip(random.getPositions(), random.getStrides()))
+      position = emit.add(position, emit.mul(scalar(index), scalar(stride)));
+    bound.scalars[random] = uniformNumbers(
+        emit,
+        {scalar(random.getSeed()), scalar(random.getStep()), random.getId()},
+        position, /*stride=*/{});
   } else if (auto range = dyn_cast<tile::RangeOp>(op)) {
     Value start = scalar(range.getStart());
     Value count = emit.sub(scalar(range.getEnd()), start);

@@ -75,6 +75,8 @@ Spans Planner::findSpans(Value block) {
     return {};
   if (auto load = dyn_cast<tile::LoadOp>(op))
     return tile::spansAmong(load.getPositions());
+  if (auto random = dyn_cast<tile::RandomOp>(op))
+    return tile::spansAmong(random.getPositions());
   if (auto iota = dyn_cast<tile::IotaOp>(op))
     return {iota.getSpan()};
   if (auto broadcast = dyn_cast<tile::BroadcastOp>(op))

@@ -9,9 +9,11 @@
 #include "compiler/target/cpu/LowerKernels.h"
 #include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/MathLowering.h"
+#include "compiler/target/common/Scatter.h"
 #include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/ElementTypes.h"
+#include "compiler/target/cpu/ScatterLowering.h"
 #include "compiler/target/cpu/SweepLowering.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -47,6 +49,10 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel,
       return failure();
     return plan->layout.total();
   }
+  case tile::Family::scatter:
+    return failed(common::matchScatter(kernel))
+               ? FailureOr<AffineMap>(failure())
+               : AffineMap();
   }
   llvm_unreachable("every family has a lowering");
 }
@@ -60,6 +66,8 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, Emitter &emit) {
   case tile::Family::row:
   case tile::Family::map:
     return lowerSweeps(kernel, emit);
+  case tile::Family::scatter:
+    return lowerScatter(kernel, emit);
   }
   llvm_unreachable("every family has a lowering");
 }

@@ -60,7 +60,7 @@ int64_t Keeper::costOf(Operation *op) {
         return 16;
     return 1;
   }
-  if (isa<tile::GatherOp>(op))
+  if (isa<tile::GatherOp, tile::RandomOp>(op))
     return 16;
   if (op->getDialect()->getNamespace() == "math")
     return 10;

@@ -6,6 +6,7 @@
 #include "compiler/target/cuda/ContractionLowering.h"
 #include "compiler/target/cuda/KernelFrame.h"
 #include "compiler/target/cuda/MathInstructions.h"
+#include "compiler/target/cuda/ScatterLowering.h"
 #include "compiler/target/cuda/SweepLowering.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -29,6 +30,8 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, OpBuilder &builder,
   case tile::Family::row:
   case tile::Family::map:
     return lowerSweeps(kernel, builder, machine);
+  case tile::Family::scatter:
+    return lowerScatter(kernel, builder, machine);
   }
   llvm_unreachable("every family has a lowering");
 }
@@ -42,6 +45,8 @@ LogicalResult attune::target::cuda::checkKernel(tile::KernelOp kernel) {
   case tile::Family::row:
   case tile::Family::map:
     return checkSweeps(kernel);
+  case tile::Family::scatter:
+    return checkScatter(kernel);
   }
   llvm_unreachable("every family has a lowering");
 }

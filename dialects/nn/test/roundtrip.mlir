@@ -34,11 +34,11 @@ nn.weight @p.m state optimizer : tensor<65x16xf32>
 // CHECK-SAME: nn.updates = @p
 func.func @step(%q: tensor<2x4x8x16xf32>, %labels: tensor<8xi64>, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i64>)
     -> (tensor<65x16xf32> {nn.updates = @p}) {
-  // CHECK: nn.random id 3 (
+  // CHECK: nn.random id 3(
   %u = nn.random id 3 (%seed, %step, %first) : tensor<8x65xf32>
   // CHECK: smoothing {{.*}} ignore -1
   %loss, %lse = nn.cross_entropy %u, %labels smoothing 0.1 ignore -1 : (tensor<8x65xf32>, tensor<8xi64>) -> (tensor<8xf32>, tensor<8xf32>)
-  // CHECK: causal top_left dropout {{.*}} id 4 (
+  // CHECK: causal top_left dropout {{.*}} id 4(
   %o, %l = nn.attention %q, %q, %q scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8xf32>)
   // CHECK: nn.attention_backward
   %dq, %dk, %dv = nn.attention_backward %q, %q, %q output %o, %l gradient %o scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>)

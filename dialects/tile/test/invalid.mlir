@@ -177,3 +177,21 @@ tile.kernel map @gather(%n: index, %x: memref<?xf32>) {
     %g = tile.gather %x[%i] : memref<?xf32>, !tile.span<4> -> tensor<4xf32>
   }
 }
+
+// -----
+
+tile.kernel map @random(%n: index, %s: i64) {
+  tile.parallel (%i) in (%n by 4) {
+    // expected-error @+1 {{expected a block of type 'tensor<4xf32>', got 'tensor<8xf32>'}}
+    %u = tile.random id 0(%s, %s) at %s[%i by 4] strides[%n] : tensor<8xf32>
+  }
+}
+
+// -----
+
+tile.kernel scatter @scatter(%n: index, %u: memref<1x?x8xf32>, %i: memref<?xf32>, %d: memref<1x?x8xf32>) {
+  tile.parallel (%p, %x, %c) in (%n, %n by 4, %n by 8) {
+    // expected-error @+1 {{expected floats of one type, and integer indices}}
+    tile.scatter %u, %i, %d[%p, %x by 4, %c by 8] : memref<1x?x8xf32>, memref<?xf32>, memref<1x?x8xf32>
+  }
+}

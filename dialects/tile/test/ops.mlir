@@ -26,6 +26,11 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
     %each = tile.iota %i : !tile.span<8> -> tensor<8xi64>
     // CHECK: tile.gather %{{.*}}[%[[R]], %[[IDS]]] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
     %ge = tile.gather %x[%r, %each] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
+    %word = arith.index_cast %r : index to i64
+    // CHECK: tile.random id 4294967295(%{{.*}}, %{{.*}}) at %{{.*}}[%[[R]], %[[I]] by 8] strides[%{{.*}}, %{{.*}}] : tensor<8xf32>
+    %u = tile.random id 4294967295(%word, %word) at %word[%r, %i by 8] strides[%cols, %c1] : tensor<8xf32>
+    // CHECK: tile.random id 0(%{{.*}}, %{{.*}}) at %{{.*}}[] strides[] : tensor<f32>
+    %u0 = tile.random id 0(%word, %word) at %word[] strides[] : tensor<f32>
     // CHECK: tile.reduce sum %{{.*}} axis 0 over(%{{.*}} : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     %s = tile.reduce sum %a axis 0 over(%i : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     // CHECK: tile.reduce max %{{.*}} axis 0 : tensor<?xf32> -> tensor<f32>
@@ -76,5 +81,16 @@ tile.kernel row @loops(%x: memref<64x64xf32>, %n: index) {
     }
     // CHECK: tile.softmax_finish %{{.*}}, %{{.*}} : tensor<16xf32>
     %inverse, %lse = tile.softmax_finish %m, %l : tensor<16xf32>
+  }
+}
+
+// CHECK-LABEL: tile.kernel scatter @sums
+tile.kernel scatter @sums(%u: memref<1x?x64xf32>, %ids: memref<?xi64>, %d: memref<1x100x64xf32>) {
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %c100 = arith.constant 100 : index
+  tile.parallel (%p, %x, %c) in (%c1, %c100 by 50, %c64 by 32) {
+    // CHECK: tile.scatter %{{.*}}, %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}} by 50, %{{.*}} by 32] : memref<1x?x64xf32>, memref<?xi64>, memref<1x100x64xf32>
+    tile.scatter %u, %ids, %d[%p, %x by 50, %c by 32] : memref<1x?x64xf32>, memref<?xi64>, memref<1x100x64xf32>
   }
 }
