@@ -3,7 +3,9 @@
 // Enters: nn.reduce and nn.softmax over any axes. Leaves: the same over
 // trailing axes of a transposed view, so that the row family knows one form.
 // Elementwise producers with no other use move under the transpose, to fuse
-// with the reduction.
+// with the reduction; so do copies of those that read no more than they give. A
+// large tensor that is reduced as a whole is reduced row by row first, so that
+// there is work for all threads.
 #include "compiler/cleanup/Views.h"
 #include "compiler/fusion/Passes.h"
 #include "mlir/IR/PatternMatch.h"
@@ -30,11 +32,30 @@ static SmallVector<int64_t> axesLast(int64_t rank, ArrayRef<int64_t> axes) {
   return permutation;
 }
 
-// The transpose of a value, above elementwise ops that only it reads.
+// Whether to compute an op's value again costs no more than to read it: one
+// operand of its size, and arithmetic. So is the normalised input of a layer,
+// which the gradient of its scale reads down the columns.
+static bool isCheap(nn::ElementwiseOp op) {
+  using Kind = nn::ElementwiseKind;
+  if (!llvm::is_contained({Kind::Add, Kind::Sub, Kind::Mul}, op.getKind()))
+    return false;
+  Dims dims = nn::getDims(op.getResult());
+  return llvm::count_if(op.getInputs(), [&](Value input) {
+           return nn::getDims(input) == dims;
+         }) <= 1;
+}
+
+// Whether an op is computed transposed: only a transpose reads it, or it is
+// cheap.
+static bool isTurned(nn::ElementwiseOp op) {
+  return op && (op.getResult().hasOneUse() || isCheap(op));
+}
+
+// The transpose of a value, above elementwise ops that are turned with it.
 static Value transposed(PatternRewriter &rewriter, Value value,
                         ArrayRef<int64_t> permutation) {
   auto op = value.getDefiningOp<nn::ElementwiseOp>();
-  if (!op || !value.hasOneUse())
+  if (!isTurned(op))
     return transposeTo(rewriter, value.getLoc(), value, permutation);
   Dims dims = nn::getDims(value);
   SmallVector<Value> operands;
@@ -70,6 +91,39 @@ static LogicalResult alignReduce(nn::ReduceOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+// Once more after simplify, which moves transposes below what reads nothing
+// else.
+static LogicalResult turnProducers(nn::ReduceOp op, PatternRewriter &rewriter) {
+  auto transpose = op.getInput().getDefiningOp<nn::TransposeOp>();
+  if (!transpose ||
+      !isTurned(transpose.getInput().getDefiningOp<nn::ElementwiseOp>()))
+    return failure();
+  Value input =
+      transposed(rewriter, transpose.getInput(), transpose.getPermutation());
+  rewriter.modifyOpInPlace(op, [&] { op.getInputMutable().assign(input); });
+  return success();
+}
+
+// Elements from which on a tensor that is reduced as a whole has rows.
+static constexpr int64_t kWholeElements = 64 << 10;
+
+static LogicalResult splitWhole(nn::ReduceOp op, PatternRewriter &rewriter) {
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  int64_t rank = type.getRank();
+  if (int64_t(op.getAxes().size()) != rank || rank < 2 ||
+      !type.hasStaticShape() || type.getNumElements() < kWholeElements ||
+      type.getDimSize(0) == 1)
+    return failure();
+  auto inner = llvm::to_vector(llvm::seq<int64_t>(1, rank));
+  Value rows = nn::ReduceOp::create(rewriter, op.getLoc(), op.getKind(),
+                                    op.getInput(), inner, /*keepdims=*/false);
+  Value result = nn::ReduceOp::create(rewriter, op.getLoc(), op.getKind(), rows,
+                                      {int64_t(0)}, /*keepdims=*/false);
+  rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), result,
+                                   nn::getDims(op.getResult())));
+  return success();
+}
+
 static LogicalResult alignSoftmax(nn::SoftmaxOp op, PatternRewriter &rewriter) {
   int64_t rank = nn::getDims(op.getInput()).size(), axis = op.getAxis();
   if (axis == rank - 1)
@@ -89,6 +143,8 @@ struct AlignReductions : impl::AlignReductionsBase<AlignReductions> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add(alignReduce);
+    patterns.add(splitWhole);
+    patterns.add(turnProducers);
     patterns.add(alignSoftmax);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

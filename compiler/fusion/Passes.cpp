@@ -2,6 +2,7 @@
 #include "compiler/fusion/Passes.h"
 #include "compiler/cleanup/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
 
 namespace attune::fusion {
 
@@ -17,6 +18,13 @@ void buildPipeline(mlir::OpPassManager &passes,
   passes.addPass(createChooseAttention(attention));
   // The views that both made.
   passes.addPass(cleanup::createSimplify());
+  // Again, because simplify moves transposes below the producers of what is
+  // reduced; views that are equal then are one.
+  passes.addPass(createAlignReductions());
+  passes.addPass(mlir::createCSEPass());
+  // After simplify, which would move what is done to labels out of the rows of
+  // which the losses are made.
+  passes.addPass(createDecomposeLosses());
   // After simplify, which would take casts through views to where no group has
   // a use for them; before groups take them in.
   if (options.precision != "f32") {

@@ -20,6 +20,11 @@ def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
       "Some code version is for a GPU, where auto is fused">];
 }
 
+def DecomposeLosses : Pass<"decompose-losses", "::mlir::ModuleOp"> {
+  let summary = "Cross entropy as reductions over classes";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+}
+
 def ConvertPrecision : Pass<"convert-precision", "::mlir::ModuleOp"> {
   let summary = "Products and attention read f16 or bf16, and sum in f32";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
