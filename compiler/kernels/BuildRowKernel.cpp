@@ -139,10 +139,20 @@ LogicalResult RowBuilder::collect(RowBody &body) {
   return success();
 }
 
-// The row axis along which vectors should run, or -1 for the last column.
+// The row axis along which vectors should run, or -1 for the last column. What
+// has one element a row or a column is little beside what has all of both: a
+// loss reads labels and writes sums along rows, and logits along columns.
 int RowBuilder::lanesOf(const RowBody &body) const {
+  auto isFull = [&](unsigned number) {
+    auto moves = [&](unsigned axis) {
+      return body.space.strides[number][axis].getConstant() != 0;
+    };
+    return llvm::any_of(llvm::seq(0u, rowCount), moves) &&
+           llvm::any_of(llvm::seq(rowCount, rowCount + columnCount), moves);
+  };
   SmallVector<unsigned> operands = body.reads();
   llvm::append_range(operands, body.writes());
+  llvm::erase_if(operands, [&](unsigned number) { return !isFull(number); });
   auto unitStrides = [&](unsigned axis) {
     return llvm::count_if(operands, [&](unsigned number) {
       return body.space.strides[number][axis].getConstant() == 1;

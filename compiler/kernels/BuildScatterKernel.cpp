@@ -16,9 +16,9 @@ using nn::Dims;
 namespace {
 
 // Elements of a table that stays in a cache while all updates pass by; its
-// items are columns, two lines of f32 wide.
+// items are columns, four lines of f32 wide.
 constexpr int64_t kSmallTable = 64 << 10;
-constexpr int64_t kFewColumns = 32;
+constexpr int64_t kFewColumns = 64;
 // Of a larger one, the elements of an item: so many that its clearing outweighs
 // a walk along thousands of indices.
 constexpr int64_t kItemElements = 512 << 10;

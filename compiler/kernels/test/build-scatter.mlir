@@ -4,8 +4,8 @@
 
 // A table that fits a cache: columns, all rows.
 // CHECK: tile.kernel scatter @scatter_0(%[[U:.*]]: memref<1x?x128xf32{{.*}}>, %[[I:.*]]: memref<?xi64>, %[[D:.*]]: memref<1x65x128xf32{{.*}}>)
-// CHECK: tile.parallel (%[[P:.*]], %[[X:.*]], %[[C:.*]]) in (%{{.*}}, %{{.*}} by 65, %{{.*}} by 32) {
-// CHECK:   tile.scatter %[[U]], %[[I]], %[[D]][%[[P]], %[[X]] by 65, %[[C]] by 32]
+// CHECK: tile.parallel (%[[P:.*]], %[[X:.*]], %[[C:.*]]) in (%{{.*}}, %{{.*}} by 65, %{{.*}} by 64) {
+// CHECK:   tile.scatter %[[U]], %[[I]], %[[D]][%[[P]], %[[X]] by 65, %[[C]] by 64]
 // GPU: tile.parallel (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %{{.*}} by 1, %{{.*}} by 128) {
 func.func @small(%u: tensor<?x?x128xf32, #nn.shape<[B, S, 128]>>, %i: tensor<?x?xi64, #nn.shape<[B, S]>>) -> tensor<65x128xf32> {
   %o = nn.group scatter (%0 = %u, %1 = %i) : (tensor<?x?x128xf32, #nn.shape<[B, S, 128]>>, tensor<?x?xi64, #nn.shape<[B, S]>>) -> tensor<65x128xf32> {

@@ -157,10 +157,17 @@ static Value wordsInOrder(Emitter &emit, const RandomStream &stream,
       emit, DenseElementsAttr::get(type, ArrayRef<int64_t>(numbers)));
   std::array<Value, kWords> words =
       philox.words(arith::AddIOp::create(emit, philox.all(first), offsets));
-  // Two words side by side are an i64; pairs are then interleaved.
+  // Lower halves side by side are an i64; pairs are then interleaved. (Shifted
+  // by 32, a product would become a longer one.)
+  auto halves = VectorType::get(2 * counters, i32);
+  SmallVector<int64_t> lower;
+  for (int64_t i = 0; i < counters; ++i)
+    llvm::append_values(lower, 2 * i, 2 * (counters + i));
   auto pair = [&](Value low, Value high) -> Value {
-    Value moved = arith::ShLIOp::create(emit, high, philox.all(uint64_t(32)));
-    return arith::OrIOp::create(emit, philox.lower(low), moved);
+    Value both = vector::ShuffleOp::create(
+        emit, vector::BitCastOp::create(emit, halves, low),
+        vector::BitCastOp::create(emit, halves, high), ArrayRef(lower));
+    return vector::BitCastOp::create(emit, type, both);
   };
   SmallVector<int64_t> order;
   for (int64_t i = 0; i < counters; ++i)
