@@ -1,0 +1,48 @@
+//===- DatasetTest.cpp - which reader opens what --------------------------===//
+//
+// What is a dataset at all, and options that are no good.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/train/DatasetTest.h"
+#include <cmath>
+
+using namespace attune::train;
+using namespace attune::train::test;
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+namespace {
+
+TEST_F(DatasetTest, Options) {
+  DatasetOptions options = {put("t.txt", "abcdef")};
+  options.vocabulary = "word";
+  EXPECT_EQ(open(options, tokens(2), tokens(2)),
+            options.path +
+                ": vocabulary \"word\", expected \"char\" or \"byte\"");
+  options.vocabulary = "char";
+  for (double share : {-0.5, 1.0, double(NAN)}) {
+    options.validation = share;
+    EXPECT_EQ(open(options, tokens(2), tokens(2)),
+              options.path + cat(": validation share ", share,
+                                 ", expected at least 0 and below 1"));
+  }
+  options.validation = 0;
+  EXPECT_THAT(open(options, tokens(2), tokens(2), Part::Validation),
+              StartsWith(options.path + ": this part has 0 tokens"));
+  put("t.txt", "");
+  EXPECT_THAT(open(options, tokens(2), tokens(2)),
+              StartsWith(options.path + ": this part has 0 tokens"));
+}
+
+TEST_F(DatasetTest, FolderWithoutADataset) {
+  EXPECT_EQ(open(pictures({6})),
+            folder.path +
+                ": no dataset in this folder; expected "
+                "train-images-idx3-ubyte[.gz] (IDX), data_batch_1.bin "
+                "(CIFAR-10), train.bin and test.bin (CIFAR-100) or "
+                "train/CLASS/ with pictures");
+  EXPECT_EQ(open({folder.file("none")}, tokens(2), tokens(2)),
+            at("none") + "cannot open: No such file or directory");
+}
+
+} // namespace

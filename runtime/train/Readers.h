@@ -1,0 +1,54 @@
+//===- Readers.h - one opener for each format, and what they share --------===//
+//
+// Enters: the path of a dataset whose format is known. Leaves: the dataset, all
+// of it checked, so that reading a sample cannot fail. Nobody but openDataset
+// calls these.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/core/Memory.h"
+#include "runtime/train/Dataset.h"
+
+namespace attune::train {
+
+using OpenedDataset = std::unique_ptr<Dataset>;
+
+Error openIdx(const std::string &folder, Part part, const Row &data,
+              const Row &labels, OpenedDataset &out);
+/// Of 10 classes or of 100.
+Error openCifar(const std::string &folder, int64_t classes, Part part,
+                const Row &data, const Row &labels, OpenedDataset &out);
+Error openImageFolder(const std::string &folder, Part part, const Row &data,
+                      const Row &labels, OpenedDataset &out);
+Error openTokens(const DatasetOptions &options, Part part, const Row &data,
+                 const Row &labels, OpenedDataset &out);
+Error openText(const DatasetOptions &options, Part part, const Row &data,
+               const Row &labels, OpenedDataset &out);
+
+/// The failure of a dataset: its path, then what was expected and found.
+Error badData(std::string_view path, std::string fact);
+
+/// Whether there is a file or folder, or a link to one.
+bool isFile(const std::string &path);
+bool isFolder(const std::string &path);
+
+/// The names in a folder, sorted, less the hidden ones.
+Error listFolder(const std::string &path, std::vector<std::string> &names);
+
+/// All of a file, read-only.
+Error mapFile(const std::string &path, core::Mapping &out);
+
+/// A few bytes on disk can promise any number in memory, so a dataset that
+/// takes more than half of the machine's is refused before any is taken.
+Error checkMemory(const std::string &path, uint64_t bytes);
+
+/// "input \"x\", f32 [1, 28, 28]"
+std::string describe(const Row &row);
+
+/// Labels and tokens come as i64 or i32.
+bool isInteger(const Row &row);
+/// Writes element `index` of a row of that dtype.
+void writeInteger(attune_dtype dtype, std::byte *row, int64_t index,
+                  int64_t value);
+
+} // namespace attune::train
