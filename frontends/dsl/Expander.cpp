@@ -57,10 +57,13 @@ MaybeTensor Expander::tensor(const Value &value, Type elementOfNumbers) {
     return graph.scalar(elementOfNumbers, *value.as<double>());
   if (value.is<DimAttr>() && elementOfNumbers && !elementOfNumbers.isInteger(1))
     return graph.scalar(elementOfNumbers, *value.as<DimAttr>());
-  if (value.is<double>() && elementOfNumbers)
+  if (value.isNumber() && elementOfNumbers)
     return graph.fail(
-        "expected an integer beside i64 and bool tensors, found " +
-        value.describe() + "; convert the tensor by float(x)");
+        elementOfNumbers.isInteger(1)
+            ? "expected a bool tensor beside bool tensors, found " +
+                  value.describe() + "; convert the others by int(x)"
+            : "expected an integer beside i64 tensors, found " +
+                  value.describe() + "; convert the tensor by float(x)");
   return graph.fail("expected a tensor, found " + value.describe());
 }
 

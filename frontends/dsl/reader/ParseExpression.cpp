@@ -267,6 +267,7 @@ ExpressionPtr Parser::primary() {
     ExpressionPtr inside = expression();
     if (!inside || !expectClosing(open, ")", false))
       return nullptr;
+    inside->span = join(open.span, before());
     return inside;
   }
   fail("a value", "write a name, a number, a text or '('");
