@@ -1,16 +1,19 @@
 // Cycles of fused and unfused attention on a CPU.
 //
-// In cycles of one core for each score that is computed, with D + DV = 2 d and
-// f = 32 flops per cycle (two 8-wide FMAs; a wider machine scales both sides
-// alike):
+// In cycles of one core for each score that is computed, with f = 32 flops per
+// cycle (two 8-wide FMAs; a wider machine scales both sides alike), D and DV
+// the head sizes:
 //
-//   fused    4 d / (f * 0.82) of the visible scores + exp
-//   unfused  4 d / (f * 0.94) of all scores         + exp + traffic
+//   forward   fused    2 (D + DV) / (f * 0.82) of the visible scores + exp
+//             unfused  2 (D + DV) / (f * 0.94) of all scores + exp + traffic
+//   backward  fused    (6 D + 4 DV) / (f * 0.80) of the visible scores + exp
+//             unfused  4 (D + DV) / (f * 0.90) of all scores + 2 traffic
 //
-// 0.82 and 0.94 are the shares of peak that attention and products reach. The
-// traffic of unfused is three passes over the score matrix: 2.2 cycles a score
-// where it fits the cache, 7 where it does not (measured: fused is 1.1 times
-// faster at 197 keys, 1.6 times at 1024).
+// The shares of peak are those that kernels reach. The traffic of unfused is
+// three passes over the score matrix: 2.2 cycles a score where it fits the
+// cache, 7 where it does not (measured: fused is 1.1 times faster at 197 keys,
+// 1.6 times at 1024). The backward parts read the probabilities that the
+// forward parts left, and make a second matrix.
 #include "compiler/fusion/AttentionCost.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -25,7 +28,7 @@ using nn::Dims;
 static constexpr int64_t maxHeadSize = 256;
 
 // A likely value for each symbol: 128 inside its range.
-static llvm::StringMap<int64_t> likelySymbols(nn::AttentionOp op,
+static llvm::StringMap<int64_t> likelySymbols(Operation *op,
                                               ArrayRef<DimAttr> dims) {
   llvm::SetVector<StringRef> names;
   for (DimAttr dim : dims)
@@ -47,29 +50,44 @@ static llvm::StringMap<int64_t> likelySymbols(nn::AttentionOp op,
   return values;
 }
 
-AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
-  Dims q = nn::getDims(op.getQuery()), v = nn::getDims(op.getValue());
-  int64_t d = *q[3].getConstant(), dv = *v[3].getConstant();
-  if (op.getLogsumexp())
-    return {true, true, "gives the logarithm of its denominator"};
+namespace {
+/// What both ops are chosen by.
+struct Problem {
+  template <typename Op>
+  Problem(Op op, bool hasForward, bool hasBackward)
+      : op(op), q(nn::getDims(op.getQuery())), v(nn::getDims(op.getValue())),
+        isCausal(op.getCausal() != nn::CausalKind::None),
+        hasForward(hasForward), hasBackward(hasBackward) {}
+  Operation *op;
+  Dims q, v;
+  bool isCausal, hasForward, hasBackward;
+};
+} // namespace
+
+static AttentionChoice choose(const Problem &p) {
+  int64_t d = *p.q[3].getConstant(), dv = *p.v[3].getConstant();
   if (d > maxHeadSize || dv > maxHeadSize)
     return {false, true,
             "head size " + std::to_string(std::max(d, dv)) + " is over " +
                 std::to_string(maxHeadSize)};
-  if (gpu)
-    return {true, false, "on a GPU, where scores would go through memory"};
-  auto symbols = likelySymbols(op, {q[0], q[2], v[2]});
-  auto queries = q[2].evaluate(symbols), keys = v[2].evaluate(symbols);
+  auto symbols = likelySymbols(p.op, {p.q[0], p.q[2], p.v[2]});
+  auto queries = p.q[2].evaluate(symbols), keys = p.v[2].evaluate(symbols);
   if (!queries || !keys)
     return {true, false,
             "lengths are not known, and fused is linear in memory"};
-  double flops = 2.0 * double(d + dv), exp = 1.0;
   double scoreBytes = 4.0 * double(*queries) * double(*keys) *
-                      double(q[1].getConstant().value_or(1));
-  double traffic = scoreBytes > 4e6 ? 7.0 : 2.2;
-  double visible = op.getCausal() == nn::CausalKind::None ? 1.0 : 0.5;
-  double fused = visible * (flops / (32 * 0.82) + exp);
-  double unfused = flops / (32 * 0.94) + exp + traffic;
+                      double(p.q[1].getConstant().value_or(1));
+  double traffic = scoreBytes > 4e6 ? 7.0 : 2.2, exp = 1.0;
+  double size = double(d), valueSize = double(dv), fused = 0, unfused = 0;
+  double visible = p.isCausal ? 0.5 : 1.0;
+  if (p.hasForward) {
+    fused += visible * (2 * (size + valueSize) / (32 * 0.82) + exp);
+    unfused += 2 * (size + valueSize) / (32 * 0.94) + exp + traffic;
+  }
+  if (p.hasBackward) {
+    fused += visible * ((6 * size + 4 * valueSize) / (32 * 0.80) + exp);
+    unfused += 4 * (size + valueSize) / (32 * 0.90) + 2 * traffic;
+  }
   AttentionChoice choice;
   choice.fused = fused <= unfused;
   choice.reason =
@@ -77,6 +95,47 @@ AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
                     choice.fused ? fused : unfused,
                     choice.fused ? unfused : fused, *queries, *keys);
   return choice;
+}
+
+static nn::AttentionBackwardOp backwardOf(nn::AttentionOp op) {
+  for (Operation *user : op.getResult().getUsers())
+    if (auto backward = dyn_cast<nn::AttentionBackwardOp>(user);
+        backward && forwardOf(backward) == op)
+      return backward;
+  return {};
+}
+
+AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
+  AttentionChoice choice = choose(Problem(op, true, bool(backwardOf(op))));
+  if (gpu && !choice.forced)
+    return {true, false, "on a GPU, where scores would go through memory"};
+  return choice;
+}
+
+AttentionChoice chooseByCost(nn::AttentionBackwardOp op, bool gpu) {
+  if (gpu)
+    return {false, true, "there is no kernel of it for a GPU"};
+  return choose(Problem(op, bool(forwardOf(op)), true));
+}
+
+// The op's own definition says so; what a file says otherwise is believed too.
+nn::AttentionOp forwardOf(nn::AttentionBackwardOp op) {
+  auto forward = op.getOutput().getDefiningOp<nn::AttentionOp>();
+  bool same = forward && forward.getResult() == op.getOutput() &&
+              forward.getLogsumexp() == op.getLogsumexp() &&
+              forward.getQuery() == op.getQuery() &&
+              forward.getKey() == op.getKey() &&
+              forward.getValue() == op.getValue() &&
+              forward.getBias() == op.getBias() &&
+              forward.getKeyMask() == op.getKeyMask() &&
+              llvm::equal(forward.getRandom(), op.getRandom()) &&
+              forward.getScaleAttr() == op.getScaleAttr() &&
+              forward.getCausal() == op.getCausal() &&
+              forward.getWindowAttr() == op.getWindowAttr() &&
+              forward.getSoftcapAttr() == op.getSoftcapAttr() &&
+              forward.getDropoutAttr() == op.getDropoutAttr() &&
+              forward.getRandomIdAttr() == op.getRandomIdAttr();
+  return same ? forward : nn::AttentionOp();
 }
 
 } // namespace attune::fusion

@@ -1,10 +1,13 @@
-// ChooseAttention: fused or unfused, for each attention.
+// ChooseAttention: fused or unfused, for each attention and its gradients.
 //
-// Enters: nn.attention. Leaves: nn.attention where it stays one kernel; else
-// its parts (two products around scale, masks and softmax), which form groups
-// as any others do. The decision and its estimate go to the ledger.
+// Enters: nn.attention, nn.attention_backward. Leaves: the same where they stay
+// one kernel; else their parts (products around scale, masks and softmax),
+// which form groups as any others do. Where both are parts, the backward ones
+// read the probabilities of the forward ones; a fused backward computes them
+// anew. The decision and its estimate go to the ledger.
 #include "compiler/cleanup/Views.h"
 #include "compiler/fusion/AttentionCost.h"
+#include "compiler/fusion/AttentionDecomposition.h"
 #include "compiler/fusion/Ledger.h"
 #include "compiler/fusion/Passes.h"
 #include "dialects/nn/NodeName.h"
@@ -16,146 +19,122 @@ namespace attune::fusion {
 #include "compiler/fusion/Passes.h.inc"
 
 using namespace mlir;
-using cleanup::reshapeTo;
-using cleanup::scalarConstant;
-using nn::DimAttr;
 using nn::Dims;
-using nn::ElementwiseKind;
-using nn::ElementwiseOp;
 
 namespace {
-// Writes an attention as its parts. S: queries, T: keys.
-class Decomposition {
+class Chooser {
 public:
-  explicit Decomposition(nn::AttentionOp op)
-      : op(op), builder(op), loc(op.getLoc()), q(nn::getDims(op.getQuery())),
-        k(nn::getDims(op.getKey())), v(nn::getDims(op.getValue())),
-        element(
-            cast<RankedTensorType>(op.getQuery().getType()).getElementType()) {}
+  Chooser(StringRef wanted, bool gpu) : wanted(wanted), gpu(gpu) {}
 
-  Value build();
-  ArrayRef<Operation *> parts() const { return ops; }
+  /// Decides before anything is rewritten: the two ops of an attention are
+  /// chosen together.
+  void decide(Operation *op);
+  bool rewrite(Operation *op);
 
 private:
-  Value note(Operation *part) {
-    ops.push_back(part);
-    return part->getResult(0);
-  }
-  Value apply(ElementwiseKind kind, ValueRange operands) {
-    return note(ElementwiseOp::create(builder, loc, kind, operands));
-  }
-  Value number(double value) {
-    return scalarConstant(builder, loc, value, element);
-  }
-  Value product(Value lhs, Value rhs, int64_t rhsContracting);
-  Value positions(ArrayRef<DimAttr> dims);
-  Value hide(Value scores, Value visible);
-  Value hideByPosition(Value scores);
+  AttentionChoice choiceFor(Operation *op) const;
+  void decompose(nn::AttentionOp op);
+  void decompose(nn::AttentionBackwardOp op);
+  void record(Operation *op, Cost cost);
 
-  nn::AttentionOp op;
-  OpBuilder builder;
-  Location loc;
-  Dims q, k, v;
-  Type element;
-  SmallVector<Operation *> ops;
+  StringRef wanted;
+  bool gpu;
+  llvm::DenseMap<Operation *, AttentionChoice> choices;
+  llvm::DenseMap<Operation *, Operation *> forwards; ///< of backward ops
+  llvm::DenseMap<Operation *, AttentionParts> saved; ///< by forward op
 };
 } // namespace
 
-// Batched over [B, HK]; the queries of a group of heads are rows of one
-// product. lhs is [B, H, S, X], rhs [B, HK, ., .]; the result is [B, H, S, Y].
-Value Decomposition::product(Value lhs, Value rhs, int64_t rhsContracting) {
-  Dims left = nn::getDims(lhs);
-  DimAttr groups = left[1].exactDiv(k[1]);
-  SmallVector<int64_t> batch = {0, 1};
-  int64_t contracted = 3;
-  if (groups.getConstant() != 1) {
-    lhs =
-        reshapeTo(builder, loc, lhs, {left[0], k[1], groups, left[2], left[3]});
-    contracted = 4;
-  }
-  Value result = note(nn::ContractOp::create(
-      builder, loc, lhs, rhs, builder.getDenseI64ArrayAttr(batch),
-      builder.getDenseI64ArrayAttr(batch),
-      builder.getDenseI64ArrayAttr({contracted}),
-      builder.getDenseI64ArrayAttr({rhsContracting}), TypeAttr()));
-  Dims dims = {left[0], left[1], left[2], nn::getDims(result).back()};
-  return reshapeTo(builder, loc, result, dims);
-}
-
-Value Decomposition::positions(ArrayRef<DimAttr> dims) {
-  auto type = nn::tensorType(dims, builder.getI64Type());
-  return note(
-      nn::IotaOp::create(builder, loc, type, builder.getI64IntegerAttr(0)));
-}
-
-Value Decomposition::hide(Value scores, Value visible) {
-  double infinity = std::numeric_limits<double>::infinity();
-  return apply(ElementwiseKind::Select, {visible, scores, number(-infinity)});
-}
-
-// j <= i + offset, and i + offset - j < window.
-Value Decomposition::hideByPosition(Value scores) {
-  auto window = op.getWindow();
-  if (op.getCausal() == nn::CausalKind::None && !window)
-    return scores;
-  Value i = positions({q[2], DimAttr::constant(op.getContext(), 1)});
-  Value j = positions({k[2]});
-  if (op.getCausal() == nn::CausalKind::BottomRight && k[2] != q[2]) {
-    auto scalar = RankedTensorType::get({}, builder.getI64Type());
-    Value offset = note(nn::DimOp::create(builder, loc, scalar, k[2] - q[2]));
-    i = apply(ElementwiseKind::Add, {i, offset});
-  }
-  if (op.getCausal() != nn::CausalKind::None)
-    scores = hide(scores, apply(ElementwiseKind::LessEqual, {j, i}));
-  if (!window)
-    return scores;
-  // |i + offset - j| < window; the side that causal hides is harmless.
-  Type i64 = builder.getI64Type();
-  Value distance = apply(ElementwiseKind::Sub, {i, j});
-  Value near = apply(ElementwiseKind::Less,
-                     {apply(ElementwiseKind::Abs, distance),
-                      scalarConstant(builder, loc, double(*window), i64)});
-  return hide(scores, near);
-}
-
-Value Decomposition::build() {
-  Value scores = product(op.getQuery(), op.getKey(), 3);
-  double scale = op.getScale().convertToDouble();
-  if (scale != 1)
-    scores = apply(ElementwiseKind::Mul, {scores, number(scale)});
-  if (auto softcap = op.getSoftcap()) {
-    double cap = softcap->convertToDouble();
-    scores = apply(ElementwiseKind::Mul, {scores, number(1 / cap)});
-    scores = apply(ElementwiseKind::Tanh, scores);
-    scores = apply(ElementwiseKind::Mul, {scores, number(cap)});
-  }
-  if (op.getBias())
-    scores = apply(ElementwiseKind::Add, {scores, op.getBias()});
-  scores = hideByPosition(scores);
-  if (op.getKeyMask()) {
-    DimAttr one = DimAttr::constant(op.getContext(), 1);
-    scores = hide(scores, reshapeTo(builder, loc, op.getKeyMask(),
-                                    {q[0], one, one, k[2]}));
-  }
-  Value probabilities =
-      note(nn::SoftmaxOp::create(builder, loc, scores, uint64_t(3)));
-  return product(probabilities, op.getValue(), 2);
-}
-
-static void choose(nn::AttentionOp op, StringRef wanted, bool gpu) {
-  AttentionChoice choice = chooseByCost(op, gpu);
+AttentionChoice Chooser::choiceFor(Operation *op) const {
+  auto forward = dyn_cast<nn::AttentionOp>(op);
+  AttentionChoice choice =
+      forward ? chooseByCost(forward, gpu)
+              : chooseByCost(cast<nn::AttentionBackwardOp>(op), gpu);
   if (wanted != "auto" && !choice.forced)
-    choice = {wanted == "fused", /*forced=*/true, "by --attention"};
-  std::string name = nn::nodeName(op);
+    return {wanted == "fused", /*forced=*/true, "by --attention"};
+  return choice;
+}
+
+void Chooser::decide(Operation *op) {
+  choices[op] = choiceFor(op);
+  if (auto backward = dyn_cast<nn::AttentionBackwardOp>(op))
+    forwards[op] = forwardOf(backward);
+}
+
+void Chooser::record(Operation *op, Cost cost) {
+  const AttentionChoice &choice = choices[op];
   StringRef strategy = choice.fused ? "fused" : "unfused";
-  if (choice.fused)
-    return recordStrategy(op, name, strategy, choice.reason, costOf(op));
-  Decomposition decomposition(op);
-  Value result = decomposition.build();
-  recordStrategy(op, name, strategy, choice.reason,
-                 costOf(decomposition.parts()));
+  if (isa<nn::AttentionOp>(op))
+    return recordStrategy(op, nn::nodeName(op), strategy, choice.reason, cost);
+  LedgerEntry entry;
+  entry.subject = "attention";
+  entry.name = nn::nodeName(op);
+  entry.fired = true;
+  entry.reason =
+      ("gradients of an attention; " + strategy + ": " + choice.reason).str();
+  entry.strategy = strategy.str();
+  entry.after = cost;
+  fusion::record(op, entry);
+}
+
+void Chooser::decompose(nn::AttentionOp op) {
+  AttentionDecomposition parts(op);
+  auto [result, logsumexp] = parts.attention(op);
+  saved[op] = parts.saved();
+  record(op, costOf(parts.parts()));
   op.getResult().replaceAllUsesWith(result);
-  op.erase();
+  if (logsumexp)
+    op.getLogsumexp().replaceAllUsesWith(logsumexp);
+}
+
+void Chooser::decompose(nn::AttentionBackwardOp op) {
+  AttentionDecomposition parts(op);
+  auto forward = saved.find(forwards.lookup(op));
+  SmallVector<Value> results =
+      parts.gradients(op, forward == saved.end() ? nullptr : &forward->second);
+  record(op, costOf(parts.parts()));
+  for (auto [old, result] : llvm::zip(op.getResults(), results))
+    if (result)
+      old.replaceAllUsesWith(result);
+}
+
+// A fused op gives the gradient of each score's bias; what the bias was
+// repeated along is summed afterwards. Whether `op` was replaced.
+static bool giveWholeBiasGradient(nn::AttentionBackwardOp op) {
+  Value gradient = op.getBiasGradient();
+  if (!gradient || gradient.use_empty())
+    return false;
+  Dims own = nn::getDims(op.getBias()), q = nn::getDims(op.getQuery());
+  Dims whole{q[0], q[1], q[2], nn::getDim(op.getKey(), 2)};
+  if (own == whole)
+    return false;
+  OpBuilder builder(op);
+  Value bias = cleanup::broadcastTo(builder, op.getLoc(), op.getBias(), whole);
+  SmallVector<Value> operands(op->getOperands());
+  operands[op.getBiasMutable()[0].getOperandNumber()] = bias;
+  SmallVector<Type> types(op->getResultTypes());
+  types.back() = bias.getType();
+  auto result = nn::AttentionBackwardOp::create(builder, op.getLoc(), types,
+                                                operands, op.getProperties());
+  SmallVector<Value> results(result.getResults());
+  results.back() =
+      sumOverBroadcast(builder, op.getLoc(), result.getBiasGradient(), own);
+  op->replaceAllUsesWith(results);
+  return true;
+}
+
+/// Whether nothing reads `op` any more, because it was replaced.
+bool Chooser::rewrite(Operation *op) {
+  auto forward = dyn_cast<nn::AttentionOp>(op);
+  if (choices[op].fused) {
+    record(op, costOf(op));
+    return !forward && giveWholeBiasGradient(cast<nn::AttentionBackwardOp>(op));
+  }
+  if (forward)
+    decompose(forward);
+  else
+    decompose(cast<nn::AttentionBackwardOp>(op));
+  return true;
 }
 
 namespace {
@@ -168,13 +147,22 @@ struct ChooseAttention : impl::ChooseAttentionBase<ChooseAttention> {
           << attention.getValue() << "'";
       return signalPassFailure();
     }
-    SmallVector<nn::AttentionOp> attentions;
-    getOperation()->walk([&](nn::AttentionOp op) {
-      if (!op->getParentOfType<nn::GroupOp>())
+    SmallVector<Operation *> attentions;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<nn::AttentionOp, nn::AttentionBackwardOp>(op) &&
+          !op->getParentOfType<nn::GroupOp>())
         attentions.push_back(op);
     });
-    for (nn::AttentionOp op : attentions)
-      choose(op, attention, gpu);
+    Chooser chooser(attention, gpu);
+    for (Operation *op : attentions)
+      chooser.decide(op);
+    SmallVector<Operation *> dead;
+    for (Operation *op : attentions)
+      if (chooser.rewrite(op))
+        dead.push_back(op);
+    // Readers before what they read.
+    for (Operation *op : llvm::reverse(dead))
+      op->erase();
   }
 };
 } // namespace

@@ -9,9 +9,9 @@ using namespace mlir;
 
 bool isCompute(Operation *op) {
   return isa<nn::ElementwiseOp, nn::ReduceOp, nn::ContractOp, nn::NormOp,
-             nn::SoftmaxOp, nn::AttentionOp, nn::ConcatOp, nn::PadOp,
-             nn::GatherOp, nn::IotaOp, nn::DimOp, nn::RandomOp, nn::ScatterOp>(
-      op);
+             nn::SoftmaxOp, nn::AttentionOp, nn::AttentionBackwardOp,
+             nn::ConcatOp, nn::PadOp, nn::GatherOp, nn::IotaOp, nn::DimOp,
+             nn::RandomOp, nn::ScatterOp>(op);
 }
 
 bool isSplatConstant(Value value) {

@@ -55,14 +55,27 @@ static DimAttr flops(nn::NormOp op) {
 // Maximum, subtract, exp, sum, divide.
 static DimAttr flops(nn::SoftmaxOp op) { return elements(op.getInput()) * 5; }
 
-// Two products and a softmax over the scores. Causal attention needs half of
-// them; the diagonal's own half is left out.
-static DimAttr flops(nn::AttentionOp op) {
+// Scores of all heads. Causal attention needs half of them; the diagonal's own
+// half is left out.
+template <typename Op>
+static DimAttr visibleScores(Op op) {
   Dims q = nn::getDims(op.getQuery()), v = nn::getDims(op.getValue());
   DimAttr scores = q[2] * v[2];
   if (op.getCausal() != nn::CausalKind::None)
     scores = scores.floorDiv(DimAttr::constant(op.getContext(), 2));
-  return q[0] * q[1] * scores * ((q[3] + v[3]) * 2 + 5);
+  return q[0] * q[1] * scores;
+}
+
+// Two products and a softmax over the scores.
+static DimAttr flops(nn::AttentionOp op) {
+  DimAttr d = nn::getDim(op.getQuery(), 3), dv = nn::getDim(op.getValue(), 3);
+  return visibleScores(op) * ((d + dv) * 2 + 5);
+}
+
+// Five products: scores and dP once more, dQ, dK, dV.
+static DimAttr flops(nn::AttentionBackwardOp op) {
+  DimAttr d = nn::getDim(op.getQuery(), 3), dv = nn::getDim(op.getValue(), 3);
+  return visibleScores(op) * (d * 6 + dv * 4 + 5);
 }
 
 static DimAttr flops(nn::ConcatOp op) { return zero(op); }
@@ -138,9 +151,10 @@ static void attach(MLIRContext &context) {
 void registerCostModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     attach<nn::ElementwiseOp, nn::ReduceOp, nn::ContractOp, nn::ConvOp,
-           nn::NormOp, nn::SoftmaxOp, nn::AttentionOp, nn::ConcatOp, nn::PadOp,
-           nn::GatherOp, nn::IotaOp, nn::DimOp, nn::RandomOp, nn::ScatterOp,
-           nn::CrossEntropyOp, nn::GroupOp>(*context);
+           nn::NormOp, nn::SoftmaxOp, nn::AttentionOp, nn::AttentionBackwardOp,
+           nn::ConcatOp, nn::PadOp, nn::GatherOp, nn::IotaOp, nn::DimOp,
+           nn::RandomOp, nn::ScatterOp, nn::CrossEntropyOp, nn::GroupOp>(
+        *context);
   });
 }
 

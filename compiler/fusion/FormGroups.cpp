@@ -62,9 +62,10 @@ void Outliner::collectOperandsOf(Operation *op) {
       continue;
     // These read memory: they take even literals as operands, but for the
     // value that a pad writes.
-    bool reads = isa<nn::ConcatOp, nn::GatherOp, nn::ContractOp,
-                     nn::AttentionOp, nn::NormOp, nn::ScatterOp>(op) ||
-                 (isa<nn::PadOp>(op) && operand == op->getOperand(0));
+    bool reads =
+        isa<nn::ConcatOp, nn::GatherOp, nn::ContractOp, nn::AttentionOp,
+            nn::AttentionBackwardOp, nn::NormOp, nn::ScatterOp>(op) ||
+        (isa<nn::PadOp>(op) && operand == op->getOperand(0));
     if (reads || !isLiteral(operand))
       operands.insert(operand);
     else

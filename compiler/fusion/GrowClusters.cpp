@@ -268,15 +268,19 @@ static bool isCopiedEverywhere(const Clusters &clusters, Operation *op,
   });
 }
 
+static GroupKind kindOfAttention(Operation *op) {
+  return isa<nn::AttentionOp>(op) ? GroupKind::Attention
+                                  : GroupKind::AttentionBackward;
+}
+
 void growClusters(Clusters &clusters) {
   SmallVector<Operation *> ops = computeOps(clusters.getBlock());
   for (Operation *op : ops)
     if (auto contract = dyn_cast<nn::ContractOp>(op))
       growContraction(clusters, contract);
   for (Operation *op : ops)
-    if (auto attention = dyn_cast<nn::AttentionOp>(op))
-      clusters.create(GroupKind::Attention, op,
-                      nn::getDims(attention.getResult()));
+    if (isa<nn::AttentionOp, nn::AttentionBackwardOp>(op))
+      clusters.create(kindOfAttention(op), op, nn::getDims(op->getResult(0)));
   for (Operation *op : ops)
     if (auto scatter = dyn_cast<nn::ScatterOp>(op))
       clusters.create(GroupKind::Scatter, op, nn::getDims(scatter.getResult()));
@@ -301,11 +305,12 @@ void growClusters(Clusters &clusters) {
 
 void separateClusters(Clusters &clusters) {
   for (Operation *op : computeOps(clusters.getBlock())) {
-    GroupKind kind = isa<nn::ContractOp>(op)    ? GroupKind::Contraction
-                     : isa<nn::AttentionOp>(op) ? GroupKind::Attention
-                     : isa<nn::ScatterOp>(op)   ? GroupKind::Scatter
-                     : reducedColumns(op) > 0   ? GroupKind::Row
-                                                : GroupKind::Map;
+    GroupKind kind = isa<nn::ContractOp>(op) ? GroupKind::Contraction
+                     : isa<nn::AttentionOp, nn::AttentionBackwardOp>(op)
+                         ? kindOfAttention(op)
+                     : isa<nn::ScatterOp>(op) ? GroupKind::Scatter
+                     : reducedColumns(op) > 0 ? GroupKind::Row
+                                              : GroupKind::Map;
     clusters.create(kind, op,
                     nn::getDims(kind == GroupKind::Row ? op->getOperand(0)
                                                        : op->getResult(0)),

@@ -2,8 +2,8 @@
 //
 // Holds afterwards: in a function there are groups, views, weights, constants
 // and the return; a body holds compute ops and literals only, with exactly one
-// contract or attention in a group of that kind, and reductions in row groups
-// alone, all over the same trailing dims.
+// contract, attention or attention_backward in a group of that kind, and
+// reductions in row groups alone, all over the same trailing dims.
 #include "compiler/fusion/Clusters.h"
 #include "compiler/fusion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -28,15 +28,17 @@ static LogicalResult verifyBody(nn::GroupOp group) {
       return op.emitOpError("does not belong into a group");
   int64_t contracts = count<nn::ContractOp>(group),
           attentions = count<nn::AttentionOp>(group),
+          backwards = count<nn::AttentionBackwardOp>(group),
           scatters = count<nn::ScatterOp>(group);
   GroupKind kind = group.getKind();
   if (contracts != (kind == GroupKind::Contraction) ||
       attentions != (kind == GroupKind::Attention) ||
+      backwards != (kind == GroupKind::AttentionBackward) ||
       scatters != (kind == GroupKind::Scatter))
     return group.emitOpError()
            << "of kind " << stringifyEnum(kind) << " holds " << contracts
-           << " contract, " << attentions << " attention and " << scatters
-           << " scatter ops";
+           << " contract, " << attentions << " attention, " << backwards
+           << " attention_backward and " << scatters << " scatter ops";
   int64_t rows = count<nn::NormOp>(group) + count<nn::SoftmaxOp>(group) +
                  count<nn::ReduceOp>(group);
   if ((rows > 0) != (kind == GroupKind::Row))

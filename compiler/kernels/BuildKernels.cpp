@@ -49,6 +49,8 @@ tile::Family familyOf(nn::GroupKind kind) {
     return tile::Family::row;
   case nn::GroupKind::Map:
     return tile::Family::map;
+  case nn::GroupKind::AttentionBackward:
+    return tile::Family::attention_backward;
   case nn::GroupKind::Scatter:
     return tile::Family::scatter;
   }
@@ -70,6 +72,8 @@ FailureOr<KernelSpec> Launcher::build(nn::GroupOp group, unsigned variant) {
       return buildRowKernel(builder);
     case nn::GroupKind::Map:
       return buildMapKernel(builder);
+    case nn::GroupKind::AttentionBackward:
+      return buildAttentionBackwardKernel(builder);
     case nn::GroupKind::Scatter:
       return buildScatterKernel(builder);
     }

@@ -1,4 +1,4 @@
-// The five kernel families: each turns one group into one tile.kernel.
+// The kernel families: each turns one group into one tile.kernel.
 //
 // Each is called by build-kernels with a fresh KernelBuilder of its family
 // whose group and views it reads; it adds the arguments, the grid and the body,
@@ -20,6 +20,9 @@ llvm::LogicalResult buildContractionKernel(KernelBuilder &builder,
 
 /// One `attention`.
 llvm::LogicalResult buildAttentionKernel(KernelBuilder &builder);
+
+/// One `attention_backward`.
+llvm::LogicalResult buildAttentionBackwardKernel(KernelBuilder &builder);
 
 /// Elementwise ops and reductions over rows.
 llvm::LogicalResult buildRowKernel(KernelBuilder &builder);

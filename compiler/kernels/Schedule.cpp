@@ -135,4 +135,24 @@ AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
   return blocks;
 }
 
+// Queries of a step: what the sums dK and dV of a block of keys are read and
+// written for.
+static constexpr int64_t kBackwardQueries = 48;
+
+AttentionBlocks chooseAttentionBackwardBlocks(const MachineModel &machine,
+                                              const AttentionShape &shape) {
+  AttentionBlocks blocks;
+  std::optional<int64_t> height = shape.queries.getConstant();
+  int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
+  blocks.queries = balanced(height, kBackwardQueries, unit);
+  // K^T, K, V^T, dK and dV of a block stay in L2, and the scores of a step.
+  int64_t perKey =
+      4 * (3 * shape.headSize + 2 * shape.valueSize + 2 * blocks.queries);
+  int64_t fits = machine.l2Bytes / 2 / std::max<int64_t>(1, perKey);
+  int64_t most = std::clamp<int64_t>(llvm::alignDown(fits, machine.panelWidth),
+                                     kFewestKeys, kMostKeys);
+  blocks.keys = balanced(shape.keys.getConstant(), most, machine.panelWidth);
+  return blocks;
+}
+
 } // namespace attune::kernels

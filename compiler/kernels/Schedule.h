@@ -61,5 +61,8 @@ struct AttentionShape {
 
 AttentionBlocks chooseAttentionBlocks(const MachineModel &machine,
                                       const AttentionShape &shape);
+/// Of the backward pass.
+AttentionBlocks chooseAttentionBackwardBlocks(const MachineModel &machine,
+                                              const AttentionShape &shape);
 
 } // namespace attune::kernels

@@ -73,8 +73,8 @@ def NN_CausalKind : NN_Enum<"CausalKind", "alignment of the causal mask", [
 def NN_GroupKind : NN_Enum<"GroupKind", "kernel family that computes a group", [
   I32EnumAttrCase<"Contraction", 0, "contraction">, I32EnumAttrCase<"Attention", 1, "attention">,
   I32EnumAttrCase<"Row", 2, "row">, I32EnumAttrCase<"Map", 3, "map">,
-  I32EnumAttrCase<"AttentionBackward", 4, "attention_backward">,
-  I32EnumAttrCase<"Scatter", 5, "scatter">]>;
+  I32EnumAttrCase<"Scatter", 4, "scatter">,
+  I32EnumAttrCase<"AttentionBackward", 5, "attention_backward">]>;
 
 // What a weight is where it lives in memory that outlasts a run.
 def NN_StateKind : NN_Enum<"StateKind", "part of a model's state", [

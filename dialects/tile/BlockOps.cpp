@@ -150,7 +150,8 @@ LogicalResult LoadOp::verify() {
   return success();
 }
 
-ParseResult StoreOp::parse(OpAsmParser &parser, OperationState &state) {
+/// `%block, %dest[positions] : block type -> memory type`.
+static ParseResult parseWrite(OpAsmParser &parser, OperationState &state) {
   OpAsmParser::UnresolvedOperand block, dest;
   SmallVector<Value> positions;
   Type memory, blockType;
@@ -166,14 +167,33 @@ ParseResult StoreOp::parse(OpAsmParser &parser, OperationState &state) {
   return success();
 }
 
-void StoreOp::print(OpAsmPrinter &printer) {
-  printer << ' ' << getBlock() << ", " << getDest();
-  printPositions(printer, getPositions());
-  printer.printOptionalAttrDict((*this)->getAttrs());
-  printer << " : " << getBlock().getType() << " -> " << getDest().getType();
+template <typename Op>
+static void printWrite(OpAsmPrinter &printer, Op op) {
+  printer << ' ' << op.getBlock() << ", " << op.getDest();
+  printPositions(printer, op.getPositions());
+  printer.printOptionalAttrDict(op->getAttrs());
+  printer << " : " << op.getBlock().getType() << " -> "
+          << op.getDest().getType();
 }
 
+ParseResult StoreOp::parse(OpAsmParser &parser, OperationState &state) {
+  return parseWrite(parser, state);
+}
+
+void StoreOp::print(OpAsmPrinter &printer) { printWrite(printer, *this); }
+
 LogicalResult StoreOp::verify() {
+  return verifyAccess(*this, getDest().getType(), getPositions(),
+                      getBlock().getType());
+}
+
+ParseResult AccumulateOp::parse(OpAsmParser &parser, OperationState &state) {
+  return parseWrite(parser, state);
+}
+
+void AccumulateOp::print(OpAsmPrinter &printer) { printWrite(printer, *this); }
+
+LogicalResult AccumulateOp::verify() {
   return verifyAccess(*this, getDest().getType(), getPositions(),
                       getBlock().getType());
 }

@@ -101,6 +101,24 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_AccumulateOp : Tile_Op<"accumulate", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "adds the valid positions of a block to memory";
+  let description = [{
+    Positions as in `tile.load`; what lies at idle positions stays. For sums whose
+    parts are found in another order than their places: no other work item may
+    touch the positions, and those of one item are added in the order of its loops,
+    so that the sum is the same in every run.
+
+    ```mlir
+    tile.accumulate %dq, %DQ[%b, %h, %i by 48, %d by 64] : tensor<48x64xf32> -> memref<?x12x?x64xf32, strided<[?, ?, ?, 1]>>
+    ```
+  }];
+  let arguments = (ins Tile_FloatBlock:$block, AnyMemRef:$dest,
+                       Variadic<Tile_Position>:$positions);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
 def Tile_ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "sums updates by index, into the rows and columns of one item";
   let description = [{

@@ -25,7 +25,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock,
     `i32`, `f32`).
 
     `family` is the form the target matches: `contraction`, `attention`, `row`,
-    `map` or `scatter`. Block sizes and the order of the work are the steps and the order of
+    `map`, `scatter` or `attention_backward`. Block sizes and the order of the work are the steps and the order of
     the axes of `parallel` and `for`. `schedule` holds what else compiler/kernels
     decides per target, as pure data:
 

@@ -70,7 +70,7 @@ def Tile_SpanType : TypeDef<Tile_Dialect, "Span"> {
 def Tile_Family : I32EnumAttr<"Family", "the form of a kernel", [
     I32EnumAttrCase<"contraction", 0>, I32EnumAttrCase<"attention", 1>,
     I32EnumAttrCase<"row", 2>, I32EnumAttrCase<"map", 3>,
-    I32EnumAttrCase<"scatter", 4>]> {
+    I32EnumAttrCase<"scatter", 4>, I32EnumAttrCase<"attention_backward", 5>]> {
   let cppNamespace = "::attune::tile";
   let genSpecializedAttr = 0;
 }

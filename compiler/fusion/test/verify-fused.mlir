@@ -9,7 +9,7 @@ func.func @outside(%x: tensor<4xf32>) -> tensor<4xf32> {
 // -----
 
 func.func @no_product(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-error @+1 {{of kind contraction holds 0 contract, 0 attention and 0 scatter ops}}
+  // expected-error @+1 {{of kind contraction holds 0 contract, 0 attention, 0 attention_backward and 0 scatter ops}}
   %r = nn.group contraction (%a = %x) : (tensor<4xf32>) -> tensor<4xf32> {
     %b = nn.elementwise neg %a : (tensor<4xf32>) -> tensor<4xf32>
     nn.yield %b : tensor<4xf32>

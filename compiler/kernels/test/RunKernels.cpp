@@ -2,7 +2,9 @@
 #include "compiler/kernels/test/RunKernels.h"
 
 #include "compiler/fusion/Cost.h"
+#include "compiler/fusion/Passes.h"
 #include "compiler/kernels/Passes.h"
+#include "compiler/target/common/testing/Memory.h"
 #include "compiler/target/cpu/testing/CompiledKernels.h"
 #include "dialects/nn/reference/Evaluator.h"
 #include "mlir/Parser/Parser.h"
@@ -26,22 +28,21 @@ namespace {
 class Buffer {
 public:
   explicit Buffer(size_t bytes)
-      : size(bytes), storage(static_cast<char *>(std::aligned_alloc(
-                         64, (bytes + 63) / 64 * 64 + 2 * kGuard))) {
-    std::memset(storage, kGuardByte, kGuard);
+      : size(bytes), storage(target::common::testing::allocate(
+                         int64_t(bytes + 2 * kGuard))) {
+    std::memset(storage.get(), kGuardByte, kGuard);
     std::memset(data(), 0xff, size);
     std::memset(data() + size, kGuardByte, kGuard);
   }
   explicit Buffer(const std::vector<char> &bytes) : Buffer(bytes.size()) {
     std::memcpy(data(), bytes.data(), size);
   }
-  ~Buffer() { std::free(storage); }
   Buffer(const Buffer &) = delete;
 
-  char *data() { return storage + kGuard; }
+  char *data() { return storage.get() + kGuard; }
   bool isIntact() {
     for (size_t i = 0; i < kGuard; ++i)
-      if (storage[i] != kGuardByte || data()[size + i] != kGuardByte)
+      if (storage.get()[i] != kGuardByte || data()[size + i] != kGuardByte)
         return false;
     return true;
   }
@@ -52,7 +53,7 @@ public:
 private:
   static constexpr size_t kGuard = 64;
   static constexpr char kGuardByte = 0x5a;
-  char *storage;
+  std::shared_ptr<char> storage;
 };
 
 class Runner {
@@ -63,6 +64,9 @@ public:
         failure(failure) {}
 
   std::vector<Array> run(ArrayRef<Array> inputs);
+
+  /// Set: launches are kept here and run once, without a look at what they do.
+  std::vector<CompiledKernels::Call> *kept = nullptr;
 
 private:
   void runOp(Operation &op);
@@ -133,6 +137,11 @@ void Runner::launch(nn::LaunchOp op) {
     else
       buffers[result] = std::make_shared<Buffer>(
           Array(elementOf(result), extents(result)).toBytes().size());
+  }
+  if (kept) {
+    kept->push_back(
+        kernels.prepare(op.getKernel().str(), arguments(op, kernel)));
+    return kept->back().runAll();
   }
   // One item at a time by several workers first: where that writes in place
   // there is no second run to compare with.
@@ -225,8 +234,14 @@ double errorOf(const Array &found, const Array &expected) {
   return greatest > 0 ? worst / greatest : worst;
 }
 
-bool runPasses(ModuleOp module, target::cpu::CodeVersion version) {
+bool runPasses(ModuleOp module, target::cpu::CodeVersion version,
+               const std::string &attention) {
   PassManager passes(module.getContext());
+  if (!attention.empty()) {
+    fusion::PipelineOptions strategy;
+    strategy.attention = attention;
+    fusion::buildPipeline(passes, strategy);
+  }
   BuildKernelsOptions options;
   options.target = target::cpu::codeVersionName(version).str();
   passes.addNestedPass<func::FuncOp>(createAssignLayouts());
@@ -260,40 +275,112 @@ static void compareOnce(ModuleOp model, ModuleOp built,
     result.error = std::max(result.error, errorOf(a, b));
 }
 
-Comparison compareWithEvaluator(const std::string &text,
-                                const std::vector<Symbols> &symbols,
-                                unsigned seed,
-                                target::cpu::CodeVersion version) {
-  Comparison result;
+static std::unique_ptr<MLIRContext> makeContext() {
   DialectRegistry registry;
   registry.insert<nn::NNDialect, tile::TileDialect, func::FuncDialect>();
   nn::registerEvaluators(registry);
   fusion::registerCostModels(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  OwningOpRef<ModuleOp> model = parseSourceString<ModuleOp>(text, &context);
-  if (!model)
-    return {0, 0, 0, "the text is no module"};
-  OwningOpRef<ModuleOp> built = model->clone();
-  if (!runPasses(*built, version))
-    return {0, 0, 0, "the kernels stage failed"};
+  auto context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  return context;
+}
 
-  std::string kernelText;
-  llvm::raw_string_ostream os(kernelText);
-  for (auto kernel : built->getOps<tile::KernelOp>()) {
-    ++result.kernels;
+static std::unique_ptr<CompiledKernels>
+compileKernels(ModuleOp built, target::cpu::CodeVersion version) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (auto kernel : built.getOps<tile::KernelOp>()) {
     kernel->print(os, OpPrintingFlags().useLocalScope());
     os << "\n";
   }
+  return CompiledKernels::compile(text, version);
+}
+
+Comparison compareWithEvaluator(const std::string &text,
+                                const std::vector<Symbols> &symbols,
+                                unsigned seed, target::cpu::CodeVersion version,
+                                const std::string &attention) {
+  Comparison result;
+  std::unique_ptr<MLIRContext> context = makeContext();
+  OwningOpRef<ModuleOp> model =
+      parseSourceString<ModuleOp>(text, context.get());
+  if (!model)
+    return {0, 0, 0, "the text is no module"};
+  OwningOpRef<ModuleOp> built = model->clone();
+  if (!runPasses(*built, version, attention))
+    return {0, 0, 0, "the kernels stage failed"};
   built->walk([&](nn::LaunchOp) { ++result.launches; });
-  std::unique_ptr<CompiledKernels> kernels =
-      CompiledKernels::compile(kernelText, version);
+  result.kernels = llvm::range_size(built->getOps<tile::KernelOp>());
+  std::unique_ptr<CompiledKernels> kernels = compileKernels(*built, version);
   if (!kernels)
     return {0, 0, 0, "the target failed"};
 
   for (const Symbols &values : symbols)
     compareOnce(*model, *built, *kernels, values, seed, result);
   return result;
+}
+
+namespace {
+class Prepared : public PreparedModule {
+public:
+  bool make(const std::string &text, const Symbols &values, unsigned seed,
+            target::cpu::CodeVersion version, const std::string &attention) {
+    module = parseSourceString<ModuleOp>(text, context.get());
+    if (!module)
+      return false;
+    for (auto &[name, value] : values)
+      symbols[name] = value;
+    auto function = module->lookupSymbol<func::FuncOp>("main");
+    std::vector<Array> inputs = drawInputs(function, symbols, seed);
+    if (!runPasses(*module, version, attention))
+      return false;
+    kernels = compileKernels(*module, version);
+    if (!kernels)
+      return false;
+    runner.emplace(*module, *kernels, symbols, failure);
+    runner->kept = &calls;
+    runner->run(inputs);
+    module->walk([&](nn::LaunchOp op) {
+      for (auto [index, result] : llvm::enumerate(op.getResults())) {
+        nn::Extents shape;
+        for (nn::DimAttr dim : nn::getDims(result))
+          shape.push_back(*dim.evaluate(symbols));
+        Type element =
+            cast<RankedTensorType>(result.getType()).getElementType();
+        int64_t size = nn::storageBytes(element);
+        for (int64_t extent : shape)
+          size *= extent;
+        bytes += op.getInPlace() && (*op.getInPlace())[index] >= 0 ? 0 : size;
+      }
+      scratchBytes = std::max(scratchBytes, *op.getScratch().evaluate(symbols));
+    });
+    return true;
+  }
+  void run() override {
+    for (const CompiledKernels::Call &call : calls)
+      call.runAll();
+  }
+
+private:
+  std::unique_ptr<MLIRContext> context = makeContext();
+  OwningOpRef<ModuleOp> module;
+  std::unique_ptr<CompiledKernels> kernels;
+  llvm::StringMap<int64_t> symbols;
+  std::string failure;
+  std::optional<Runner> runner;
+  std::vector<CompiledKernels::Call> calls;
+};
+} // namespace
+
+std::unique_ptr<PreparedModule>
+PreparedModule::make(const std::string &text, const Symbols &symbols,
+                     unsigned seed, target::cpu::CodeVersion version,
+                     const std::string &attention) {
+  auto prepared = std::make_unique<Prepared>();
+  if (!prepared->make(text, symbols, seed, version, attention))
+    return nullptr;
+  return prepared;
 }
 
 } // namespace attune::kernels::testing

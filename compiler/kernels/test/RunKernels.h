@@ -4,6 +4,7 @@
 
 #include "compiler/target/cpu/CodeVersion.h"
 #include "dialects/nn/reference/Array.h"
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,27 @@ using Symbols = std::vector<std::pair<std::string, int64_t>>;
 
 /// `text` is a module with @main. It is compiled once and run with each of
 /// `symbols`; inputs are drawn from `seed`: floats in -1..1, integers below 8,
-/// bools.
+/// bools. With an `attention` strategy (as of --attention) ops stand alone, and
+/// the fusion stage makes their groups; the evaluator runs them as they are.
 Comparison compareWithEvaluator(const std::string &text,
                                 const std::vector<Symbols> &symbols,
-                                unsigned seed,
-                                target::cpu::CodeVersion version);
+                                unsigned seed, target::cpu::CodeVersion version,
+                                const std::string &attention = "");
+
+/// A module made ready once, to be timed: its launches on buffers in memory.
+class PreparedModule {
+public:
+  /// Arguments as of compareWithEvaluator. Null after errors, which go to
+  /// stderr.
+  static std::unique_ptr<PreparedModule>
+  make(const std::string &text, const Symbols &symbols, unsigned seed,
+       target::cpu::CodeVersion version, const std::string &attention);
+  virtual ~PreparedModule() = default;
+
+  /// Runs all launches in order, on this thread.
+  virtual void run() = 0;
+  /// Bytes of what the launches leave for others, and of their scratch.
+  int64_t bytes = 0, scratchBytes = 0;
+};
 
 } // namespace attune::kernels::testing

@@ -256,6 +256,24 @@ LogicalResult BlockEvaluator::store(tile::StoreOp op, ArrayRef<Coord> at) {
   return success();
 }
 
+LogicalResult BlockEvaluator::accumulate(tile::AccumulateOp op,
+                                         ArrayRef<Coord> at) {
+  Value value = get(op.getBlock(), at);
+  if (!value)
+    return failure();
+  Access to = access(op.getDest(), op.getPositions(), at);
+  Type element = cast<MemRefType>(op.getDest().getType()).getElementType();
+  if (to.stride) {
+    Value before =
+        emit.loadVector(to.pointer, element, to.stride, to.mask, Value());
+    emit.storeVector(emit.addf(before, value), to.pointer, to.stride, to.mask);
+    return success();
+  }
+  Value before = emit.loadScalar(to.pointer, element);
+  emit.storeScalar(emit.addf(before, value), to.pointer);
+  return success();
+}
+
 Value BlockEvaluator::gather(tile::GatherOp op, ArrayRef<Coord> at) {
   const Coord &coord = at.front();
   const Operand &source = frame.operand(op.getSource());

@@ -39,6 +39,9 @@ public:
   /// mask are not written; positions beyond a span are the caller's to leave
   /// out.
   llvm::LogicalResult store(tile::StoreOp store, llvm::ArrayRef<Coord> at);
+  /// Adds the block of `sum` to memory at the given coordinates.
+  llvm::LogicalResult accumulate(tile::AccumulateOp sum,
+                                 llvm::ArrayRef<Coord> at);
   /// Writes one element of a block.
   llvm::LogicalResult store(mlir::memref::StoreOp store);
 

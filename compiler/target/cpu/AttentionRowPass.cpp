@@ -9,6 +9,7 @@
 #include "compiler/target/common/MathLowering.h"
 #include "compiler/target/cpu/AttentionEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -104,6 +105,15 @@ Value AttentionEmitter::emitMaximum(Value row, Value scoreRow, Value begin,
                                  emit.maxf(maxima[2], maxima[3])));
 }
 
+/// 2^x for x <= 0. The backward pass takes weights from the log-sum-exp, whose
+/// error is then that of each: it costs a step of the polynomial to halve it
+/// three times.
+Value AttentionEmitter::emitExp2(Value x) {
+  if (parts.finish && !parts.finish.getLse().use_empty())
+    return math::Exp2Op::create(emit, x, arith::FastMathFlags::afn);
+  return common::emitSoftmaxExp2(emit, x);
+}
+
 /// Scores become weights 2^(s - guarded), in place; returns their sums per
 /// lane.
 Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
@@ -119,7 +129,7 @@ Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
         Value exponent = parts.scale && *parts.scale != 1.0
                              ? emit.fma(score, emit.splat(*parts.scale), offset)
                              : emit.addf(score, offset);
-        Value weight = common::emitSoftmaxExp2(emit, exponent);
+        Value weight = emitExp2(exponent);
         emit.store(weight, pointer);
         return emit.addf(carried, weight);
       });
@@ -142,7 +152,7 @@ void AttentionEmitter::emitRowPass(Value tileRow, Value index, Value begin,
   // A row that has seen nothing yet has -inf; the difference must not be NaN.
   Value guarded = emit.maxf(maximum, emit.real(kLeast));
   Value drop = arith::SubFOp::create(emit, before, guarded);
-  Value factor = common::emitSoftmaxExp2(emit, emit.splat(drop));
+  Value factor = emitExp2(emit.splat(drop));
   emit.store(
       vector::ExtractOp::create(emit, factor, ArrayRef<int64_t>{0}).getResult(),
       emit.at(alpha, index, f32));

@@ -10,6 +10,7 @@
 #include "compiler/target/common/CodeGeneration.h"
 #include "compiler/target/common/MathLowering.h"
 #include "compiler/target/common/Scatter.h"
+#include "compiler/target/cpu/AttentionBackwardLowering.h"
 #include "compiler/target/cpu/AttentionLowering.h"
 #include "compiler/target/cpu/ContractionLowering.h"
 #include "compiler/target/cpu/ElementTypes.h"
@@ -49,6 +50,12 @@ FailureOr<AffineMap> attune::target::cpu::scratchBytes(tile::KernelOp kernel,
       return failure();
     return plan->layout.total();
   }
+  case tile::Family::attention_backward: {
+    FailureOr<AttentionBackward> parts = matchAttentionBackward(kernel);
+    if (failed(parts))
+      return failure();
+    return AttentionBackwardScratch(kernel, *parts).layout.total();
+  }
   case tile::Family::scatter:
     return failed(common::matchScatter(kernel))
                ? FailureOr<AffineMap>(failure())
@@ -66,6 +73,8 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, Emitter &emit) {
   case tile::Family::row:
   case tile::Family::map:
     return lowerSweeps(kernel, emit);
+  case tile::Family::attention_backward:
+    return lowerAttentionBackward(kernel, emit);
   case tile::Family::scatter:
     return lowerScatter(kernel, emit);
   }

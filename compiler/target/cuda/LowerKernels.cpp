@@ -20,6 +20,11 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cuda;
 
+static LogicalResult refuseBackward(tile::KernelOp kernel) {
+  return kernel.emitError(
+      "fused gradients of attention are not supported on CUDA");
+}
+
 static LogicalResult lowerKernel(tile::KernelOp kernel, OpBuilder &builder,
                                  const Machine &machine) {
   switch (kernel.getFamily()) {
@@ -30,6 +35,8 @@ static LogicalResult lowerKernel(tile::KernelOp kernel, OpBuilder &builder,
   case tile::Family::row:
   case tile::Family::map:
     return lowerSweeps(kernel, builder, machine);
+  case tile::Family::attention_backward:
+    return refuseBackward(kernel);
   case tile::Family::scatter:
     return lowerScatter(kernel, builder, machine);
   }
@@ -45,6 +52,8 @@ LogicalResult attune::target::cuda::checkKernel(tile::KernelOp kernel) {
   case tile::Family::row:
   case tile::Family::map:
     return checkSweeps(kernel);
+  case tile::Family::attention_backward:
+    return refuseBackward(kernel);
   case tile::Family::scatter:
     return checkScatter(kernel);
   }

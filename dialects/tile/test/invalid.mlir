@@ -180,6 +180,17 @@ tile.kernel map @gather(%n: index, %x: memref<?xf32>) {
 
 // -----
 
+tile.kernel map @accumulate(%x: memref<8xf32>) {
+  %n = arith.constant 8 : index
+  %v = arith.constant dense<1.0> : tensor<4xf32>
+  tile.parallel (%i) in (%n by 8) {
+    // expected-error @+1 {{expected a block of type 'tensor<8xf32>', got 'tensor<4xf32>'}}
+    tile.accumulate %v, %x[%i by 8] : tensor<4xf32> -> memref<8xf32>
+  }
+}
+
+// -----
+
 tile.kernel map @random(%n: index, %s: i64) {
   tile.parallel (%i) in (%n by 4) {
     // expected-error @+1 {{expected a block of type 'tensor<4xf32>', got 'tensor<8xf32>'}}

@@ -1,0 +1,187 @@
+//===- AttentionBackward.cpp - the parts of attention's gradients ---------===//
+//
+// Enters: a kernel of family attention_backward. Leaves: its parts by name, or
+// an error that says what does not fit.
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/target/common/AttentionBackward.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace attune;
+using namespace attune::target::common;
+
+static bool isZero(Value value) {
+  SplatElementsAttr splat;
+  return matchPattern(value, m_Constant(&splat)) &&
+         isa<FloatType>(splat.getElementType()) &&
+         splat.getSplatValue<APFloat>().isZero();
+}
+
+/// The one loop directly inside `op`'s body; null if there is none or more.
+static tile::ForOp onlyLoop(Block &body) {
+  auto loops = body.getOps<tile::ForOp>();
+  if (!llvm::hasSingleElement(loops))
+    return {};
+  return *loops.begin();
+}
+
+/// dQ = 0, and then the loop over the keys.
+static LogicalResult matchItem(AttentionBackward &parts,
+                               tile::KernelOp kernel) {
+  SmallVector<tile::ForOp> loops(
+      kernel.getParallel().getBody()->getOps<tile::ForOp>());
+  if (loops.empty() || loops.size() > 2)
+    return kernel.emitOpError("expected a loop over keys, and before it none "
+                              "but that which clears the gradient of queries");
+  parts.keys = loops.back();
+  if (loops.size() == 1)
+    return success();
+  parts.clearGroups = loops.front();
+  parts.clearQueries = onlyLoop(*parts.clearGroups.getBody());
+  if (parts.clearQueries)
+    for (auto store : parts.clearQueries.getBody()->getOps<tile::StoreOp>())
+      parts.clear = store;
+  if (!parts.clear || !isZero(parts.clear.getBlock()))
+    return loops.front().emitOpError(
+        "expected loops that store a gradient of zero");
+  return success();
+}
+
+/// The dots and what else a block of scores holds.
+static LogicalResult matchScores(AttentionBackward &parts) {
+  for (Operation &op : *parts.queries.getBody()) {
+    if (auto dot = dyn_cast<tile::DotOp>(op)) {
+      auto rhs = dot.getRhs().getDefiningOp<tile::LoadOp>();
+      if (!rhs)
+        return dot.emitOpError("expected an operand that is loaded");
+      bool fromKeys = rhs->getParentOp() == parts.keys;
+      tile::DotOp &place = dot.getTransRhs()   ? parts.weights
+                           : dot.getTransLhs() ? parts.dv
+                                               : parts.dq;
+      // Of the two dots of each form the first in order is that of the keys.
+      if (dot.getTransRhs() && !parts.scores)
+        parts.scores = dot;
+      else if (dot.getTransLhs() && rhs == parts.query)
+        parts.dk = dot;
+      else if (!place)
+        place = dot;
+      else
+        return dot.emitOpError("has no place among the gradients of attention");
+      if (dot.getTransLhs() == fromKeys)
+        return dot.emitOpError("expected queries where keys are, or keys where "
+                               "queries are");
+      if (dot == parts.scores) {
+        parts.key = rhs;
+        parts.query = dot.getLhs().getDefiningOp<tile::LoadOp>();
+      } else if (dot == parts.weights) {
+        parts.value = rhs;
+        parts.gradient = dot.getLhs().getDefiningOp<tile::LoadOp>();
+      }
+    } else if (auto band = dyn_cast<tile::BandOp>(op)) {
+      parts.band = band;
+    } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+      if (parts.mean || reduce.getKind() != tile::ReduceKind::sum ||
+          reduce.getAxis() != 1)
+        return op.emitOpError("expected one sum over each row");
+      parts.mean = reduce;
+    } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+      parts.slopeStores.push_back(store);
+    } else if (auto sum = dyn_cast<tile::AccumulateOp>(op)) {
+      parts.queryGradient = sum;
+    } else if (isa<tile::ForOp, tile::SoftmaxStepOp>(op)) {
+      return op.emitOpError("has no place among the gradients of attention");
+    }
+  }
+  return success();
+}
+
+static LogicalResult checkScores(AttentionBackward &parts) {
+  tile::ForOp loop = parts.queries;
+  if (!parts.scores || !parts.weights || !parts.query || !parts.gradient ||
+      !parts.band || !parts.mean)
+    return loop.emitOpError("expected dots of queries and keys and of "
+                            "gradients and values, a band and a sum");
+  if (parts.band.getRows() != loop.getSpan() ||
+      parts.band.getColumns() != parts.keys.getSpan())
+    return parts.band.emitOpError("expected the spans of the two loops");
+  if (!isZero(parts.scores.getAcc()) || !isZero(parts.weights.getAcc()) ||
+      (parts.dq && !isZero(parts.dq.getAcc())))
+    return loop.emitOpError("expected dots that start at zero");
+  if (bool(parts.dq) != bool(parts.queryGradient) ||
+      bool(parts.dq) != bool(parts.clear))
+    return loop.emitOpError("expected a gradient of queries that is cleared, "
+                            "computed and accumulated");
+  if ((parts.dv && parts.dv.getRhs() != parts.gradient.getBlock()) ||
+      (parts.dq && parts.dq.getRhs() != parts.key.getBlock()) ||
+      (parts.dq && parts.dk && parts.dq.getLhs() != parts.dk.getLhs()))
+    return loop.emitOpError("expected the gradients' dots to have the operands "
+                            "of the scores'");
+  return success();
+}
+
+/// dK and dV: carried by the loops over groups and queries, stored at the end.
+static LogicalResult matchCarried(AttentionBackward &parts) {
+  unsigned count = (parts.dk ? 1 : 0) + (parts.dv ? 1 : 0);
+  for (tile::ForOp loop : {parts.groups, parts.queries})
+    if (loop.getInits().size() != count)
+      return loop.emitOpError("expected to carry the gradients of keys and "
+                              "values");
+  for (auto [dot, index] :
+       {std::pair<tile::DotOp, unsigned *>(parts.dk, &parts.dkIndex),
+        {parts.dv, &parts.dvIndex}}) {
+    if (!dot)
+      continue;
+    auto yielded = parts.queries.getYielded();
+    *index = llvm::find(yielded, dot.getResult()) - yielded.begin();
+    if (*index == count || dot.getAcc() != parts.queries.getCarried()[*index] ||
+        parts.queries.getInits()[*index] != parts.groups.getCarried()[*index] ||
+        parts.groups.getYielded()[*index] != parts.queries.getResult(*index) ||
+        !isZero(parts.groups.getInits()[*index]))
+      return dot.emitOpError("expected a sum that starts at zero and that both "
+                             "loops carry");
+  }
+  for (auto store : parts.keys.getBody()->getOps<tile::StoreOp>())
+    parts.keyStores.push_back(store);
+  return success();
+}
+
+/// The span of a loaded block that is not `other`.
+static Value otherSpan(tile::LoadOp load, Value other) {
+  SmallVector<Value, 4> spans = tile::spansAmong(load.getPositions());
+  if (spans.size() != 2 || (spans[0] != other && spans[1] != other))
+    return {};
+  return spans[0] == other ? spans[1] : spans[0];
+}
+
+FailureOr<AttentionBackward> AttentionBackward::match(tile::KernelOp kernel) {
+  AttentionBackward parts{};
+  if (failed(matchItem(parts, kernel)))
+    return failure();
+  parts.groups = onlyLoop(*parts.keys.getBody());
+  parts.queries = parts.groups ? onlyLoop(*parts.groups.getBody()) : nullptr;
+  if (!parts.queries)
+    return parts.keys.emitOpError("expected loops over groups and queries");
+  if (failed(matchScores(parts)) || failed(checkScores(parts)) ||
+      failed(matchCarried(parts)))
+    return failure();
+  parts.features = otherSpan(parts.key, parts.keys.getSpan());
+  parts.columns = otherSpan(parts.value, parts.keys.getSpan());
+  if (!parts.features || !parts.columns ||
+      cast<tile::SpanType>(parts.features.getType()).isDynamic() ||
+      cast<tile::SpanType>(parts.columns.getType()).isDynamic())
+    return parts.keys.emitOpError("expected static blocks of the loop's keys");
+  return parts;
+}
+
+int64_t AttentionBackward::blockQueries() const { return queries.getStep(); }
+
+int64_t AttentionBackward::blockKeys() const { return keys.getStep(); }
+
+int64_t AttentionBackward::depth() const {
+  return cast<tile::SpanType>(features.getType()).getSize();
+}
+
+int64_t AttentionBackward::valueSize() const {
+  return cast<tile::SpanType>(columns.getType()).getSize();
+}
