@@ -2,6 +2,7 @@
 // down; passes get what concerns them as pass options.
 #pragma once
 
+#include "compiler/TrainingOptions.h"
 #include "compiler/target/cpu/CodeVersion.h"
 #include "compiler/target/cuda/Machine.h"
 #include <string>
@@ -23,21 +24,6 @@ struct CodeTarget {
     return device == Device::Cpu ? target::cpu::codeVersionName(cpu).str()
                                  : target::cuda::Machine::least().name.str();
   }
-};
-
-/// How a model that comes without a loss is trained.
-struct TrainingOptions {
-  /// "cross_entropy" or "mse"; empty: it is not.
-  std::string loss;
-  /// The output that the loss reads; empty: the only one.
-  std::string output;
-  /// Of cross_entropy.
-  double smoothing = 0;
-  int64_t ignoredLabel = -100;
-  /// Globs of the weights that are trained; none: all.
-  std::vector<std::string> trainable;
-  /// Entries of `nn.training`: "optimizer=sgd", "clip=1.0".
-  std::vector<std::string> settings;
 };
 
 struct CompileOptions {

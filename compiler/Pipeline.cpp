@@ -51,8 +51,12 @@ void addCleanupStage(OpPassManager &passes, const CompileOptions &options) {
 
 void addDetectStage(OpPassManager &passes) { detect::buildPipeline(passes); }
 
-void addDifferentiateStage(OpPassManager &passes) {
-  differentiate::buildPipeline(passes);
+void addDifferentiateStage(OpPassManager &passes,
+                           const CompileOptions &options) {
+  differentiate::PipelineOptions pipeline;
+  pipeline.recompute = options.training.recompute;
+  pipeline.activationMemory = options.training.activationMemory;
+  differentiate::buildPipeline(passes, pipeline);
 }
 
 void addFusionStage(OpPassManager &passes, const CompileOptions &options) {

@@ -26,7 +26,8 @@ llvm::ArrayRef<Stage> stages();
 void addCleanupStage(mlir::OpPassManager &passes,
                      const CompileOptions &options);
 void addDetectStage(mlir::OpPassManager &passes);
-void addDifferentiateStage(mlir::OpPassManager &passes);
+void addDifferentiateStage(mlir::OpPassManager &passes,
+                           const CompileOptions &options);
 void addFusionStage(mlir::OpPassManager &passes, const CompileOptions &options);
 void addKernelsStage(mlir::OpPassManager &passes, const CodeTarget &target);
 void addMemoryStage(mlir::OpPassManager &passes);

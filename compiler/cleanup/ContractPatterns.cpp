@@ -36,6 +36,16 @@ static Axes mapAxes(ArrayRef<int64_t> axes, ArrayRef<int64_t> permutation) {
                              [&](int64_t axis) { return permutation[axis]; });
 }
 
+// Whether dims that stood side by side still do. Contracted dims are one axis
+// of a kernel only where they merge; a transpose that parts them costs a copy,
+// which it shares with its other readers as long as it is a view of its own.
+static bool staysTogether(ArrayRef<int64_t> before, ArrayRef<int64_t> after) {
+  for (size_t i = 1; i < before.size(); ++i)
+    if (before[i] == before[i - 1] + 1 && after[i] != after[i - 1] + 1)
+      return false;
+  return true;
+}
+
 // contract(transpose(x), y): the free dims must keep their order.
 static LogicalResult absorbTranspose(nn::ContractOp op,
                                      PatternRewriter &rewriter) {
@@ -49,8 +59,11 @@ static LogicalResult absorbTranspose(nn::ContractOp op,
     ArrayRef<int64_t> permutation = transpose.getPermutation();
     Axes batch =
         mapAxes(left ? op.getLhsBatch() : op.getRhsBatch(), permutation);
-    Axes contracting = mapAxes(
-        left ? op.getLhsContracting() : op.getRhsContracting(), permutation);
+    ArrayRef<int64_t> summed =
+        left ? op.getLhsContracting() : op.getRhsContracting();
+    Axes contracting = mapAxes(summed, permutation);
+    if (!staysTogether(summed, contracting))
+      continue;
     Value source = transpose.getInput();
     auto result =
         left ? makeContract(rewriter, op, source, op.getRhs(), batch,

@@ -1,4 +1,5 @@
 // Shorter chains of views.
+#include "compiler/cleanup/ElementExpr.h"
 #include "compiler/cleanup/Patterns.h"
 #include "compiler/cleanup/Views.h"
 
@@ -79,6 +80,78 @@ static LogicalResult foldConcat(nn::ConcatOp op, PatternRewriter &rewriter) {
       op, first.getInput(), first.getStarts(),
       nn::ShapeAttr::get(op.getContext(), nn::getDims(op.getResult())),
       first.getSteps());
+  return success();
+}
+
+// concat(a, concat(b, c)) along one axis is concat(a, b, c).
+static LogicalResult flattenConcat(nn::ConcatOp op, PatternRewriter &rewriter) {
+  SmallVector<Value> parts;
+  for (Value input : op.getInputs()) {
+    auto inner = input.getDefiningOp<nn::ConcatOp>();
+    if (inner && inner.getAxis() == op.getAxis() && inner->hasOneUse())
+      llvm::append_range(parts, inner.getInputs());
+    else
+      parts.push_back(input);
+  }
+  if (parts.size() == op.getInputs().size())
+    return failure();
+  rewriter.replaceOpWithNewOp<nn::ConcatOp>(op, parts, op.getAxisAttr());
+  return success();
+}
+
+namespace {
+// x with zeros around it along one axis.
+struct Window {
+  nn::PadOp pad;
+  int64_t axis;
+  DimAttr low, end;
+};
+} // namespace
+
+static std::optional<Window> asWindow(Value value) {
+  auto pad = value.getDefiningOp<nn::PadOp>();
+  if (!pad || !pad->hasOneUse() || splatValue(pad.getValue()) != 0.0)
+    return std::nullopt;
+  std::optional<Window> window;
+  for (size_t axis = 0; axis < pad.getLow().size(); ++axis) {
+    DimAttr low = pad.getLow()[axis], high = pad.getHigh()[axis];
+    if (low.getConstant() == 0 && high.getConstant() == 0)
+      continue;
+    if (window)
+      return std::nullopt;
+    window = {pad, int64_t(axis), low,
+              low + nn::getDim(pad.getInput(), int64_t(axis))};
+  }
+  return window;
+}
+
+// pad(a) + pad(b) where b begins as a ends is their concat, padded: what the
+// gradients of neighbouring slices add up to.
+static LogicalResult joinPads(nn::ElementwiseOp op, PatternRewriter &rewriter) {
+  if (op.getKind() != nn::ElementwiseKind::Add)
+    return failure();
+  auto first = asWindow(op.getInputs()[0]),
+       second = asWindow(op.getInputs()[1]);
+  if (!first || !second || first->axis != second->axis ||
+      first->pad.getType() != second->pad.getType())
+    return failure();
+  if (second->end == first->low)
+    std::swap(first, second);
+  if (first->end != second->low)
+    return failure();
+  int64_t axis = first->axis;
+  Value joined = nn::ConcatOp::create(
+      rewriter, op.getLoc(),
+      ValueRange{first->pad.getInput(), second->pad.getInput()},
+      rewriter.getI64IntegerAttr(axis));
+  if (joined.getType() == op.getType()) {
+    rewriter.replaceOp(op, joined);
+    return success();
+  }
+  Dims high(second->pad.getHigh().getDims());
+  rewriter.replaceOpWithNewOp<nn::PadOp>(
+      op, joined, first->pad.getValue(), first->pad.getLow(),
+      nn::ShapeAttr::get(op.getContext(), high));
   return success();
 }
 
@@ -187,6 +260,8 @@ void addViewPatterns(RewritePatternSet &patterns) {
   patterns.add(composeSlices);
   patterns.add(sliceOfConcat);
   patterns.add(foldConcat);
+  patterns.add(flattenConcat);
+  patterns.add(joinPads);
   patterns.add(transposeToReshape);
   patterns.add(transposeOfMerge);
   patterns.add(reshapeOfBroadcast);

@@ -27,6 +27,15 @@ def AppendOptimizer : Pass<"append-optimizer", "::mlir::ModuleOp"> {
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
 }
 
+def Recompute : Pass<"recompute", "::mlir::ModuleOp"> {
+  let summary = "Forward values are computed again instead of kept";
+  let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"rule", "rule", "std::string", "\"none\"", "none, gelu or gelu+norm">,
+    Option<"fraction", "fraction", "double", "1.0",
+      "Share of the bytes of activations that may be kept">];
+}
+
 def VerifyDifferentiated : Pass<"verify-differentiated", "::mlir::ModuleOp"> {
   let summary = "The contract of the differentiate stage";
 }

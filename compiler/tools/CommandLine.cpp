@@ -141,36 +141,45 @@ void addInputs(CLI::App *command, Request &request) {
 }
 
 /// How a model is trained: for those that do not say, and to change it.
-void addTraining(CLI::App *command, Request &request) {
+void addTraining(CLI::App *command, TrainingOptions &training) {
   command
-      ->add_option("--loss", request.loss,
+      ->add_option("--loss", training.loss,
                    "train a model that has no loss, by this one")
       ->check(CLI::IsMember({"cross_entropy", "mse"}));
-  command->add_option("--loss-output", request.lossOutput,
+  command->add_option("--loss-output", training.output,
                       "the output that the loss reads, if there are several");
   command
-      ->add_option("--label-smoothing", request.smoothing, "of cross_entropy")
+      ->add_option("--label-smoothing", training.smoothing, "of cross_entropy")
       ->default_str("0");
   command
-      ->add_option("--ignore-label", request.ignoredLabel,
+      ->add_option("--ignore-label", training.ignoredLabel,
                    "the label that does not count")
       ->default_str("-100");
   command
-      ->add_option("--trainable", request.trainable,
+      ->add_option("--trainable", training.trainable,
                    "glob of the weights that are trained; repeatable")
       ->allow_extra_args(false);
   command
-      ->add_option("--training", request.trainingSettings,
+      ->add_option("--training", training.settings,
                    "NAME=VALUE; repeatable: optimizer=adamw|sgd, beta1, beta2, "
                    "epsilon, weight_decay, momentum, clip, ema")
       ->allow_extra_args(false);
+  command
+      ->add_option("--recompute", training.recompute,
+                   "what is computed again instead of kept for the gradients")
+      ->check(CLI::IsMember({"none", "gelu", "gelu+norm"}))
+      ->default_str("none");
+  command
+      ->add_option("--activation-memory", training.activationMemory,
+                   "share of the activations that may be kept")
+      ->default_str("1");
 }
 
 void addCompile(CLI::App &app, Request &request,
                 std::vector<std::string> &shapes) {
   auto *command = app.add_subcommand("compile", "compile a model to one file");
   addShared(command, request, shapes);
-  addTraining(command, request);
+  addTraining(command, request.training);
   command->add_option("-o,--output", request.output, "the file to write");
   command
       ->add_option("--emit", request.emit,

@@ -2,6 +2,7 @@
 // and MLIR out of it.
 #pragma once
 
+#include "compiler/TrainingOptions.h"
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -28,12 +29,7 @@ struct Request {
   std::string attention = "auto";
   std::string precision = "f32";
   std::vector<std::string> targets;
-  std::string loss; ///< of a model without one: cross_entropy or mse
-  std::string lossOutput;
-  double smoothing = 0;
-  int64_t ignoredLabel = -100;
-  std::vector<std::string> trainable;        ///< globs of weights
-  std::vector<std::string> trainingSettings; ///< NAME=VALUE of nn.training
+  TrainingOptions training;
   /// Bounds of symbols, from all forms of --shape.
   std::map<std::string, ShapeBinding> shapes;
   /// Values of the params of an .attn model: NAME and text, from --set.

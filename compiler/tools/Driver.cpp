@@ -132,9 +132,7 @@ bool Driver::resolveOptions() {
                                 ": expected f32, f16 or bf16");
   options.precision = request.precision;
   options.attention = request.attention;
-  options.training = {request.loss,      request.lossOutput,
-                      request.smoothing, request.ignoredLabel,
-                      request.trainable, request.trainingSettings};
+  options.training = request.training;
   std::vector<std::string> targets = request.targets;
   if (targets.empty())
     targets = {StringRef(request.device).starts_with("cuda") ? "cuda"
@@ -214,7 +212,7 @@ bool Driver::runStage(StringRef name, ModuleOp module) {
     else if (name == "detect")
       addDetectStage(passes);
     else if (name == "differentiate")
-      addDifferentiateStage(passes);
+      addDifferentiateStage(passes, options);
     else
       addFusionStage(passes, options);
   });

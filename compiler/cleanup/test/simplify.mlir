@@ -156,3 +156,46 @@ func.func @mask_of_merged_heads(%s: tensor<2x2x2x4x6xf32>, %m: tensor<2x4x4x6xf3
   %p = nn.softmax %a axis 3 : (tensor<2x4x4x6xf32>) -> tensor<2x4x4x6xf32>
   return %p : tensor<2x4x4x6xf32>
 }
+
+// The gradients of neighbouring slices: one concat, whatever the order.
+// CHECK-LABEL: @neighbouring_pads(
+// CHECK-SAME: %[[A:.*]]: tensor<4x2xf32>, %[[B:.*]]: tensor<4x3xf32>, %[[C:.*]]: tensor<4x1xf32>
+// CHECK: %[[R:.*]] = nn.concat %[[A]], %[[B]], %[[C]] axis 1
+// CHECK-NEXT: return %[[R]]
+func.func @neighbouring_pads(%a: tensor<4x2xf32>, %b: tensor<4x3xf32>, %c: tensor<4x1xf32>) -> tensor<4x6xf32> {
+  %z = arith.constant dense<0.0> : tensor<f32>
+  %pc = nn.pad %c, %z low <[0, 5]> high <[0, 0]> : (tensor<4x1xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %pb = nn.pad %b, %z low <[0, 2]> high <[0, 1]> : (tensor<4x3xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %pa = nn.pad %a, %z low <[0, 0]> high <[0, 4]> : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %s = nn.elementwise add %pc, %pb : (tensor<4x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  %r = nn.elementwise add %s, %pa : (tensor<4x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %r : tensor<4x6xf32>
+}
+
+// Windows with a gap, that overlap, or with another border, stay.
+// CHECK-LABEL: @other_pads(
+// CHECK-COUNT-4: nn.pad
+// CHECK-NOT: nn.concat
+func.func @other_pads(%a: tensor<4x2xf32>) -> (tensor<4x6xf32>, tensor<4x6xf32>) {
+  %z = arith.constant dense<0.0> : tensor<f32>
+  %one = arith.constant dense<1.0> : tensor<f32>
+  %p0 = nn.pad %a, %z low <[0, 0]> high <[0, 4]> : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %p3 = nn.pad %a, %z low <[0, 3]> high <[0, 1]> : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %p1 = nn.pad %a, %z low <[0, 1]> high <[0, 3]> : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %q3 = nn.pad %a, %one low <[0, 3]> high <[0, 1]> : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x6xf32>
+  %r = nn.elementwise add %p0, %p3 : (tensor<4x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  %s = nn.elementwise add %p1, %q3 : (tensor<4x6xf32>, tensor<4x6xf32>) -> tensor<4x6xf32>
+  return %r, %s : tensor<4x6xf32>, tensor<4x6xf32>
+}
+
+// The gradient of a projection of heads: samples and positions are summed over
+// together, so the transpose that would part them stays a view.
+// CHECK-LABEL: @summed_dims_stay_together(
+// CHECK: %[[T:.*]] = nn.transpose %{{.*}} [0, 2, 1, 3]
+// CHECK: nn.contract %[[T]], %{{.*}} contracting [0, 1] x [0, 1]
+func.func @summed_dims_stay_together(%x: tensor<2x4x8x16xf32>, %dy: tensor<2x8x64xf32>) -> tensor<64x64xf32> {
+  %t = nn.transpose %x [0, 2, 1, 3] : (tensor<2x4x8x16xf32>) -> tensor<2x8x4x16xf32>
+  %r = nn.reshape %t : (tensor<2x8x4x16xf32>) -> tensor<2x8x64xf32>
+  %w = nn.contract %r, %dy contracting [0, 1] x [0, 1] : (tensor<2x8x64xf32>, tensor<2x8x64xf32>) -> tensor<64x64xf32>
+  return %w : tensor<64x64xf32>
+}

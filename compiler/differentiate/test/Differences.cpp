@@ -1,6 +1,7 @@
 // Derivatives by central differences. See Differences.h.
 #include "compiler/differentiate/test/Differences.h"
 #include "compiler/differentiate/Gradients.h"
+#include "dialects/nn/ElementwiseKinds.h"
 #include "mlir/IR/Verifier.h"
 #include <cmath>
 
@@ -21,6 +22,39 @@ double relativeError(const Array &a, const Array &b) {
     largest = std::max(largest, std::fabs(b.floats()[i]));
   }
   return error / largest;
+}
+
+std::vector<nn::ElementwiseKind> kindsOf(unsigned arity) {
+  std::vector<nn::ElementwiseKind> kinds;
+  for (uint64_t i = 0; i <= nn::getMaxEnumValForElementwiseKind(); ++i)
+    if (auto kind = nn::symbolizeElementwiseKind(uint32_t(i));
+        kind && nn::arity(*kind) == arity)
+      kinds.push_back(*kind);
+  return kinds;
+}
+
+bool hasNoSlope(nn::ElementwiseKind kind) {
+  using Kind = nn::ElementwiseKind;
+  switch (kind) {
+  case Kind::Sign:
+  case Kind::Floor:
+  case Kind::Ceil:
+  case Kind::Round:
+  case Kind::Not:
+  case Kind::IsNan:
+  case Kind::IsInf:
+  case Kind::And:
+  case Kind::Or:
+  case Kind::Xor:
+  case Kind::Equal:
+  case Kind::Less:
+  case Kind::LessEqual:
+  case Kind::Greater:
+  case Kind::GreaterEqual:
+    return true;
+  default:
+    return false;
+  }
 }
 
 DifferencesTest::DifferencesTest() {

@@ -62,6 +62,11 @@ private:
   llvm::StringMap<int64_t> extents;
 };
 
+/// All kinds that take so many operands.
+std::vector<nn::ElementwiseKind> kindsOf(unsigned arity);
+/// Whether a kind has slope zero wherever it has one, or is not for floats.
+bool hasNoSlope(nn::ElementwiseKind kind);
+
 /// max |a - b| / max |b|, or against 1e-4 if b is smaller everywhere.
 double relativeError(const nn::Array &a, const nn::Array &b);
 

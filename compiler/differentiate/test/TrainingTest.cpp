@@ -1,9 +1,11 @@
 // The stage as a whole: the gradients of a model against differences of its
 // loss, updates against PyTorch's formulas written out.
 #include "compiler/differentiate/Training.h"
+#include "compiler/differentiate/Activations.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/test/Differences.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Transforms/Passes.h"
 #include <cmath>
 #include <map>
 
@@ -19,12 +21,13 @@ using Arrays = std::map<std::string, Array>;
 // A module with the state that its functions share.
 class Model {
 public:
-  Model(MLIRContext &context, StringRef text, bool isDifferentiated)
+  Model(MLIRContext &context, StringRef text, bool isDifferentiated,
+        const PipelineOptions &options = {})
       : module(parseSourceString<ModuleOp>(text, &context)) {
     if (!module || !isDifferentiated)
       return;
     PassManager passes(&context);
-    buildPipeline(passes);
+    buildPipeline(passes, options);
     isGood = succeeded(passes.run(*module));
   }
 
@@ -112,7 +115,9 @@ struct TrainingTest : DifferencesTest {
         model.state[weight.getSymName().str()] =
             normal(weight.getTensorType().getShape(), 0.5);
   }
-  void checkGradients(StringRef text, const Arrays &inputs);
+  Arrays transformerInputs();
+  void checkGradients(StringRef text, const Arrays &inputs,
+                      const PipelineOptions &options = {});
   void checkOptimizer(const std::string &settings, const Training &training);
 };
 
@@ -215,9 +220,10 @@ Array moved(const Array &array, int64_t element, double by) {
 }
 
 // @grad adds scale times the differences of @loss to what was gathered.
-void TrainingTest::checkGradients(StringRef text, const Arrays &inputs) {
+void TrainingTest::checkGradients(StringRef text, const Arrays &inputs,
+                                  const PipelineOptions &options) {
   constexpr double epsilon = 1e-5, scale = 0.75;
-  Model plain(context, text, false), model(context, text, true);
+  Model plain(context, text, false), model(context, text, true, options);
   ASSERT_TRUE(model.module && model.isGood);
   fillParameters(model);
   plain.state = model.state;
@@ -247,14 +253,46 @@ void TrainingTest::checkGradients(StringRef text, const Arrays &inputs) {
   }
 }
 
-TEST_F(TrainingTest, GradientsOfATransformerAreDifferencesOfItsLoss) {
+Arrays TrainingTest::transformerInputs() {
   Arrays inputs = {{"ids", indices({2, 5}, 7)},
                    {"labels", indices({2, 5}, 7)},
                    {"seed", integer(draw(0, 1 << 30))},
                    {"step", integer(3)},
                    {"first", integer(10)}};
   inputs["labels"].ints()[3] = -100;
-  checkGradients(kTransformer, inputs);
+  return inputs;
+}
+
+TEST_F(TrainingTest, GradientsOfATransformerAreDifferencesOfItsLoss) {
+  checkGradients(kTransformer, transformerInputs());
+}
+
+// Also with nothing kept that can be computed again.
+TEST_F(TrainingTest, RecomputationChangesNoGradient) {
+  for (const char *rule : {"none", "gelu", "gelu+norm"})
+    for (double fraction : {1.0, 0.5, 1e-6}) {
+      PipelineOptions options;
+      options.recompute = rule;
+      options.activationMemory = fraction;
+      checkGradients(kTransformer, transformerInputs(), options);
+    }
+}
+
+// What is kept shrinks to the share that is asked for, as CSE leaves it.
+TEST_F(TrainingTest, RecomputationKeepsTheShareThatIsAskedFor) {
+  auto keptBytes = [&](double fraction) {
+    PipelineOptions options;
+    options.activationMemory = fraction;
+    Model model(context, kTransformer, true, options);
+    PassManager passes(&context);
+    passes.addPass(createCSEPass());
+    EXPECT_TRUE(succeeded(passes.run(*model.module)));
+    return Activations(model.module->lookupSymbol<func::FuncOp>("grad"))
+        .bytes();
+  };
+  double all = double(keptBytes(1));
+  for (double fraction : {0.75, 0.5, 0.25, 0.1})
+    EXPECT_LE(double(keptBytes(fraction)), fraction * all) << fraction;
 }
 
 // One step is a gradient and an update.

@@ -10,6 +10,11 @@
 // RUN: not attune-opt --append-loss="loss=mse output=logits trainable=other" %s 2>&1 | FileCheck %s --check-prefix=UNUSED
 // RUN: not attune-opt --append-loss="loss=mse output=logits settings=clip" %s 2>&1 | FileCheck %s --check-prefix=SETTING
 
+// RUN: not attune-opt --append-loss="settings=clip=1" %s 2>&1 | FileCheck %s --check-prefix=NOLOSS
+// RUN: sed 's/@main/@loss/' %s | attune-opt --append-loss="trainable=w.* settings=clip=1.5,optimizer=sgd" | FileCheck %s --check-prefix=CHANGE
+
+// NOLOSS: error: has no loss to be trained by, and none is asked for
+// CHANGE: module attributes {nn.training = {clip = 1.500000e+00 : f64, optimizer = "sgd", trainable = ["w.*"]}}
 // NONE-NOT: trainable
 // NONE-NOT: @loss
 // WHICH: error: a loss reads one output, name it: logits, ids
