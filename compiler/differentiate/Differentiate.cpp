@@ -111,6 +111,8 @@ static LogicalResult buildGrad(SymbolTable &symbols, func::FuncOp function,
   };
   Type f32 = Float32Type::get(function.getContext());
   Value scale = addArgument(function, "scale", scalar(f32));
+  function.setResultAttr(0, names::name,
+                         StringAttr::get(function.getContext(), "loss"));
   SmallVector<Source> sources = loadOnce(function, weights);
   Operation *end = function.getBody().front().getTerminator();
   auto loss = [&] { return end->getOperand(0); };

@@ -26,6 +26,10 @@ using namespace mlir;
 
 using Ops = llvm::SetVector<Operation *>;
 
+// What takes more ops than this is kept: looking further would take long, and
+// such a copy is most of the model.
+static constexpr size_t mostOps = 2048;
+
 static bool isActivation(Operation *op) {
   auto elementwise = dyn_cast<nn::ElementwiseOp>(op);
   if (!elementwise)
@@ -70,7 +74,7 @@ private:
 Ops Chooser::programOf(Operation *op) const {
   Ops program;
   program.insert(op);
-  for (size_t next = 0; next < program.size(); ++next)
+  for (size_t next = 0; next < program.size() && next < mostOps; ++next)
     for (Value operand : program[next]->getOperands()) {
       Operation *producer = rootOf(operand).getDefiningOp();
       if (producer && Activations::computes(producer) && !stays(producer))
@@ -81,7 +85,10 @@ Ops Chooser::programOf(Operation *op) const {
 
 double Chooser::costOf(Operation *op) const {
   double cost = 1; // a launch is not free either
-  for (Operation *part : programOf(op))
+  Ops program = programOf(op);
+  if (program.size() >= mostOps)
+    return std::numeric_limits<double>::infinity();
+  for (Operation *part : program)
     cost += double(activations.evaluate(fusion::costOf(part).flops));
   return cost;
 }
@@ -125,6 +132,8 @@ void Chooser::byFraction(double fraction) {
     Candidate best = queue.top();
     queue.pop();
     best.gain = gainOf(best.op);
+    if (best.gain == 0)
+      continue;
     if (!queue.empty() && best < queue.top()) {
       queue.push(best);
       continue;
