@@ -107,7 +107,7 @@ LogicalResult AttentionBackwardBuilder::analyze() {
   blocks = chooseAttentionBackwardBlocks(
       kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
                        op.getCausal() != nn::CausalKind::None,
-                       op.getBias() || op.getKeyMask()});
+                       bool(op.getBias()), bool(op.getKeyMask())});
   scores.emplace(kernel, op, element);
   return success();
 }

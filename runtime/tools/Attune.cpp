@@ -29,6 +29,8 @@ static constexpr Command kCommands[] = {
     {"compile", kCompile, "MODEL -o OUT     compile a model to a package"},
     {"run", kRun, "PACKAGE              run a package on tensor files"},
     {"describe", kRun, "PACKAGE         inputs, outputs, dims, memory, code"},
+    {"train", kRun, "PACKAGE            train a package on data"},
+    {"generate", kRun, "PACKAGE         let a language model write"},
     {"bench", nullptr, "PACKAGE|MODEL      time, share of peak, time per node"},
     {"compare", kCompile, "MODEL            fused against unfused attention"},
     {"explain", kCompile, "MODEL            which fusion fired and why"},
@@ -68,7 +70,7 @@ static const char *benchProgram(int argc, char **argv) {
     if (argv[i][0] != '-' && isPackage(argv[i]))
       return kRun;
   for (int i = 2; i < argc; ++i)
-    for (const char *extension : {".onnx", ".mlir"})
+    for (const char *extension : {".onnx", ".attn", ".mlir"})
       if (std::string_view(argv[i]).ends_with(extension))
         return kCompile;
   return kRun;

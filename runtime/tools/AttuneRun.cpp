@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 using namespace attune::tools;
+namespace train = attune::train;
 
 static constexpr const char *kSelf = "/proc/self/exe";
 
@@ -56,6 +57,9 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
       ->type_name("");
   command->add_flag("--map-weights", options.mapWeights,
                     "Leave weights in the file, shared between processes");
+  command->add_option("--state", options.state,
+                      "A checkpoint of attune train, or any .safetensors, "
+                      "whose parameters the model takes");
   command->footer(
       "Examples:\n"
       "  attune run model.attune --input x=x.npy --output-dir out/\n"
@@ -63,6 +67,134 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
       "o.npz\n"
       "  attune run model.attune --fill random --shape batch=1,seq=128\n"
       "  attune run model.attune -i x=x.npy --output y.npz --device cuda");
+}
+
+static void addData(CLI::App *command, TrainOptions &options) {
+  auto *group = command->add_option_group("data");
+  group
+      ->add_option("--data", options.data.path,
+                   "IDX or CIFAR folder, folder of pictures, tokens .bin, "
+                   "text, or a .npz or .safetensors with the model's inputs")
+      ->required();
+  group->add_option("--batch", options.batch, "Samples of one call")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--accum", options.accumulate, "Calls that make a step")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--vocabulary", options.data.vocabulary, "Of text")
+      ->check(CLI::IsMember({"char", "byte"}));
+  group
+      ->add_option("--validation", options.data.validation,
+                   "Share of one file that is kept for validation")
+      ->check(CLI::Range(0.0, 0.9));
+  group->add_option("--seed", options.seed,
+                    "Of first values, order of samples, and dropout");
+}
+
+static void addSchedule(CLI::App *command, TrainOptions &options) {
+  using train::ScheduleKind;
+  static const std::map<std::string, ScheduleKind> kinds = {
+      {"constant", ScheduleKind::Constant},
+      {"linear", ScheduleKind::Linear},
+      {"cosine", ScheduleKind::Cosine},
+      {"step", ScheduleKind::Step}};
+  auto *group = command->add_option_group("steps");
+  group->add_option("--steps", options.steps, "How many")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--epochs", options.epochs, "How many, without --steps")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--lr", options.schedule.rate, "Learning rate")
+      ->check(CLI::NonNegativeNumber);
+  group
+      ->add_option("--min-lr", options.schedule.least,
+                   "At the end, of linear and cosine")
+      ->check(CLI::NonNegativeNumber);
+  group
+      ->add_option("--schedule", options.schedule.kind,
+                   "How it goes on after the warm-up")
+      ->transform(CLI::CheckedTransformer(kinds).description(
+          "constant|linear|cosine|step"))
+      ->type_name("");
+  group
+      ->add_option("--warmup", options.schedule.warmup,
+                   "Steps over which it rises")
+      ->check(CLI::NonNegativeNumber);
+  group
+      ->add_option("--decay-every", options.schedule.every,
+                   "Of the schedule step")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--decay", options.schedule.factor,
+                    "Of the schedule step: factor");
+}
+
+static void addRecords(CLI::App *command, TrainOptions &options) {
+  auto *group = command->add_option_group("records");
+  group->add_option("-o,--output", options.output,
+                    "The trained package, for attune run and generate");
+  group->add_option("--save", options.save,
+                    "Checkpoint (.safetensors), written at the end and on "
+                    "ctrl-C");
+  group
+      ->add_option("--save-every", options.saveEvery, "And after so many steps")
+      ->check(CLI::PositiveNumber);
+  auto *resume = group->add_option("--resume", options.resume,
+                                   "Goes on from a checkpoint, exactly");
+  group
+      ->add_option("--init", options.init,
+                   "Begins with the parameters of a .safetensors")
+      ->excludes(resume);
+  group
+      ->add_option("--eval-every", options.evaluateEvery,
+                   "Steps between two validations; there is one at the end")
+      ->check(CLI::PositiveNumber);
+  group
+      ->add_option("--eval-batches", options.evaluationBatches,
+                   "At most so many batches of it")
+      ->check(CLI::PositiveNumber);
+  group->add_option("--log", options.log, "Each step as a line of JSON");
+  group->add_option("--plot", options.plot, "The loss as an SVG");
+  group->add_flag("--quiet", options.quiet, "No line about the progress");
+}
+
+static void addTrain(CLI::App &app, TrainOptions &options,
+                     bool carriesPackage) {
+  CLI::App *command = app.add_subcommand("train", "Trains a package on data");
+  addCommon(command, options, carriesPackage);
+  addData(command, options);
+  addSchedule(command, options);
+  addRecords(command, options);
+  command->footer(
+      "Examples:\n"
+      "  attune train vit.attune --data fashion-mnist/ --batch 128 --epochs 3 "
+      "\\\n"
+      "      --lr 1e-3 --schedule cosine --warmup 100 -o trained.attune\n"
+      "  attune train gpt.attune --data book.txt --batch 12 --shape T=64 "
+      "--steps 2000 \\\n"
+      "      --lr 1e-3 --save run.safetensors --plot loss.svg --log run.jsonl\n"
+      "  attune train gpt.attune --data book.txt --batch 12 --shape T=64 "
+      "--steps 4000 \\\n"
+      "      --resume run.safetensors --save run.safetensors");
+}
+
+static void addGenerate(CLI::App &app, GenerateOptions &options,
+                        bool carriesPackage) {
+  CLI::App *command =
+      app.add_subcommand("generate", "Lets a language model write");
+  addCommon(command, options, carriesPackage);
+  command->add_option("--prompt", options.prompt, "What it goes on from");
+  command->add_option("-n,--tokens", options.tokens, "How many")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--temperature", options.temperature,
+                   "0: always the likeliest token")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--top", options.top, "Of so many likeliest tokens");
+  command->add_option("--seed", options.seed, "Of what is drawn");
+  command->add_option("--state", options.state,
+                      "A checkpoint whose parameters the model takes");
+  command->footer("Examples:\n"
+                  "  attune generate trained.attune --prompt 'In the ' -n 300\n"
+                  "  attune generate gpt.attune --state run.safetensors "
+                  "--temperature 0");
 }
 
 static void addBench(CLI::App &app, BenchOptions &options,
@@ -105,7 +237,8 @@ static std::vector<std::string> arguments(int argc, char **argv,
   std::vector<std::string> result(argv + 1, argv + argc);
   bool named =
       !result.empty() && (result[0] == "run" || result[0] == "bench" ||
-                          result[0] == "describe" || result[0] == "--version");
+                          result[0] == "describe" || result[0] == "train" ||
+                          result[0] == "generate" || result[0] == "--version");
   if (carriesPackage && !named)
     result.insert(result.begin(), "run");
   // CLI11 takes a vector from its end.
@@ -137,7 +270,11 @@ static int runProgram(int argc, char **argv) {
   RunOptions run;
   BenchOptions bench;
   DescribeOptions describe;
+  TrainOptions trainOptions;
+  GenerateOptions generate;
   addRun(app, run, carriesPackage);
+  addTrain(app, trainOptions, carriesPackage);
+  addGenerate(app, generate, carriesPackage);
   addBench(app, bench, carriesPackage);
   addDescribe(app, describe, carriesPackage);
   try {
@@ -150,6 +287,10 @@ static int runProgram(int argc, char **argv) {
   }
   if (app.got_subcommand("run"))
     return runCommand(run);
+  if (app.got_subcommand("train"))
+    return trainCommand(trainOptions);
+  if (app.got_subcommand("generate"))
+    return generateCommand(generate);
   return app.got_subcommand("bench") ? benchCommand(bench)
                                      : describeCommand(describe);
 }

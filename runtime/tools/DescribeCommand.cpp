@@ -65,6 +65,31 @@ static Error describeCode(const Model &model, Json &out) {
   return {};
 }
 
+/// Entry points, and tensors of the state by what they are.
+static Error describeTraining(const Model &model, Json &out) {
+  out["entries"] = Json::array();
+  for (size_t i = 0; i < attune_model_entry_count(model.get()); ++i)
+    out["entries"].push_back(attune_model_entry_name(model.get(), i));
+  static constexpr const char *kinds[] = {"parameters", "gradients",
+                                          "optimizer", "averages"};
+  Json state = Json::object();
+  for (size_t i = 0; i < attune_model_state_count(model.get()); ++i) {
+    attune_state_info info;
+    if (Error error = check(attune_model_state(model.get(), i, &info)))
+      return error;
+    Json &kind = state[kinds[info.kind]];
+    if (kind.is_null())
+      kind = {{"tensors", 0}, {"elements", 0}, {"bytes", 0}};
+    kind["tensors"] = kind["tensors"].get<int64_t>() + 1;
+    kind["elements"] =
+        kind["elements"].get<uint64_t>() +
+        info.tensor.bytes / attune_dtype_bytes(info.tensor.dtype);
+    kind["bytes"] = kind["bytes"].get<uint64_t>() + info.tensor.bytes;
+  }
+  out["state"] = state;
+  return {};
+}
+
 /// Cost at --shape; without one, only for a model of fixed dims.
 static Error describeCost(const Model &model, const DescribeOptions &options,
                           Json &out) {
@@ -86,6 +111,7 @@ static Error describeCost(const Model &model, const DescribeOptions &options,
   out["arena_lower_bound"] = cost.lower_bound;
   out["input_bytes"] = cost.input_bytes;
   out["output_bytes"] = cost.output_bytes;
+  out["state_bytes"] = cost.state_bytes;
   out["gflop"] = cost.flops * 1e-9;
   out["launches"] = cost.launches;
   return {};
@@ -113,6 +139,8 @@ static Error describe(const DescribeOptions &options, Json &out) {
   for (const Json &version : out["code_versions"])
     if (version["name"] == out["code_version"])
       out["weights_bytes"] = version["weights_bytes"];
+  if (Error error = describeTraining(model, out))
+    return error;
   return describeCost(model, options, out);
 }
 
@@ -152,16 +180,29 @@ static void print(const Json &facts) {
                 : code["supported"] == true           ? ""
                 : code["cuda"] == true ? " (for CUDA devices)"
                                        : " (not for this processor)");
+  if (facts["entries"].size() > 1) {
+    std::string names;
+    for (const Json &entry : facts["entries"])
+      names += (names.empty() ? "" : ", ") + text(entry);
+    std::printf("entry points: %s\n", names.c_str());
+  }
+  for (const auto &[kind, sizes] : facts["state"].items())
+    std::printf("%s: %s in %s tensors, %s\n", kind.c_str(),
+                text(sizes["elements"]).c_str(), text(sizes["tensors"]).c_str(),
+                bytesText(sizes["bytes"]).c_str());
   if (facts["peak_bytes"].is_null()) {
     std::printf("memory: give --shape to learn the peak\n");
     return;
   }
-  std::printf("memory%s%s: peak %s = arena %s + outputs %s + weights %s\n",
+  std::string state = facts["state_bytes"] == 0
+                          ? ""
+                          : " + state " + bytesText(facts["state_bytes"]);
+  std::printf("memory%s%s: peak %s = arena %s + outputs %s + weights %s%s\n",
               facts["shape"] == "" ? "" : " at ", text(facts["shape"]).c_str(),
               bytesText(facts["peak_bytes"]).c_str(),
               bytesText(facts["arena_bytes"]).c_str(),
               bytesText(facts["output_bytes"]).c_str(),
-              bytesText(facts["weights_bytes"]).c_str());
+              bytesText(facts["weights_bytes"]).c_str(), state.c_str());
   std::printf("work: %.4g GFLOP in %s launch%s\n", facts["gflop"].get<double>(),
               text(facts["launches"]).c_str(),
               facts["launches"] == 1 ? "" : "es");

@@ -5,6 +5,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/tools/Tensor.h"
+#include "runtime/train/Dataset.h"
+#include "runtime/train/Schedule.h"
 
 namespace attune::tools {
 
@@ -27,6 +29,29 @@ struct RunOptions : CommonOptions {
   std::string outputDir, outputFile;
   Fill fill = Fill::None;
   bool mapWeights = false;
+  std::string state; ///< A checkpoint whose parameters the model takes.
+};
+
+struct TrainOptions : CommonOptions {
+  train::DatasetOptions data;
+  train::Schedule schedule;
+  int64_t steps = 0; ///< 0: as many as `epochs` take.
+  double epochs = 1;
+  int64_t batch = 32, accumulate = 1;
+  uint64_t seed = 0;
+  int64_t evaluateEvery = 0, evaluationBatches = 0, saveEvery = 0; ///< 0: not
+  std::string save, resume, init; ///< Checkpoints.
+  std::string log, plot, output;
+  bool quiet = false;
+};
+
+struct GenerateOptions : CommonOptions {
+  std::string prompt = "\n";
+  int64_t tokens = 200;
+  double temperature = 1; ///< 0: the likeliest token.
+  int64_t top = 0;        ///< Of so many likeliest tokens; 0: of all.
+  uint64_t seed = 0;
+  std::string state;
 };
 
 struct BenchOptions : CommonOptions {
@@ -39,6 +64,8 @@ struct BenchOptions : CommonOptions {
 using DescribeOptions = CommonOptions;
 
 int runCommand(const RunOptions &options);
+int trainCommand(const TrainOptions &options);
+int generateCommand(const GenerateOptions &options);
 int benchCommand(const BenchOptions &options);
 int describeCommand(const DescribeOptions &options);
 

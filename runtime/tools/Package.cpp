@@ -7,6 +7,8 @@
 #include "attune/format.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
+#include "runtime/train/Checkpoint.h"
+#include "runtime/train/Handles.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -47,6 +49,32 @@ Error openSession(const Model &model, uint32_t threads, bool profile,
   attune_session_options_init(&options);
   options.threads = threads;
   options.profile = profile;
+  attune_session *session = nullptr;
+  Error error = check(attune_session_create(model.get(), &options, &session));
+  out.reset(session);
+  return error;
+}
+
+Error openSession(const Model &model, const CommonOptions &wanted,
+                  const std::string &checkpoint, Session &out) {
+  if (checkpoint.empty())
+    return openSession(model, wanted.threads, /*profile=*/false, out);
+  if (!attune_model_state_count(model.get()))
+    return usage(cat("--state ", checkpoint,
+                     ": the package has no parameters that could be replaced; "
+                     "compile a model that trains"));
+  attune_state *state = nullptr;
+  if (Error error = check(attune_state_create(model.get(), 0, &state)))
+    return error;
+  train::State owner(state); // the session keeps it alive
+  train::Progress ignored;
+  if (Error error = readCheckpoint(checkpoint, model.get(), state,
+                                   /*parametersOnly=*/true, ignored))
+    return error;
+  attune_session_options options;
+  attune_session_options_init(&options);
+  options.threads = wanted.threads;
+  options.state = state;
   attune_session *session = nullptr;
   Error error = check(attune_session_create(model.get(), &options, &session));
   out.reset(session);

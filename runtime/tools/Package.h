@@ -28,6 +28,10 @@ Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
                 Model &out);
 Error openSession(const Model &model, uint32_t threads, bool profile,
                   Session &out);
+/// With the parameters of a checkpoint, or of any .safetensors; "" for those
+/// that the package begins with.
+Error openSession(const Model &model, const CommonOptions &options,
+                  const std::string &checkpoint, Session &out);
 
 /// Values of all symbols from "batch=1,seq=128", in the model's order. Every
 /// symbol must be named once; symbols of one possible value may be left out.

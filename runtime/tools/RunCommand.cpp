@@ -128,7 +128,7 @@ static Error run(const RunOptions &options) {
     if (Error error = makeInputs(model, values, options.fill, inputs))
       return error;
   }
-  if (Error error = openSession(model, options.threads, false, session))
+  if (Error error = openSession(model, options, options.state, session))
     return error;
   if (Error error = checkShape(model, options.shape, inputs))
     return error;

@@ -1,0 +1,37 @@
+//===- Checkpoint.h - where a training stands, as a file ------------------===//
+//
+// A .safetensors of the parameters, moments and averages, with a JSON object
+// about the run in its metadata under "attune": one file, so that one rename
+// replaces one checkpoint by the next, whatever happens in between.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "attune/attune.h"
+#include "runtime/core/Error.h"
+#include <string>
+
+namespace attune::train {
+
+using core::cat;
+using core::Error;
+
+/// What must be known beside the tensors to go on as if nothing had happened.
+struct Progress {
+  int64_t step = 0;    ///< The last one that is done.
+  int64_t samples = 0; ///< Seen so far.
+  uint64_t seed = 0;
+  std::string model; ///< Hash of the model's source.
+};
+
+/// Gradients live for a step and are left out. Atomic and durable.
+Error writeCheckpoint(const std::string &path, attune_model *model,
+                      attune_state *state, const Progress &progress);
+
+/// Fills the state. Tensors that are missing, unknown or of another shape are
+/// one error that lists them. With `parametersOnly` moments and averages may be
+/// missing, and files of other programs are welcome.
+Error readCheckpoint(const std::string &path, attune_model *model,
+                     attune_state *state, bool parametersOnly,
+                     Progress &progress);
+
+} // namespace attune::train

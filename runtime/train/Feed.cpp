@@ -1,0 +1,134 @@
+//===- Feed.cpp - what goes into an entry point of training ---------------===//
+#include "runtime/train/Feed.h"
+#include <algorithm>
+
+namespace attune::train {
+
+static Error usage(std::string fact) {
+  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
+}
+
+/// The scalars that a trainer knows, and what they are.
+static constexpr std::pair<const char *, attune_dtype> kScalars[] = {
+    {"seed", ATTUNE_I64},
+    {"step", ATTUNE_I64},
+    {"first", ATTUNE_I64},
+    {"scale", ATTUNE_F32},
+    {"lr", ATTUNE_F32}};
+
+static bool isScalar(const attune_value_info &info) {
+  return info.rank == 0 &&
+         std::any_of(std::begin(kScalars), std::end(kScalars),
+                     [&](const auto &known) {
+                       return info.name == std::string_view(known.first) &&
+                              info.dtype == known.second;
+                     });
+}
+
+/// Values of the symbols of an entry point, in its order.
+static Error valuesOf(attune_model *entry,
+                      std::map<std::string, int64_t> &sizes, int64_t batch,
+                      std::vector<int64_t> &values) {
+  for (size_t i = 0; i < attune_model_symbol_count(entry); ++i) {
+    attune_symbol_info info;
+    if (Error error = check(attune_model_symbol(entry, i, &info)))
+      return error;
+    auto given = sizes.find(info.name);
+    bool isBatch = info.name == std::string_view("batch") ||
+                   info.name == std::string_view("B");
+    if (given != sizes.end())
+      values.push_back(given->second);
+    else if (isBatch && batch > 0)
+      values.push_back(batch);
+    else if (info.min == info.max)
+      values.push_back(info.min);
+    else
+      return usage(cat("the size of \"", info.name,
+                       "\" is not given; use --shape ", info.name, "=N",
+                       isBatch ? " or --batch N" : ""));
+  }
+  return {};
+}
+
+Error Feed::addData(attune_model *entry, size_t index,
+                    const attune_value_info &info,
+                    std::span<const int64_t> values) {
+  int64_t dims[ATTUNE_MAX_RANK] = {};
+  if (Error error = check(attune_model_input_dims(entry, index, values.data(),
+                                                  values.size(), dims)))
+    return error;
+  if (info.rank == 0)
+    return usage(cat("input \"", info.name,
+                     "\" is a scalar that training does not know; it knows "
+                     "seed, step, first (i64), scale and lr (f32)"));
+  if (!data.empty() && dims[0] != samples)
+    return usage(cat("input \"", info.name, "\": its first dim is ", dims[0],
+                     ", that of other inputs is ", samples,
+                     ": it must count the samples of a batch"));
+  samples = dims[0];
+  tools::Tensor tensor;
+  tensor.dtype = info.dtype;
+  tensor.dims.assign(dims, dims + info.rank);
+  uint64_t bytes = 0;
+  if (Error error = tools::tensorBytes(info.dtype, tensor.dims, bytes))
+    return error.in(cat("input \"", info.name, "\""));
+  tensor.data.resize(bytes);
+  kinds.push_back({info.name, info.dtype, {dims + 1, dims + info.rank}});
+  dataInputs.push_back(index);
+  data.push_back(std::move(tensor));
+  return {};
+}
+
+Error Feed::create(attune_model *entry, std::map<std::string, int64_t> sizes,
+                   int64_t batch) {
+  std::vector<int64_t> values;
+  if (Error error = valuesOf(entry, sizes, batch, values))
+    return error;
+  for (size_t i = 0; i < attune_model_input_count(entry); ++i) {
+    attune_value_info info;
+    if (Error error = check(attune_model_input(entry, i, &info)))
+      return error;
+    if (isScalar(info))
+      scalarInputs[info.name] = i;
+    else if (Error error = addData(entry, i, info, values))
+      return error;
+  }
+  return {};
+}
+
+void Feed::fill(const Source &source, std::span<const int64_t> indices) {
+  std::vector<std::byte *> rows(data.size());
+  for (size_t sample = 0; sample < indices.size(); ++sample) {
+    for (size_t i = 0; i < data.size(); ++i)
+      rows[i] = data[i].data.data() +
+                sample * (data[i].data.size() / size_t(samples));
+    source.read(indices[sample], rows);
+  }
+}
+
+Error Feed::set(attune_session *session, const Scalars &scalars) {
+  now = scalars;
+  for (size_t i = 0; i < data.size(); ++i) {
+    attune_tensor view = data[i].view();
+    if (Error error =
+            check(attune_session_set_input(session, dataInputs[i], &view)))
+      return error;
+  }
+  for (const auto &[name, index] : scalarInputs) {
+    void *value = name == "seed"    ? static_cast<void *>(&now.seed)
+                  : name == "step"  ? static_cast<void *>(&now.step)
+                  : name == "first" ? static_cast<void *>(&now.first)
+                  : name == "scale" ? static_cast<void *>(&now.scale)
+                                    : static_cast<void *>(&now.rate);
+    bool isFloat = name == "scale" || name == "lr";
+    attune_tensor view = {};
+    view.dtype = isFloat ? ATTUNE_F32 : ATTUNE_I64;
+    view.data = value;
+    view.bytes = attune_dtype_bytes(view.dtype);
+    if (Error error = check(attune_session_set_input(session, index, &view)))
+      return error;
+  }
+  return {};
+}
+
+} // namespace attune::train

@@ -1,0 +1,28 @@
+//===- Handles.h - the C API behind RAII ----------------------------------===//
+#pragma once
+#include "attune/attune.h"
+#include "runtime/core/Error.h"
+#include <memory>
+
+namespace attune::train {
+
+using core::cat;
+using core::Error;
+
+struct Release {
+  void operator()(attune_model *model) const { attune_model_release(model); }
+  void operator()(attune_state *state) const { attune_state_release(state); }
+  void operator()(attune_session *session) const {
+    attune_session_release(session);
+  }
+};
+using Model = std::unique_ptr<attune_model, Release>;
+using State = std::unique_ptr<attune_state, Release>;
+using Session = std::unique_ptr<attune_session, Release>;
+
+/// The failure of the last call of the C API, or none.
+inline Error check(attune_status status) {
+  return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
+}
+
+} // namespace attune::train

@@ -1,0 +1,31 @@
+//===- Source.h - batches for the inputs of a model -----------------------===//
+//
+// Enters: what a model takes for one sample, and files. Leaves: samples by
+// number, written as rows of those inputs. Immutable once open.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/train/Dataset.h"
+#include <span>
+
+namespace attune::train {
+
+class Source {
+public:
+  virtual ~Source() = default;
+  virtual int64_t size() const = 0;
+  virtual bool isWindowed() const { return false; }
+  /// Null where samples are numbers and nothing more.
+  virtual const Vocabulary *vocabulary() const { return nullptr; }
+  /// Writes sample `index`, one row for each input.
+  virtual void read(int64_t index, std::span<std::byte *const> rows) const = 0;
+};
+
+/// A .npz or .safetensors has a tensor for each input, whose first dim counts
+/// samples; of one without a validation part that is its end. Everything else
+/// is a dataset (Dataset.h) for two inputs, of which one is called labels or
+/// targets. Null if there is no validation part.
+Error openSource(const DatasetOptions &options, Part part,
+                 const std::vector<Row> &rows, std::unique_ptr<Source> &out);
+
+} // namespace attune::train

@@ -1,0 +1,142 @@
+//===- TrainedPackage.cpp - a package that begins where training ended ----===//
+#include "runtime/train/TrainedPackage.h"
+#include "runtime/core/PackageFile.h"
+#include "runtime/package/PackageWriter.h"
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace attune::train {
+
+using format::Section;
+using format::SectionKind;
+using nlohmann::ordered_json;
+using package::PackageWriter;
+
+namespace {
+
+class Rewriter {
+public:
+  Rewriter(attune_model *model, attune_state *state) {
+    std::map<std::string, attune_state_info> all;
+    for (size_t i = 0; i < attune_model_state_count(model); ++i) {
+      attune_state_info info;
+      if (attune_state_get(state, i, &info) == ATTUNE_OK)
+        all[info.name] = info;
+    }
+    for (auto &[name, info] : all)
+      if (info.kind == ATTUNE_STATE_PARAMETER) {
+        auto average = all.find(name + ".ema");
+        bool has = average != all.end() &&
+                   average->second.kind == ATTUNE_STATE_AVERAGE;
+        values[name] = (has ? average->second : info).tensor;
+      }
+  }
+
+  Error run(const std::string &source, const std::string &path,
+            const ordered_json &extra);
+
+private:
+  bool copySection(const Section &section, uint32_t weights);
+  std::string states(std::span<const std::byte> json, uint32_t weights);
+  bool writeValues();
+
+  core::PackageFile file;
+  PackageWriter writer;
+  ordered_json more;
+  std::map<std::string, attune_tensor> values; ///< By parameter.
+};
+
+} // namespace
+
+static ordered_json parse(std::span<const std::byte> bytes) {
+  const auto *text = reinterpret_cast<const char *>(bytes.data());
+  return ordered_json::parse(text, text + bytes.size(), nullptr, false);
+}
+
+static uint64_t aligned(uint64_t bytes) {
+  return (bytes + format::kWeightAlign - 1) & ~(format::kWeightAlign - 1);
+}
+
+/// The state table, in which the parameters begin with what lies one behind the
+/// other in section `weights`.
+std::string Rewriter::states(std::span<const std::byte> json,
+                             uint32_t weights) {
+  std::map<std::string, uint64_t> places;
+  uint64_t at = 0;
+  for (const auto &[name, tensor] : values) {
+    places[name] = at;
+    at = aligned(at + tensor.bytes);
+  }
+  ordered_json table = parse(json); // was checked when the model was loaded
+  for (ordered_json &tensor : table["tensors"])
+    if (auto place = places.find(tensor["name"].get<std::string>());
+        place != places.end()) {
+      tensor["section"] = weights;
+      tensor["at"] = place->second;
+    }
+  return table.dump();
+}
+
+bool Rewriter::writeValues() {
+  static constexpr std::byte padding[format::kWeightAlign] = {};
+  if (!writer.begin({.kind = SectionKind::Weights, .name = {}}))
+    return false;
+  for (const auto &[name, tensor] : values) {
+    std::span<const std::byte> bytes(
+        static_cast<const std::byte *>(tensor.data), tensor.bytes);
+    uint64_t rest = aligned(tensor.bytes) - tensor.bytes;
+    if (!writer.write(bytes) || !writer.write(std::span(padding).first(rest)))
+      return false;
+  }
+  return writer.end();
+}
+
+bool Rewriter::copySection(const Section &section, uint32_t weights) {
+  auto payload = file.payload(section);
+  std::string name(section.name.data(),
+                   strnlen(section.name.data(), section.name.size()));
+  package::SectionInfo info{SectionKind(section.kind), section.variant,
+                            section.features, name};
+  if (info.kind == SectionKind::State)
+    return writer.add(info, states(payload, weights));
+  if (info.kind != SectionKind::Manifest)
+    return writer.add(info, payload);
+  ordered_json manifest = parse(payload);
+  manifest.update(more);
+  return writer.add(info, manifest.dump());
+}
+
+Error Rewriter::run(const std::string &source, const std::string &path,
+                    const ordered_json &extra) {
+  more = extra;
+  if (Error error = file.open(source.c_str()))
+    return error;
+  auto weights = uint32_t(file.sections().size());
+  bool ok = writer.open(path);
+  for (const Section &section : file.sections())
+    ok = ok && copySection(section, weights);
+  if (ok && writeValues() && writer.finish())
+    return {};
+  return {ATTUNE_IO_ERROR, writer.error()};
+}
+
+Error writeTrainedPackage(const std::string &source, const std::string &path,
+                          attune_model *model, attune_state *state,
+                          const Progress &progress,
+                          const Vocabulary *vocabulary) {
+  ordered_json extra = {{"trained_steps", progress.step}};
+  // Bytes are no text by themselves, and need no table.
+  bool isText =
+      vocabulary && !vocabulary->words.empty() &&
+      std::none_of(vocabulary->words.begin(), vocabulary->words.end(),
+                   [](const std::string &word) {
+                     return word.size() == 1 && uint8_t(word[0]) > 127;
+                   });
+  if (isText)
+    extra["vocabulary"] = vocabulary->words;
+  return Rewriter(model, state).run(source, path, extra);
+}
+
+} // namespace attune::train

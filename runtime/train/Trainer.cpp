@@ -1,0 +1,204 @@
+//===- Trainer.cpp - the loop over steps ----------------------------------===//
+#include "runtime/train/Trainer.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+namespace attune::train {
+
+using Clock = std::chrono::steady_clock;
+
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+static bool hasEntry(attune_model *model, std::string_view name) {
+  for (size_t i = 0; i < attune_model_entry_count(model); ++i)
+    if (attune_model_entry_name(model, i) == name)
+      return true;
+  return false;
+}
+
+/// The number of the output called `name`, if there is one.
+static std::optional<size_t> outputOf(attune_model *entry,
+                                      std::string_view name) {
+  for (size_t i = 0; i < attune_model_output_count(entry); ++i) {
+    attune_value_info info;
+    if (attune_model_output(entry, i, &info) == ATTUNE_OK &&
+        info.name == name && info.rank == 0 && info.dtype == ATTUNE_F32)
+      return i;
+  }
+  return std::nullopt;
+}
+
+/// A scalar that the last run gave; 0 where the entry point has none.
+static double read(attune_model *entry, attune_session *session,
+                   std::string_view name) {
+  std::optional<size_t> index = outputOf(entry, name);
+  attune_tensor tensor;
+  if (!index ||
+      attune_session_get_output(session, *index, &tensor) != ATTUNE_OK)
+    return 0;
+  float value = 0;
+  std::memcpy(&value, tensor.data, sizeof value);
+  return double(value);
+}
+
+Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
+                         Session &session) {
+  attune_model *handle = nullptr;
+  if (Error error = check(attune_model_entry(model, name, &handle)))
+    return error;
+  entry.reset(handle);
+  attune_session_options wanted;
+  attune_session_options_init(&wanted);
+  wanted.threads = options.threads;
+  wanted.state = memory.get();
+  attune_session *created = nullptr;
+  Error error = check(attune_session_create(handle, &wanted, &created));
+  session.reset(created);
+  return error;
+}
+
+Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
+  options = wanted;
+  if (!hasEntry(model, "step"))
+    return {ATTUNE_INVALID_ARGUMENT,
+            "the package does not train: it has no entry point \"step\"; "
+            "compile a model that has a train section, or an .onnx with "
+            "--train"};
+  attune_state *state = nullptr;
+  if (Error error = check(attune_state_create(model, options.seed, &state)))
+    return error;
+  memory.reset(state);
+  progress.seed = options.seed;
+  bool accumulates = options.accumulate > 1;
+  if (Error error = openEntry(model, accumulates ? "grad" : "step", stepEntry,
+                              stepSession))
+    return error;
+  if (Error error = feed.create(stepEntry.get(), options.sizes, options.batch))
+    return error;
+  if (accumulates) {
+    if (Error error = openEntry(model, "apply", applyEntry, applySession))
+      return error;
+    if (Error error = applyFeed.create(applyEntry.get(), {}, 0))
+      return error;
+  }
+  if (Error error =
+          openSource(options.data, Part::Training, feed.rows(), source))
+    return error;
+  if (!source || source->size() < 1)
+    return {ATTUNE_INVALID_ARGUMENT,
+            cat(options.data.path, ": it has no sample to train on")};
+  sampler.emplace(options.seed, source->size(), source->isWindowed());
+  if (!hasEntry(model, "eval"))
+    return {};
+  if (Error error = openEntry(model, "eval", evalEntry, evalSession))
+    return error;
+  if (Error error =
+          evalFeed.create(evalEntry.get(), options.sizes, options.batch))
+    return error;
+  return openSource(options.data, Part::Validation, evalFeed.rows(),
+                    validation);
+}
+
+Error Trainer::call(attune_session *session, const Scalars &scalars,
+                    int64_t number, double &loss) {
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < feed.batch(); ++i)
+    indices.push_back(sampler->indexOf(number + i));
+  feed.fill(*source, indices);
+  if (Error error = feed.set(session, scalars))
+    return error;
+  if (Error error = check(attune_session_run(session)))
+    return error;
+  loss = read(stepEntry.get(), session, "loss");
+  return {};
+}
+
+Error Trainer::step(StepResult &result) {
+  Clock::time_point start = Clock::now();
+  result = {};
+  result.step = progress.step + 1;
+  result.rate = options.schedule.at(result.step);
+  Scalars scalars;
+  scalars.seed = int64_t(options.seed);
+  scalars.step = result.step;
+  scalars.scale = float(1.0 / double(options.accumulate));
+  scalars.rate = float(result.rate);
+  for (int64_t i = 0; i < options.accumulate; ++i) {
+    scalars.first = i * feed.batch();
+    double loss = 0;
+    if (Error error = call(stepSession.get(), scalars,
+                           progress.samples + scalars.first, loss))
+      return error;
+    result.loss += loss / double(options.accumulate);
+  }
+  attune_model *last = stepEntry.get();
+  attune_session *session = stepSession.get();
+  attune_cost cost = {};
+  if (Error error = check(attune_session_cost(session, &cost)))
+    return error;
+  result.flops = cost.flops * double(options.accumulate);
+  if (applySession) {
+    last = applyEntry.get();
+    session = applySession.get();
+    if (Error error = applyFeed.set(session, scalars))
+      return error;
+    if (Error error = check(attune_session_run(session)))
+      return error;
+  }
+  result.gradientNorm = read(last, session, "grad_norm");
+  result.samples = samplesOfStep();
+  result.seconds = secondsSince(start);
+  progress.step = result.step;
+  progress.samples += result.samples;
+  if (!std::isfinite(result.loss))
+    return {ATTUNE_INVALID_ARGUMENT,
+            cat("the loss of step ", result.step,
+                " is no number; a lower --lr, a longer --warmup or clipping "
+                "in the model may help")};
+  return {};
+}
+
+/// In whole batches: what is left over at the end is left out.
+Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
+  Clock::time_point start = Clock::now();
+  result = {};
+  int64_t batch = evalFeed.batch(), batches = validation->size() / batch;
+  // Windows of a text: each token once.
+  int64_t stride = 1;
+  if (validation->isWindowed()) {
+    stride = std::max<int64_t>(evalFeed.rows().front().elements(), 1);
+    batches = ((validation->size() - 1) / stride + 1) / batch;
+  }
+  if (batches < 1)
+    return {ATTUNE_INVALID_ARGUMENT,
+            cat("the validation part has ", validation->size(),
+                " samples, which is less than a batch of ", batch)};
+  if (mostBatches > 0)
+    batches = std::min(batches, mostBatches);
+  double loss = 0, count = 0, correct = 0;
+  for (int64_t i = 0; i < batches; ++i) {
+    std::vector<int64_t> indices;
+    for (int64_t j = 0; j < batch; ++j)
+      indices.push_back((i * batch + j) * stride);
+    evalFeed.fill(*validation, indices);
+    if (Error error = evalFeed.set(evalSession.get(), {}))
+      return error;
+    if (Error error = check(attune_session_run(evalSession.get())))
+      return error;
+    loss += read(evalEntry.get(), evalSession.get(), "loss");
+    count += read(evalEntry.get(), evalSession.get(), "count");
+    correct += read(evalEntry.get(), evalSession.get(), "correct");
+  }
+  result.loss = count > 0 ? loss / count : 0;
+  if (outputOf(evalEntry.get(), "correct") && count > 0)
+    result.accuracy = correct / count;
+  result.samples = batches * batch;
+  result.seconds = secondsSince(start);
+  return {};
+}
+
+} // namespace attune::train

@@ -1,0 +1,79 @@
+//===- Trainer.h - the loop over steps ------------------------------------===//
+//
+// Enters: a package with the entry points of training, samples, a schedule.
+// Leaves: its state, changed step by step. What a step does is a function of
+// the options, the step's number and the state before, whatever the number of
+// threads and wherever a run was cut and resumed.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+#include "runtime/train/Checkpoint.h"
+#include "runtime/train/Feed.h"
+#include "runtime/train/Sampler.h"
+#include "runtime/train/Schedule.h"
+#include <optional>
+
+namespace attune::train {
+
+struct TrainerOptions {
+  uint32_t threads = 0;
+  uint64_t seed = 0;
+  int64_t batch = 0;      ///< Samples of one call.
+  int64_t accumulate = 1; ///< Calls whose gradients make one step.
+  std::map<std::string, int64_t> sizes; ///< Of the model's dims, by name.
+  Schedule schedule;
+  DatasetOptions data;
+};
+
+struct StepResult {
+  int64_t step = 0;
+  double loss = 0, rate = 0, gradientNorm = 0;
+  double seconds = 0;
+  int64_t samples = 0; ///< Of this step.
+  double flops = 0;
+};
+
+struct Evaluation {
+  double loss = 0;                ///< Mean over the labels that count.
+  std::optional<double> accuracy; ///< Share of them, where the model says.
+  int64_t samples = 0;
+  double seconds = 0;
+};
+
+class Trainer {
+public:
+  /// `model` is any entry point of the package.
+  Error create(attune_model *model, const TrainerOptions &options);
+
+  /// The next step. A loss that is no number is an error and changes the state.
+  Error step(StepResult &result);
+  /// Over the validation part, at most `mostBatches` of it (0: all).
+  Error evaluate(int64_t mostBatches, Evaluation &result);
+  bool hasValidation() const { return validation && evalSession; }
+
+  Progress progress;
+  attune_state *state() const { return memory.get(); }
+  const Source &training() const { return *source; }
+  /// What the model takes of a sample.
+  const std::vector<Row> &rows() const { return feed.rows(); }
+  int64_t samplesOfStep() const { return feed.batch() * options.accumulate; }
+  /// How many steps there will be, for the schedule.
+  void setSteps(int64_t steps) { options.schedule.steps = steps; }
+
+private:
+  /// One call of step or grad.
+  Error call(attune_session *session, const Scalars &scalars, int64_t number,
+             double &loss);
+  Error openEntry(attune_model *model, const char *name, Model &entry,
+                  Session &session);
+
+  TrainerOptions options;
+  State memory;
+  Model stepEntry, applyEntry, evalEntry;
+  Session stepSession, applySession, evalSession;
+  Feed feed, applyFeed, evalFeed;
+  std::unique_ptr<Source> source, validation;
+  std::optional<Sampler> sampler;
+};
+
+} // namespace attune::train

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Trains a small language model from the command line and holds what must be exact.
+
+Enters: the built programs. Leaves: a failure for each promise that does not hold: a
+training that was cut off goes on bit for bit; so does one with another number of threads;
+gradients of a batch do not depend on how it is cut; fused and unfused attention draw the
+same dropout; every parameter learns; what was trained runs.
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+from attune import Attune, Failure
+
+MODEL = os.path.join(os.path.dirname(__file__), "../../examples/models/gpt.attn")
+SIZES = ["--set", "vocab=12", "--set", "context=16", "--set", "width=32", "--set", "heads=2",
+         "--set", "depth=2"]
+TEXT = "to be or not to be: that is it. " * 40
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + length])
+    header.pop("__metadata__")
+    return {name: np.frombuffer(data[8 + length:], np.float32,
+                                (entry["data_offsets"][1] - entry["data_offsets"][0]) // 4,
+                                entry["data_offsets"][0])
+            for name, entry in header.items()}
+
+
+def read_log(path, key="loss"):
+    with open(path, encoding="utf8") as file:
+        return [entry[key] for entry in map(json.loads, file) if key in entry]
+
+
+def read_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def distance(found, expected):
+    """The largest difference as a share of the largest value, over all tensors."""
+    return max(np.abs(found[name] - expected[name]).max() / max(np.abs(expected[name]).max(), 1e-9)
+               for name in expected)
+
+
+class Training:
+    def __init__(self, attune, folder):
+        self.attune, self.folder, self.passed = Attune(attune), folder, []
+        self.text = self.path("text.txt")
+        with open(self.text, "w", encoding="utf8") as file:
+            file.write(TEXT)
+        classes = len(set(TEXT))
+        self.sizes = ["--set", f"vocab={classes}", *SIZES[2:]]
+        self.package = self.compile("gpt")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def compile(self, name, *options, rate=0.1):
+        return self.attune.compile(MODEL, self.path(name + ".attune"), *self.sizes,
+                                   "--set", f"rate={rate}", "--quiet", *options)
+
+    def train(self, package, name, *options, steps=10, batch=8):
+        """The tensors of a checkpoint, and the losses."""
+        checkpoint, log = self.path(name + ".safetensors"), self.path(name + ".jsonl")
+        self.attune.call("train", package, "--data", self.text, "--batch", batch, "--shape",
+                         "T=16", "--steps", steps, "--lr", "1e-2", "--warmup", 5, "--save",
+                         checkpoint, "--log", log, "--quiet", "--threads", 1, *options)
+        return read_safetensors(checkpoint), read_log(log)
+
+    def expect(self, condition, what):
+        if not condition:
+            raise Failure(what)
+        self.passed.append(what)
+
+    def resumes(self):
+        self.train(self.package, "whole", "--seed", 3, steps=20)
+        self.train(self.package, "part", "--seed", 3, steps=10)
+        self.train(self.package, "part", "--seed", 3, "--resume", self.path("part.safetensors"),
+                   steps=20)
+        self.expect(read_bytes(self.path("whole.safetensors"))
+                    == read_bytes(self.path("part.safetensors")),
+                    "20 steps are 10, a checkpoint and 10 more, byte for byte")
+        self.expect(len(read_log(self.path("part.jsonl"))) == 20, "a resumed log goes on")
+
+    def repeats(self):
+        checkpoint = read_bytes(self.path("whole.safetensors"))
+        self.train(self.package, "again", "--seed", 3, steps=20)
+        self.expect(checkpoint == read_bytes(self.path("again.safetensors")),
+                    "two trainings are equal byte for byte")
+        self.train(self.package, "two", "--seed", 3, "--threads", 2, steps=20)
+        self.expect(checkpoint == read_bytes(self.path("two.safetensors")),
+                    "one thread and two are equal byte for byte")
+
+    def accumulates(self):
+        # The first steps of Adam see only signs; later ones magnify rounding.
+        whole, losses = self.train(self.package, "batch16", steps=3, batch=16)
+        parts, again = self.train(self.package, "batch4x4", "--accum", 4, steps=3, batch=4)
+        moments = {name: value for name, value in whole.items() if name.endswith(".m")}
+        self.expect(distance(parts, moments) < 2e-6,
+                    "four times four samples have the gradients of sixteen, with dropout: "
+                    f"{distance(parts, moments):.1e}")
+        self.expect(np.allclose(losses, again, rtol=2e-6), "and their losses")
+
+    def learns(self):
+        start, _ = self.train(self.package, "start", steps=0 + 1)
+        end, losses = self.train(self.package, "end", steps=120)
+        self.expect(losses[-1] < 0.5 * losses[0],
+                    f"the loss falls: {losses[0]:.2f} to {losses[-1]:.2f}")
+        self.expect(all(np.any(end[name] != start[name]) for name in start),
+                    "every parameter and moment changes")
+
+    def freezes(self):
+        package = self.compile("head", "--trainable", "ln_f.weight")
+        _, _ = self.train(package, "none", steps=1)
+        one, two = read_safetensors(self.path("none.safetensors")), self.train(package, "some",
+                                                                               steps=20)[0]
+        changed = [name for name in one
+                   if np.any(one[name] != two[name]) and not name.endswith((".m", ".v"))]
+        self.expect(changed == ["ln_f.weight"], f"only what is to be trained changes: {changed}")
+
+    def fuses(self):
+        losses = {}
+        for kind in ("fused", "unfused"):
+            package = self.compile(kind, "--attention", kind)
+            losses[kind] = self.train(package, kind, steps=10)[1]
+        self.expect(np.allclose(losses["fused"], losses["unfused"], atol=1e-5),
+                    "fused and unfused attention drop the same: "
+                    f"{np.abs(np.subtract(*losses.values())).max():.1e}")
+
+    def runs(self):
+        trained = self.path("trained.attune")
+        self.train(self.package, "last", "-o", trained, "--plot", self.path("loss.svg"),
+                   "--eval-every", 50, steps=150)
+        tokens = np.arange(12, dtype=np.int64).reshape(1, 12) % 11
+        one = self.attune.run(trained, {"tokens": tokens})["logits"]
+        two = self.attune.run(self.package, {"tokens": tokens}, "--state",
+                              self.path("last.safetensors"))["logits"]
+        self.expect(np.array_equal(one, two), "the trained package is the package and its "
+                                              "checkpoint")
+        fresh = self.attune.run(self.package, {"tokens": tokens})["logits"]
+        self.expect(not np.array_equal(one, fresh), "and not the one before training")
+        words = self.attune.call("generate", trained, "--prompt", "to be", "-n", 20,
+                                 "--temperature", 0)
+        self.expect(words.startswith("to be or not to be"), f"it writes what it read: {words!r}")
+        with open(self.path("loss.svg"), encoding="utf8") as file:
+            self.expect("validation" in file.read(), "the curve has both losses")
+        facts = json.loads(self.attune.call("describe", trained, "--json"))
+        self.expect(set(facts["entries"]) == {"infer", "init", "grad", "apply", "step", "eval"},
+                    f"entry points: {facts['entries']}")
+
+    def stops(self):
+        checkpoint = self.path("stopped.safetensors")
+        process = subprocess.Popen(
+            [self.attune.program, "train", self.package, "--data", self.text, "--batch", "8",
+             "--shape", "T=16", "--steps", "1000000", "--save", checkpoint, "--log",
+             self.path("stopped.jsonl"), "--quiet"], stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(self.path("stopped.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+        self.expect(code == 0 and os.path.exists(checkpoint), "ctrl-C saves a checkpoint")
+
+    def refuses(self):
+        def message(*arguments):
+            done = subprocess.run([self.attune.program, "train", self.package, "--batch", "8",
+                                   "--shape", "T=16", "--steps", "1", *arguments],
+                                  capture_output=True, text=True, timeout=60)
+            if done.returncode != 1:
+                raise Failure(f"{arguments}: exit code {done.returncode}")
+            return done.stderr
+        part = self.path("part.safetensors")
+        for words, arguments in {
+                "it was trained with --seed 3": ["--data", self.text, "--resume", part],
+                "it is of another model": ["--data", self.text, "--resume", part, "--seed", "3"],
+                "cannot open": ["--data", self.path("nothing")],
+                '"T"': ["--data", self.text, "--shape", "S=3"]}.items():
+            package = self.package
+            if "another model" in words:
+                self.package = self.compile("other", "--training", "beta1=0.8")
+            found = message(*arguments)
+            self.package = package
+            self.expect(words in found, f"refused: {found.strip()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attune", required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(options.attune, folder)
+        failures = 0
+        for check in (training.resumes, training.repeats, training.accumulates, training.learns,
+                      training.freezes, training.fuses, training.runs, training.stops,
+                      training.refuses):
+            try:
+                check()
+            except Failure as failure:
+                failures += 1
+                print(f"FAILED {check.__name__}: {failure}")
+        for line in training.passed:
+            print("ok", line)
+        return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
