@@ -66,6 +66,7 @@ Error Feed::addData(attune_model *entry, size_t index,
                      ", that of other inputs is ", samples,
                      ": it must count the samples of a batch"));
   samples = dims[0];
+  isFixed |= info.dims[0] >= 0;
   tools::Tensor tensor;
   tensor.dtype = info.dtype;
   tensor.dims.assign(dims, dims + info.rank);
@@ -98,6 +99,8 @@ Error Feed::create(attune_model *entry, std::map<std::string, int64_t> sizes,
 
 void Feed::fill(const Source &source, std::span<const int64_t> indices) {
   std::vector<std::byte *> rows(data.size());
+  for (size_t i = 0; i < data.size(); ++i)
+    data[i].dims[0] = int64_t(indices.size());
   for (size_t sample = 0; sample < indices.size(); ++sample) {
     for (size_t i = 0; i < data.size(); ++i)
       rows[i] = data[i].data.data() +
@@ -110,6 +113,7 @@ Error Feed::set(attune_session *session, const Scalars &scalars) {
   now = scalars;
   for (size_t i = 0; i < data.size(); ++i) {
     attune_tensor view = data[i].view();
+    view.bytes = view.bytes / size_t(samples) * size_t(view.dims[0]);
     if (Error error =
             check(attune_session_set_input(session, dataInputs[i], &view)))
       return error;

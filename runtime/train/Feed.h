@@ -30,8 +30,10 @@ public:
   /// Of the data, for opening a source.
   const std::vector<Row> &rows() const { return kinds; }
   int64_t batch() const { return samples; }
+  /// Whether a call may have fewer samples than that.
+  bool mayBeSmaller() const { return !isFixed; }
 
-  /// Reads samples `indices`, as many as a batch has.
+  /// Reads samples `indices`, at most as many as a batch has.
   void fill(const Source &source, std::span<const int64_t> indices);
   /// Hands all inputs to the session; only `scalars` may have changed since the
   /// last call, and the data.
@@ -47,6 +49,7 @@ private:
   std::map<std::string, size_t> scalarInputs;
   Scalars now; ///< What the session points to.
   int64_t samples = 0;
+  bool isFixed = false; ///< The model says how many samples there are.
 };
 
 } // namespace attune::train

@@ -162,28 +162,29 @@ Error Trainer::step(StepResult &result) {
   return {};
 }
 
-/// In whole batches: what is left over at the end is left out.
+/// Where a model takes batches of one size only, what is left over at the end
+/// is left out.
 Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
   Clock::time_point start = Clock::now();
   result = {};
-  int64_t batch = evalFeed.batch(), batches = validation->size() / batch;
-  // Windows of a text: each token once.
-  int64_t stride = 1;
-  if (validation->isWindowed()) {
+  int64_t batch = evalFeed.batch(), samples = validation->size(), stride = 1;
+  if (validation->isWindowed()) { // so that each token counts once
     stride = std::max<int64_t>(evalFeed.rows().front().elements(), 1);
-    batches = ((validation->size() - 1) / stride + 1) / batch;
+    samples = (samples - 1) / stride + 1;
   }
-  if (batches < 1)
+  if (!evalFeed.mayBeSmaller())
+    samples = samples / batch * batch;
+  if (samples < 1)
     return {ATTUNE_INVALID_ARGUMENT,
             cat("the validation part has ", validation->size(),
-                " samples, which is less than a batch of ", batch)};
+                " samples, which is less than the model's batch of ", batch)};
   if (mostBatches > 0)
-    batches = std::min(batches, mostBatches);
+    samples = std::min(samples, mostBatches * batch);
   double loss = 0, count = 0, correct = 0;
-  for (int64_t i = 0; i < batches; ++i) {
+  for (int64_t first = 0; first < samples; first += batch) {
     std::vector<int64_t> indices;
-    for (int64_t j = 0; j < batch; ++j)
-      indices.push_back((i * batch + j) * stride);
+    for (int64_t i = first; i < std::min(first + batch, samples); ++i)
+      indices.push_back(i * stride);
     evalFeed.fill(*validation, indices);
     if (Error error = evalFeed.set(evalSession.get(), {}))
       return error;
@@ -196,7 +197,7 @@ Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
   result.loss = count > 0 ? loss / count : 0;
   if (outputOf(evalEntry.get(), "correct") && count > 0)
     result.accuracy = correct / count;
-  result.samples = batches * batch;
+  result.samples = samples;
   result.seconds = secondsSince(start);
   return {};
 }

@@ -48,8 +48,8 @@ def read_bytes(path):
 
 
 def distance(found, expected):
-    """The largest difference as a share of the largest value, over all tensors."""
-    return max(np.abs(found[name] - expected[name]).max() / max(np.abs(expected[name]).max(), 1e-9)
+    """The largest relative L2 distance of a tensor."""
+    return max(np.linalg.norm(found[name] - expected[name]) / np.linalg.norm(expected[name])
                for name in expected)
 
 
@@ -70,12 +70,12 @@ class Training:
         return self.attune.compile(MODEL, self.path(name + ".attune"), *self.sizes,
                                    "--set", f"rate={rate}", "--quiet", *options)
 
-    def train(self, package, name, *options, steps=10, batch=8):
+    def train(self, package, name, *options, steps=10, batch=8, threads=1):
         """The tensors of a checkpoint, and the losses."""
         checkpoint, log = self.path(name + ".safetensors"), self.path(name + ".jsonl")
         self.attune.call("train", package, "--data", self.text, "--batch", batch, "--shape",
                          "T=16", "--steps", steps, "--lr", "1e-2", "--warmup", 5, "--save",
-                         checkpoint, "--log", log, "--quiet", "--threads", 1, *options)
+                         checkpoint, "--log", log, "--quiet", "--threads", threads, *options)
         return read_safetensors(checkpoint), read_log(log)
 
     def expect(self, condition, what):
@@ -98,16 +98,17 @@ class Training:
         self.train(self.package, "again", "--seed", 3, steps=20)
         self.expect(checkpoint == read_bytes(self.path("again.safetensors")),
                     "two trainings are equal byte for byte")
-        self.train(self.package, "two", "--seed", 3, "--threads", 2, steps=20)
+        self.train(self.package, "two", "--seed", 3, steps=20, threads=2)
         self.expect(checkpoint == read_bytes(self.path("two.safetensors")),
                     "one thread and two are equal byte for byte")
 
     def accumulates(self):
-        # The first steps of Adam see only signs; later ones magnify rounding.
-        whole, losses = self.train(self.package, "batch16", steps=3, batch=16)
-        parts, again = self.train(self.package, "batch4x4", "--accum", 4, steps=3, batch=4)
+        # After one step the first moments are the gradients, but for a factor; later
+        # steps of Adam would magnify what rounding leaves.
+        whole, losses = self.train(self.package, "batch16", steps=1, batch=16)
+        parts, again = self.train(self.package, "batch4x4", "--accum", 4, steps=1, batch=4)
         moments = {name: value for name, value in whole.items() if name.endswith(".m")}
-        self.expect(distance(parts, moments) < 2e-6,
+        self.expect(distance(parts, moments) < 1e-6,
                     "four times four samples have the gradients of sixteen, with dropout: "
                     f"{distance(parts, moments):.1e}")
         self.expect(np.allclose(losses, again, rtol=2e-6), "and their losses")
@@ -150,9 +151,9 @@ class Training:
                                               "checkpoint")
         fresh = self.attune.run(self.package, {"tokens": tokens})["logits"]
         self.expect(not np.array_equal(one, fresh), "and not the one before training")
-        words = self.attune.call("generate", trained, "--prompt", "to be", "-n", 20,
+        words = self.attune.call("generate", trained, "--prompt", "to be or", "-n", 10,
                                  "--temperature", 0)
-        self.expect(words.startswith("to be or not to be"), f"it writes what it read: {words!r}")
+        self.expect(words == "to be or not to be\n", f"it writes what it read: {words!r}")
         with open(self.path("loss.svg"), encoding="utf8") as file:
             self.expect("validation" in file.read(), "the curve has both losses")
         facts = json.loads(self.attune.call("describe", trained, "--json"))
@@ -173,6 +174,13 @@ class Training:
         code = process.wait(timeout=60)
         self.expect(code == 0 and os.path.exists(checkpoint), "ctrl-C saves a checkpoint")
 
+    def other(self):
+        """The same model from another text."""
+        model = self.path("other.attn")
+        with open(MODEL, encoding="utf8") as source, open(model, "w", encoding="utf8") as file:
+            file.write("# another\n" + source.read())
+        return self.attune.compile(model, self.path("other.attune"), *self.sizes, "--quiet")
+
     def refuses(self):
         def message(*arguments):
             done = subprocess.run([self.attune.program, "train", self.package, "--batch", "8",
@@ -189,7 +197,7 @@ class Training:
                 '"T"': ["--data", self.text, "--shape", "S=3"]}.items():
             package = self.package
             if "another model" in words:
-                self.package = self.compile("other", "--training", "beta1=0.8")
+                self.package = self.other()
             found = message(*arguments)
             self.package = package
             self.expect(words in found, f"refused: {found.strip()}")
@@ -207,7 +215,7 @@ def main():
                       training.refuses):
             try:
                 check()
-            except Failure as failure:
+            except (Failure, OSError) as failure:
                 failures += 1
                 print(f"FAILED {check.__name__}: {failure}")
         for line in training.passed:
