@@ -9,14 +9,14 @@ using namespace mlir;
 using Kind = nn::ElementwiseKind;
 
 /// A model of a thousand layers stays far below.
-static constexpr uint64_t mostOps = 200'000;
+static constexpr uint64_t mostOps = 50'000;
 
 /// The bytes of a tensor and sums of them have to fit into 64 bits too.
 static constexpr int64_t headroom = int64_t{1} << 15;
 
 LogicalResult Graph::spend() {
   return ++spent <= mostOps ? success()
-                            : fail("expected at most 200000 operations in a "
+                            : fail("expected at most 50000 operations in a "
                                    "model; make fewer or larger layers");
 }
 

@@ -63,16 +63,15 @@ LogicalResult Importer::checkSources() {
   std::set<std::string, std::less<>> wanted;
   for (const auto &weight : expander.weights())
     wanted.insert(weight->name);
+  std::vector<std::string_view> names;
+  for (const auto &weight : expander.weights())
+    names.emplace_back(weight->name);
+  // A suggestion looks at all weights; many wrong names are another model's.
+  size_t suggested = 0;
   for (const std::string &name : options.weights->names)
-    if (!wanted.contains(name)) {
-      std::vector<std::string_view> names;
-      for (const auto &weight : expander.weights())
-        names.emplace_back(weight->name);
-      errors.report(model.file.model()->name.span,
-                    "--weights has " + quoted(name) +
-                        ", which is no weight of the model" +
-                        suggestion(name, names));
-    }
+    if (!wanted.contains(name))
+      errors.tell("--weights: " + quoted(name) + " is no weight of the model" +
+                  (++suggested <= 20 ? suggestion(name, names) : ""));
   return success(!errors.any());
 }
 
@@ -94,8 +93,7 @@ LogicalResult Importer::addWeights() {
     std::string why;
     ElementsAttr value = options.weights->get(weight->name, type, why);
     if (!value) {
-      errors.report(weight->span,
-                    "--weights: " + quoted(weight->name) + ": " + why);
+      errors.tell("--weights: " + quoted(weight->name) + ": " + why);
       continue;
     }
     op.setValueAttr(value);

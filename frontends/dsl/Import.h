@@ -4,8 +4,8 @@
 // - nn.weight symbols, named by the path of modules, `h.0.attn.qkv.weight`;
 // - func.func @main, the model as it is used: arguments and results carry the
 //   model's names as `nn.name`, the symbols of its shapes are in `nn.symbols`;
-// - func.func @init, whose results are the initial values of the weights that
-//   have none (`nn.updates`);
+// - where weights have no value, func.func @init, whose results are what they
+//   begin with (`nn.updates`);
 // - where the file has a train section, func.func @loss and @eval and the
 //   attribute `nn.training` of the module;
 // - locations that name the layer behind each op.

@@ -127,6 +127,10 @@ void addInitialValues(Expander &expander, ModuleOp module) {
     types.push_back(value.getType());
     names.push_back(weight->name);
   }
+  if (values.empty()) {
+    function.erase();
+    return;
+  }
   func::ReturnOp::create(b, loc, values);
   function.setFunctionType(b.getFunctionType({seedType}, types));
   for (auto [i, name] : llvm::enumerate(names)) {

@@ -6,7 +6,8 @@
 
 namespace attune::dsl {
 
-/// Adds func.func @init(%seed), with a result for each weight without a value.
+/// Adds func.func @init(%seed), with a result for each weight without a value;
+/// nothing if there is none.
 void addInitialValues(Expander &expander, mlir::ModuleOp module);
 
 } // namespace attune::dsl

@@ -16,24 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from parameter import parameter
+
 HERE = pathlib.Path(__file__).parent
-
-
-def parameter(name, shape):
-    """The value of a weight, from its name alone; the tests have the same formula."""
-    seed = 0xCBF29CE484222325
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x100000001B3 % 2**64
-    count = math.prod(shape)
-    with np.errstate(over="ignore"):
-        z = np.uint64(seed) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    uniform = (z >> np.uint64(40)).astype(np.float64) * 2.0**-24
-    offset = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
-    scale = 0.1 if len(shape) == 1 else 1 / math.sqrt(shape[-1])
-    return ((2 * uniform - 1) * scale + offset).astype(np.float32).reshape(shape)
 
 
 def attend(q, k, v, mask=None, bias=None):

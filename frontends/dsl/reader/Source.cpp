@@ -104,12 +104,16 @@ void Errors::note(Span span, std::string_view message) {
         "  at " + source.place(span) + ": " + shortened(message) + "\n";
 }
 
+void Errors::tell(std::string_view message) {
+  lines += source.name() + ": " + shortened(message) + "\n";
+}
+
 std::string Errors::str() const {
   // Of one place, in the order of the report.
   std::multimap<uint32_t, std::string_view> sorted;
   for (const Entry &entry : entries)
     sorted.emplace(entry.begin, entry.text);
-  std::string text;
+  std::string text = lines;
   for (const auto &[begin, entry] : sorted)
     text += entry;
   if (count > most)

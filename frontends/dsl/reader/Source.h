@@ -64,7 +64,10 @@ public:
   /// A line under the last error: where it was called from and the like.
   void note(Span span, std::string_view message);
 
-  bool any() const { return count > 0; }
+  /// What is about no place of the text: a line of its own. All are told.
+  void tell(std::string_view message);
+
+  bool any() const { return count > 0 || !lines.empty(); }
   /// Whether further errors are counted only.
   bool full() const { return count >= most; }
   size_t size() const { return count; }
@@ -80,6 +83,7 @@ private:
   const Source &source;
   size_t count = 0;
   std::vector<Entry> entries;
+  std::string lines;
 };
 
 /// The name in `names` that `name` was probably meant to be; empty if none is
