@@ -84,7 +84,7 @@ private:
                                             Span span);
   const Default *defaultOf(llvm::StringRef layer) const;
 
-  // Expressions (ExpandExpression.cpp).
+  // Expressions (ExpandExpression.cpp, ExpandArithmetic.cpp, ExpandIndex.cpp).
   MaybeValue dispatch(const Expression &expression, Frame &frame);
   MaybeValue name(const Expression &expression, Frame &frame);
   MaybeValue unary(const Expression &expression, Frame &frame);
@@ -104,7 +104,7 @@ private:
                         Frame &frame);
   mlir::FailureOr<bool> condition(const Expression &expression, Frame &frame);
 
-  // Calls and statements (Expander.cpp).
+  // Calls and statements (Expander.cpp), types (Types.cpp).
   MaybeValue call(const Expression &expression, Frame &frame);
   MaybeValue callBuiltin(const Builtin &builtin, const Expression &expression,
                          Frame &frame);

@@ -300,7 +300,8 @@ void Checker::train(const Train &train) {
   }
   for (const Parameter &label : train.labels) {
     defineOnce(seen, label.name, "label");
-    type(*label.type);
+    if (label.type)
+      type(*label.type);
     if (label.fallback)
       errors.report(label.fallback->span,
                     "expected no value: a label is always given");

@@ -148,8 +148,7 @@ ExpressionPtr Parser::binary(unsigned level) {
     auto made = make(Expression::Kind::Binary, left->span);
     made->inner = take().span;
     made->op = row->op;
-    ExpressionPtr right = binary(level + 1);
-    if (!adopt(*made, std::move(left)) || !adopt(*made, std::move(right)))
+    if (!adopt(*made, std::move(left)) || !adopt(*made, binary(level + 1)))
       return nullptr;
     made->span.end = made->operands[1]->span.end;
     left = std::move(made);
@@ -358,14 +357,14 @@ bool Parser::subscript(Subscript &entry) {
     entry.kind = Subscript::Kind::Ellipsis;
     return true;
   }
-  if (!isSymbol(":") && !(entry.first = expression()))
+  if (!isSymbol(":") && !expression(entry.first))
     return false;
   if (takeSymbol(":")) {
     entry.kind = Subscript::Kind::Slice;
     auto ends = [&] { return isSymbol(",") || isSymbol("]") || isSymbol(":"); };
-    if (!ends() && !(entry.last = expression()))
+    if (!ends() && !expression(entry.last))
       return false;
-    if (takeSymbol(":") && !ends() && !(entry.step = expression()))
+    if (takeSymbol(":") && !ends() && !expression(entry.step))
       return false;
   }
   entry.span.end = before().end;

@@ -167,7 +167,7 @@ bool Parser::parameterLine(File &file) {
     Parameter made;
     if (!expectName("the name of a parameter", made.name) ||
         !expectSymbol("=", "the name of a parameter") ||
-        !(made.fallback = expression()))
+        !expression(made.fallback))
       return false;
     file.parameters.push_back(std::move(made));
   } while (takeSymbol(","));
@@ -201,8 +201,7 @@ bool Parser::module(File &file) {
       return function(made.functions);
     Member member;
     if (!expectName("a member 'name = ...' or a def", member.name) ||
-        !expectSymbol("=", "the name of a member") ||
-        !(member.value = expression()))
+        !expectSymbol("=", "the name of a member") || !expression(member.value))
       return false;
     made.members.push_back(std::move(member));
     return endStatement();
@@ -236,8 +235,7 @@ bool Parser::trainLine(Train &train) {
   Member setting;
   if (!expectName("a label 'name: type' or a setting 'name = value'",
                   setting.name) ||
-      !expectSymbol("=", "the name of a setting") ||
-      !(setting.value = expression()))
+      !expectSymbol("=", "the name of a setting") || !expression(setting.value))
     return false;
   train.settings.push_back(std::move(setting));
   return endStatement();
@@ -278,7 +276,7 @@ bool Parser::parameter(Parameter &parameter) {
     if (!type(*parameter.type))
       return false;
   }
-  return !takeSymbol("=") || (parameter.fallback = expression());
+  return !takeSymbol("=") || expression(parameter.fallback);
 }
 
 bool Parser::type(TensorType &type) {
@@ -291,9 +289,7 @@ bool Parser::type(TensorType &type) {
   Token open = take();
   while (!isSymbol("]")) {
     TypeDim dim;
-    // Level 3: sums and products, so that `<=` is left for the bound.
-    if (!(dim.size = binary(3)) ||
-        (takeSymbol("<=") && !(dim.most = binary(3))))
+    if (!sum(dim.size) || (takeSymbol("<=") && !sum(dim.most)))
       return false;
     type.dims.push_back(std::move(dim));
     if (!takeSymbol(","))
@@ -341,11 +337,9 @@ bool Parser::statement(std::vector<Statement> &body) {
   bool good;
   if (takeWord("return")) {
     made.kind = Statement::Kind::Return;
-    good = true;
-    do {
-      made.values.push_back(expression());
-      good = made.values.back() != nullptr;
-    } while (good && takeSymbol(","));
+    do
+      good = expression(made.values.emplace_back());
+    while (good && takeSymbol(","));
     good = good && endStatement();
   } else if (isWord("if")) {
     good = conditional(made);

@@ -74,7 +74,18 @@ private:
   bool statements(std::string_view after, std::vector<Statement> &body);
 
   // Expressions (ParseExpression.cpp).
+  static constexpr unsigned sumLevel = 3;
   ExpressionPtr expression();
+  /// The same into `value`; false on failure.
+  bool expression(ExpressionPtr &value) {
+    value = expression();
+    return value != nullptr;
+  }
+  /// Sums and products alone: a bound `<=` may follow.
+  bool sum(ExpressionPtr &value) {
+    value = binary(sumLevel);
+    return value != nullptr;
+  }
   ExpressionPtr binary(unsigned level);
   ExpressionPtr unary();
   ExpressionPtr power();
