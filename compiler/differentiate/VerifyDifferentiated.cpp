@@ -1,10 +1,10 @@
 // VerifyDifferentiated: the contract of this stage.
 //
 // Holds afterwards, of a module that trains: there is no @loss; @grad, @apply
-// and
-// @step are there; each result with `nn.updates` has the type of a weight with
-// `state`, which the function updates once; @grad updates gradients alone,
-// @step and @apply nothing that is not of their own; @step reads no gradient.
+// and @step are there, and the last two update each weight that has a gradient.
+// Each result with `nn.updates` has the type of a weight with `state`, which
+// the function updates once. @grad updates gradients alone, @step and @apply
+// nothing that is not of their own; @step reads no gradient.
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Training.h"
 #include "llvm/ADT/StringSet.h"
@@ -51,6 +51,19 @@ static LogicalResult verifyUpdates(func::FuncOp function,
   return success();
 }
 
+// A gradient that nothing comes of would be a weight that silently stays.
+static LogicalResult verifyTrained(func::FuncOp function, ModuleOp module) {
+  llvm::StringSet<> updated;
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (FlatSymbolRefAttr name = updatedBy(function, i))
+      updated.insert(name.getValue());
+  for (nn::WeightOp weight : trainedWeights(module))
+    if (!updated.contains(weight.getSymName()))
+      return function.emitError() << "does not update @" << weight.getSymName()
+                                  << ", which has a gradient";
+  return success();
+}
+
 static LogicalResult verifyNoGradientRead(func::FuncOp step,
                                           const SymbolTable &symbols) {
   WalkResult result = step.walk([&](nn::LoadWeightOp load) {
@@ -75,6 +88,9 @@ static LogicalResult verify(ModuleOp module) {
     return success();
   if (!of("apply") || !of("step"))
     return module.emitError("has @grad, but no @apply and @step");
+  if (failed(verifyTrained(of("apply"), module)) ||
+      failed(verifyTrained(of("step"), module)))
+    return failure();
   return verifyNoGradientRead(of("step"), symbols);
 }
 

@@ -39,6 +39,21 @@ func.func @grad(%x: tensor<3xf32>) -> (tensor<3xf32> {nn.updates = @w}) {
 
 // -----
 
+nn.weight @w trainable state parameter : tensor<3xf32>
+nn.weight @w.grad state gradient : tensor<3xf32>
+func.func @grad() {
+  return
+}
+// expected-error @+1 {{does not update @w, which has a gradient}}
+func.func @apply() {
+  return
+}
+func.func @step() {
+  return
+}
+
+// -----
+
 nn.weight @w.grad state gradient : tensor<3xf32>
 func.func @grad() {
   return
