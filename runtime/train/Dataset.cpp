@@ -25,7 +25,7 @@ int64_t Row::elements() const {
   return count;
 }
 
-Error badData(std::string_view path, std::string fact) {
+Error badData(std::string_view path, std::string_view fact) {
   return {ATTUNE_INVALID_ARGUMENT, cat(path, ": ", fact)};
 }
 

@@ -111,6 +111,9 @@ TEST_F(DatasetTest, IdxMalformed) {
   EXPECT_EQ(error(idx(2051, {1, 2, 3}, kPixels.substr(0, 6))),
             at(kTrainLabels) + "has 2 labels, " + folder.file(kTrainImages) +
                 " has 1 pictures");
+  EXPECT_EQ(error(idx(2051, {3, 2, 2}, kPixels)),
+            at(kTrainLabels) + "has 2 labels, " + folder.file(kTrainImages) +
+                " has 3 pictures");
   std::filesystem::remove(folder.file(kTrainLabels));
   EXPECT_EQ(error(kImages), folder.path + ": expected train-labels-idx1-ubyte "
                                           "or train-labels-idx1-ubyte.gz in "
@@ -152,6 +155,23 @@ TEST_F(DatasetTest, IdxPromisesMoreThanItCanHold) {
             at(std::string(kTrainImages) + ".gz") +
                 "its dims promise 1800000000 bytes of data, more than a .gz of "
                 "its size can hold");
+}
+
+TEST_F(DatasetTest, IdxThatWouldTakeAllMemory) {
+  uint64_t memory = uint64_t(::sysconf(_SC_PHYS_PAGES)) *
+                    uint64_t(::sysconf(_SC_PAGE_SIZE)),
+           picture = 30000 * 30000;
+  auto count = uint32_t(memory / picture);
+  std::string name = std::string(kTrainImages) + ".gz";
+  // A hole in the file makes it large enough to hold what it promises.
+  std::filesystem::resize_file(
+      put(name, gzipOf(idx(2051, {count, 30000, 30000}, ""))), memory / 1000);
+  put(kTrainLabels, idx(2049, {count}, std::string(count, 1)));
+  EXPECT_EQ(open(pictures({30000, 30000})),
+            at(name) + cat("takes ", count * picture + 4 * count,
+                           " bytes of memory when decoded, at most ",
+                           memory / 2,
+                           " (half of this machine's) are given to a dataset"));
 }
 
 TEST_F(DatasetTest, PicturesMustBeWhatTheModelTakes) {

@@ -26,7 +26,7 @@ Error openText(const DatasetOptions &options, Part part, const Row &data,
                const Row &labels, OpenedDataset &out);
 
 /// The failure of a dataset: its path, then what was expected and found.
-Error badData(std::string_view path, std::string fact);
+Error badData(std::string_view path, std::string_view fact);
 
 /// Whether there is a file or folder, or a link to one.
 bool isFile(const std::string &path);
