@@ -4,8 +4,8 @@
 // trainable weights. Leaves: @grad with the same arguments and `scale`, which
 // adds scale times the gradient of each trained weight @w to @w.grad; no @loss.
 // Forward and backward are one function, so that what is kept and what is
-// computed again is a matter of scheduling. A module without @loss stays as it
-// is.
+// computed again is a matter of scheduling. In a module without @loss no weight
+// is trained.
 //
 // Which weights are trained is a list of globs; what flows into the others
 // alone is not differentiated. That is LoRA, BitFit and training a head alone.
@@ -36,8 +36,15 @@ static LogicalResult checkParameter(nn::WeightOp weight) {
          << " is trained, which takes f32, found " << element;
 }
 
-// What is not chosen is a constant from here on; without a value it stays what
-// @init makes.
+// A weight that is not trained: a constant if it has a value, else what @init
+// makes, which is known when the package runs.
+static void leaveOut(nn::WeightOp weight) {
+  if (weight.getValue())
+    weight.setTrainable(false);
+  else
+    weight.setState(nn::StateKind::Parameter);
+}
+
 static FailureOr<SmallVector<nn::WeightOp>>
 chooseParameters(ModuleOp module, const Training &training) {
   auto globs = Globs::parse(module, training.trainable);
@@ -54,10 +61,10 @@ chooseParameters(ModuleOp module, const Training &training) {
       if (failed(checkParameter(weight)))
         result = failure();
     }
-    if (isChosen || !weight.getValue())
+    if (isChosen)
       weight.setState(nn::StateKind::Parameter);
     else
-      weight.setTrainable(false);
+      leaveOut(weight);
   }
   if (failed(globs->checkUsed(module)) || failed(result))
     return failure();
@@ -156,8 +163,12 @@ struct Differentiate : impl::DifferentiateBase<Differentiate> {
   LogicalResult run(ModuleOp module) {
     SymbolTable symbols(module);
     auto loss = symbols.lookup<func::FuncOp>("loss");
-    if (!loss)
+    if (!loss) {
+      for (auto weight : module.getOps<nn::WeightOp>())
+        if (weight.getTrainable())
+          leaveOut(weight);
       return success();
+    }
     auto training = readTraining(module);
     if (failed(training) || failed(checkLoss(loss)))
       return failure();

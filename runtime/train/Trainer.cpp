@@ -61,6 +61,34 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
   return error;
 }
 
+/// Classes that the model tells apart: the last dim of what it gives, where
+/// that is known.
+static std::optional<int64_t> classesOf(attune_model *model) {
+  attune_model *handle = nullptr;
+  if (attune_model_entry(model, "infer", &handle) != ATTUNE_OK)
+    return std::nullopt;
+  Model infer(handle);
+  attune_value_info info;
+  if (attune_model_output(handle, 0, &info) != ATTUNE_OK || info.rank < 2 ||
+      info.dims[info.rank - 1] < 0)
+    return std::nullopt;
+  return info.dims[info.rank - 1];
+}
+
+/// A label that is no class would count as ignored, and nobody would know.
+static Error checkClasses(attune_model *model, const Source &source,
+                          const std::string &path) {
+  std::optional<int64_t> classes = classesOf(model);
+  const Vocabulary *found = source.vocabulary();
+  if (!classes || !found || found->size <= *classes)
+    return {};
+  return {ATTUNE_INVALID_ARGUMENT,
+          cat(path, ": it has ", found->size,
+              " different tokens or classes, the model ", *classes,
+              "; compile it for as many (--set vocab=", found->size,
+              " of a model that has the parameter vocab)")};
+}
+
 Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   options = wanted;
   if (!hasEntry(model, "step"))
@@ -91,6 +119,8 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (!source || source->size() < 1)
     return {ATTUNE_INVALID_ARGUMENT,
             cat(options.data.path, ": it has no sample to train on")};
+  if (Error error = checkClasses(model, *source, options.data.path))
+    return error;
   sampler.emplace(options.seed, source->size(), source->isWindowed());
   if (!hasEntry(model, "eval"))
     return {};
@@ -99,8 +129,11 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (Error error =
           evalFeed.create(evalEntry.get(), options.sizes, options.batch))
     return error;
-  return openSource(options.data, Part::Validation, evalFeed.rows(),
-                    validation);
+  if (Error error = openSource(options.data, Part::Validation, evalFeed.rows(),
+                               validation))
+    return error;
+  return validation ? checkClasses(model, *validation, options.data.path)
+                    : Error();
 }
 
 Error Trainer::call(attune_session *session, const Scalars &scalars,

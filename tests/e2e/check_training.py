@@ -140,16 +140,16 @@ class Training:
                     f"{np.abs(np.subtract(*losses.values())).max():.1e}")
 
     def runs(self):
-        trained = self.path("trained.attune")
-        self.train(self.package, "last", "-o", trained, "--plot", self.path("loss.svg"),
-                   "--eval-every", 50, steps=150)
+        trained, plain = self.path("trained.attune"), self.compile("plain", rate=0)
+        self.train(plain, "last", "-o", trained, "--plot", self.path("loss.svg"),
+                   "--eval-every", 50, "--schedule", "cosine", steps=200)
         tokens = np.arange(12, dtype=np.int64).reshape(1, 12) % 11
         one = self.attune.run(trained, {"tokens": tokens})["logits"]
-        two = self.attune.run(self.package, {"tokens": tokens}, "--state",
+        two = self.attune.run(plain, {"tokens": tokens}, "--state",
                               self.path("last.safetensors"))["logits"]
         self.expect(np.array_equal(one, two), "the trained package is the package and its "
                                               "checkpoint")
-        fresh = self.attune.run(self.package, {"tokens": tokens})["logits"]
+        fresh = self.attune.run(plain, {"tokens": tokens})["logits"]
         self.expect(not np.array_equal(one, fresh), "and not the one before training")
         words = self.attune.call("generate", trained, "--prompt", "to be or", "-n", 10,
                                  "--temperature", 0)
@@ -183,8 +183,10 @@ class Training:
 
     def refuses(self):
         def message(*arguments):
+            if "--shape" not in arguments:
+                arguments = [*arguments, "--shape", "T=16"]
             done = subprocess.run([self.attune.program, "train", self.package, "--batch", "8",
-                                   "--shape", "T=16", "--steps", "1", *arguments],
+                                   "--steps", "1", *arguments],
                                   capture_output=True, text=True, timeout=60)
             if done.returncode != 1:
                 raise Failure(f"{arguments}: exit code {done.returncode}")
@@ -194,7 +196,8 @@ class Training:
                 "it was trained with --seed 3": ["--data", self.text, "--resume", part],
                 "it is of another model": ["--data", self.text, "--resume", part, "--seed", "3"],
                 "cannot open": ["--data", self.path("nothing")],
-                '"T"': ["--data", self.text, "--shape", "S=3"]}.items():
+                'the size of "T" is not given': ["--data", self.text, "--shape", "S=3"],
+                "different tokens or classes": ["--data", __file__]}.items():
             package = self.package
             if "another model" in words:
                 self.package = self.other()

@@ -120,3 +120,23 @@ func.func @main() -> tensor<4xf32> {
   %w = nn.load_weight @w : tensor<4xf32>
   return %w : tensor<4xf32>
 }
+
+// -----
+
+// Without a loss nothing is trained: what has a value is a constant, the rest is
+// what @init makes of it.
+// CHECK: nn.weight @made trainable state parameter : tensor<4xf32>
+// CHECK: nn.weight @given : tensor<4xf32> = dense
+nn.weight @made trainable : tensor<4xf32>
+nn.weight @given trainable : tensor<4xf32> = dense<2.0> : tensor<4xf32>
+func.func @init(%seed: tensor<i64> {nn.name = "seed"}) -> (tensor<4xf32> {nn.updates = @made}) {
+  %u = nn.random id 0 (%seed, %seed, %seed) : tensor<4xf32>
+  return %u : tensor<4xf32>
+}
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %a = nn.load_weight @made : tensor<4xf32>
+  %b = nn.load_weight @given : tensor<4xf32>
+  %y = nn.elementwise mul %x, %a : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %z = nn.elementwise add %y, %b : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %z : tensor<4xf32>
+}
