@@ -153,12 +153,16 @@ static std::string dimsText(const int64_t *dims, size_t rank) {
   return cat("[", text, "]");
 }
 
-/// Copies what fits and lists what does not.
+/// Copies what fits and lists what does not. Whoever wants parameters only does
+/// not mind what else there is.
 static std::string fill(const std::vector<attune_state_info> &wanted,
                         NamedTensors &found, bool parametersOnly) {
+  constexpr int kMostComplaints = 20;
   std::string complaints;
+  int count = 0;
   auto complain = [&](std::string text) {
-    complaints += cat(complaints.empty() ? "" : "; ", text);
+    if (++count <= kMostComplaints)
+      complaints += cat(complaints.empty() ? "" : "; ", text);
   };
   for (const attune_state_info &info : wanted) {
     auto it = found.find(info.name);
@@ -182,8 +186,11 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
       std::memcpy(info.tensor.data, tensor.data.data(), tensor.data.size());
     found.erase(it);
   }
-  for (const auto &[name, tensor] : found)
-    complain(cat("the model has no \"", name, "\""));
+  if (!parametersOnly)
+    for (const auto &[name, tensor] : found)
+      complain(cat("the model has no \"", name, "\""));
+  if (count > kMostComplaints)
+    complaints += cat("; and ", count - kMostComplaints, " more");
   return complaints;
 }
 

@@ -29,7 +29,8 @@ Error writeCheckpoint(const std::string &path, attune_model *model,
 
 /// Fills the state. Tensors that are missing, unknown or of another shape are
 /// one error that lists them. With `parametersOnly` moments and averages may be
-/// missing, and files of other programs are welcome.
+/// missing, what the model has not is passed over, and files of other programs
+/// are welcome.
 Error readCheckpoint(const std::string &path, attune_model *model,
                      attune_state *state, bool parametersOnly,
                      Progress &progress);
