@@ -6,14 +6,20 @@
 //
 //   forward   fused    2 (D + DV) / (f * 0.82) of the visible scores + exp
 //             unfused  2 (D + DV) / (f * 0.94) of all scores + exp + traffic
-//   backward  fused    (6 D + 4 DV) / (f * 0.80) of the visible scores + exp
-//             unfused  4 (D + DV) / (f * 0.90) of all scores + 2 traffic
+//   backward  fused    (6 D + 4 DV) / (f * 0.86) of the visible scores + exp
+//             unfused  4 (D + DV) / (f * 0.94) of all scores + more traffic
 //
 // The shares of peak are those that kernels reach. The traffic of unfused is
 // three passes over the score matrix: 2.2 cycles a score where it fits the
 // cache, 7 where it does not (measured: fused is 1.1 times faster at 197 keys,
 // 1.6 times at 1024). The backward parts read the probabilities that the
-// forward parts left, and make a second matrix.
+// forward parts left and make a second matrix: 0.5 and 12.
+//
+// In training both also have work for each of the rows, to pack and copy them:
+// 12.5 (D + DV) cycles fused, 10.5 unfused. So short ones are better unfused
+// unless they are causal: at size 64 fused is 0.9 times as fast for 96 x 50 x
+// 50, 1.15 times for 48 x 197 x 197, and causal 1.2 and 1.9 times (Zen 4,
+// tests/bench/attention).
 #include "compiler/fusion/AttentionCost.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -85,8 +91,14 @@ static AttentionChoice choose(const Problem &p) {
     unfused += 2 * (size + valueSize) / (32 * 0.94) + exp + traffic;
   }
   if (p.hasBackward) {
-    fused += visible * ((6 * size + 4 * valueSize) / (32 * 0.80) + exp);
-    unfused += 4 * (size + valueSize) / (32 * 0.90) + 2 * traffic;
+    fused += visible * ((6 * size + 4 * valueSize) / (32 * 0.86) + exp);
+    double perRow =
+        (size + valueSize) * (1 / double(*queries) + 1 / double(*keys)) / 2;
+    fused += 12.5 * perRow;
+    unfused += 10.5 * perRow;
+    double batches = double(p.q[0].evaluate(symbols).value_or(1));
+    unfused += 4 * (size + valueSize) / (32 * 0.94) +
+               (scoreBytes * batches > 4e6 ? 12.0 : 0.5);
   }
   AttentionChoice choice;
   choice.fused = fused <= unfused;
@@ -106,6 +118,8 @@ static nn::AttentionBackwardOp backwardOf(nn::AttentionOp op) {
 }
 
 AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
+  if (gpu && op.getDropout())
+    return {false, true, "there is no kernel with dropout for a GPU"};
   AttentionChoice choice = choose(Problem(op, true, bool(backwardOf(op))));
   if (gpu && !choice.forced)
     return {true, false, "on a GPU, where scores would go through memory"};

@@ -50,6 +50,9 @@ void AttentionScores::addOperands() {
     keyMask =
         kernel.addInput(leaf, extents, splitHeads(leaf.view, groups(), false));
   }
+  if (rate > 0)
+    for (Value word : random)
+      words.push_back(kernel.addInput(*kernel.views.find(word), {}, {}).memref);
 }
 
 // j is visible to i if lower <= j - i <= upper. With the diagonal at j = i +
@@ -144,6 +147,50 @@ Value AttentionScores::build(Value dot, ArrayRef<Value> positions) {
     result = addKeyMask(result, positions);
   return tile::BandOp::create(kernel.builder, kernel.loc(), result.getType(),
                               result, spans[0], spans[1], lower, upper);
+}
+
+//===----------------------------------------------------------------------===//
+// Dropout
+//===----------------------------------------------------------------------===//
+
+// Those of nn.random of shape [B, H, S, T], whose first sample is `first`.
+void AttentionScores::addRandom() {
+  if (words.empty())
+    return;
+  OpBuilder &b = kernel.builder;
+  SmallVector<Value, 3> values;
+  for (Value word : words)
+    values.push_back(
+        memref::LoadOp::create(b, kernel.loc(), word, ValueRange()));
+  DimAttr sample =
+      nn::getDim(query, 1) * nn::getDim(query, 2) * nn::getDim(key, 2);
+  Value size = arith::IndexCastOp::create(b, kernel.loc(), b.getI64Type(),
+                                          kernel.extent(sample));
+  seed = values[0];
+  step = values[1];
+  first = arith::MulIOp::create(b, kernel.loc(), values[2], size);
+}
+
+Value AttentionScores::drop(Value block, Value batch, Value head, Value rows,
+                            Value keys) {
+  if (words.empty())
+    return block;
+  ScalarBuilder on = scalars({rows, keys});
+  if (!kept) {
+    DimAttr row = nn::getDim(key, 2), matrix = nn::getDim(query, 2) * row,
+            sample = nn::getDim(query, 1) * matrix;
+    Value drawn = tile::RandomOp::create(
+        kernel.builder, kernel.loc(), id, seed, step, first,
+        ValueRange{batch, head, rows, keys},
+        ValueRange{kernel.extent(sample), kernel.extent(matrix),
+                   kernel.extent(row), kernel.index(1)});
+    Value isDropped = *on.build(Kind::Less, {drawn, on.splat(element, rate)},
+                                kernel.builder.getI1Type());
+    kept = apply(
+        on, Kind::Select,
+        {isDropped, on.splat(element, 0), on.splat(element, 1 / (1 - rate))});
+  }
+  return apply(on, Kind::Mul, {block, kept});
 }
 
 // d softcap(x) / dx = 1 - tanh(x / cap)^2.

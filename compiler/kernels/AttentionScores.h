@@ -25,15 +25,18 @@ public:
   AttentionScores(KernelBuilder &kernel, Op op, mlir::Type element)
       : kernel(kernel), element(element), query(op.getQuery()),
         key(op.getKey()), biasValue(op.getBias()), maskValue(op.getKeyMask()),
+        random(op.getRandom()), id(op.getRandomId().value_or(0)),
         scale(op.getScale().convertToDouble()), causal(op.getCausal()),
         window(op.getWindow()) {
     if (op.getSoftcap())
       cap = op.getSoftcap()->convertToDouble();
+    if (op.getDropout())
+      rate = op.getDropout()->convertToDouble();
   }
 
   /// [batch, head, position, feature] or fewer dims, every dim kept.
   mlir::Value addTensor(mlir::Value operand);
-  /// Bias and key mask, the last inputs.
+  /// Bias, key mask and what random numbers are drawn from, the last inputs.
   void addOperands();
   /// lower() and upper(); after the operands and results.
   void addBand();
@@ -46,6 +49,13 @@ public:
   /// The gradient of the scaled dot from that of the score: with the derivative
   /// of the softcap. After `build`.
   mlir::Value differentiate(mlir::Value gradient);
+
+  /// After addGrid, where the numbers of all scores begin.
+  void addRandom();
+  /// `block` of scores with what dropout drops set to zero and the others
+  /// scaled; itself if nothing is dropped.
+  mlir::Value drop(mlir::Value block, mlir::Value batch, mlir::Value head,
+                   mlir::Value rows, mlir::Value keys);
 
   mlir::Value load(mlir::Value memref, llvm::ArrayRef<mlir::Value> positions) {
     return tile::LoadOp::create(kernel.builder, kernel.loc(), memref,
@@ -81,12 +91,17 @@ private:
   KernelBuilder &kernel;
   mlir::Type element;
   mlir::Value query, key, biasValue, maskValue; // of the op
-  double scale, cap = 0;
+  mlir::ValueRange random;                      // seed, step, first, or none
+  uint64_t id;
+  double scale, cap = 0, rate = 0;
   nn::CausalKind causal;
   std::optional<uint64_t> window;
   std::optional<Operand> bias, keyMask;
   llvm::SmallVector<mlir::Value> spans; // of the scores that were built last
   mlir::Value capped;                   // their tanh
+  llvm::SmallVector<mlir::Value> words; // of `random`: memrefs
+  mlir::Value seed, step, first;        // the numbers of this call's scores
+  mlir::Value kept; // factors of dropout, once they are made
 };
 
 } // namespace attune::kernels

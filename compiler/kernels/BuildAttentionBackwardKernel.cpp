@@ -6,7 +6,7 @@
 //     for keys by C                          dK, dV of the block = 0
 //       for heads of the group
 //         for queries by R, where the band shows any
-//           p  = exp(scores - lse)           dP = dO . V^T
+//           p  = exp(scores - lse)           dP = dO . V^T    dropout of both
 //           dS = p (dP - rowsum(dO * O))
 //           dV += p^T . dO    dK += dS^T . Q    dQ += dS . K
 //       store scale dK, dV
@@ -138,6 +138,7 @@ void AttentionBackwardBuilder::addGrid() {
   auto at = grid.getPositions();
   b = at[0];
   kvHead = at[1];
+  scores->addRandom();
   features = scores->whole(headSize);
   values = scores->whole(valueSize);
 }
@@ -226,7 +227,10 @@ SmallVector<Value> AttentionBackwardBuilder::addQueryBlock(Value rows,
   // No exponent is positive but by rounding, which `afn` lets a target use.
   Value p = math::Exp2Op::create(kernel.builder, kernel.loc(), exponent,
                                  arith::FastMathFlags::afn);
-  Value dp = dot(gradientBlock, valueBlock, zeros(spans), false, true);
+  auto drop = [&](Value block) {
+    return scores->drop(block, b, head, rows, keySpan);
+  };
+  Value dp = drop(dot(gradientBlock, valueBlock, zeros(spans), false, true));
   Value mean = meanGradient(gradientBlock, outputBlock);
   Value centred = scores->apply(on, Kind::Sub,
                                 {dp, kernel.broadcastBlock(mean, {0}, spans)});
@@ -240,7 +244,7 @@ SmallVector<Value> AttentionBackwardBuilder::addQueryBlock(Value rows,
   if (dk)
     next.push_back(dot(inner, queryBlock, carried[0], true, false));
   if (dv)
-    next.push_back(dot(scores->cast(spans, p, stored), gradientBlock,
+    next.push_back(dot(scores->cast(spans, drop(p), stored), gradientBlock,
                        carried[dk ? 1 : 0], true, false));
   return next;
 }

@@ -3,7 +3,8 @@
 //   parallel (batch, kv head, group, queries by R)
 //     for keys by C, where the band shows any:
 //       scores = q . k^T; scale, softcap, bias, key mask, band    (base 2)
-//       weights, alpha = softmax step; out = out * alpha + weights . v
+//       weights, alpha = softmax step; dropout
+//       out = out * alpha + weights . v
 //     out / sum; log-sum-exp
 //
 // Narrow operands are multiplied as they are; scores, softmax and sums are f32,
@@ -117,6 +118,7 @@ void AttentionBuilder::addGrid() {
   rows = at[kQuery];
   positions = {b, kvHead, at[kGroup], rows, Value()};
   head = scores->headOf(kvHead, at[kGroup]);
+  scores->addRandom();
   features = scores->whole(headSize);
   values = scores->whole(valueSize);
 }
@@ -135,7 +137,9 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
   auto step = tile::SoftmaxStepOp::create(
       kernel.builder, kernel.loc(), TypeRange{s.getType(), stats, stats, stats},
       ValueRange{s, carried[0], carried[1]});
-  Value weights = scores->cast({rows, keySpan}, step.getWeights(), stored);
+  // The sum of a row is that of all weights.
+  Value kept = scores->drop(step.getWeights(), b, head, rows, keySpan);
+  Value weights = scores->cast({rows, keySpan}, kept, stored);
   Value valueBlock = scores->load(v, {b, kvHead, keySpan, values});
   ScalarBuilder on = scores->scalars({rows, values});
   Value alpha = kernel.broadcastBlock(step.getAlpha(), {0}, {rows, values});

@@ -38,7 +38,7 @@
 !l = tensor<2x4x?xf32, #nn.shape<[2, 4, S]>>
 !w = tensor<4x?x?xf32, #nn.shape<[4, S, T]>>
 func.func @training(%q: !q, %k: !k, %v: !k, %g: !q, %w: !w) -> (!q, !k, !k, !w) {
-  %o, %l = nn.attention %q, %k, %v scale 0.25 bias %w : (!q, !k, !k, !w) -> (!q, !l)
-  %r:4 = nn.attention_backward %q, %k, %v output %o, %l gradient %g scale 0.25 bias %w : (!q, !k, !k, !q, !l, !q, !w) -> (!q, !k, !k, !w)
+  %o, %l = nn.attention %q, %k, %v scale 0.25 causal top_left bias %w : (!q, !k, !k, !w) -> (!q, !l)
+  %r:4 = nn.attention_backward %q, %k, %v output %o, %l gradient %g scale 0.25 causal top_left bias %w : (!q, !k, !k, !q, !l, !q, !w) -> (!q, !k, !k, !w)
   return %r#0, %r#1, %r#2, %r#3 : !q, !k, !k, !w
 }

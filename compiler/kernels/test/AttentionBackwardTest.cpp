@@ -137,6 +137,20 @@ TEST_P(AttentionBackward, GradientsOfTheBias) {
     check({4, 2, 16, 16, "bias %bias", dims, true}, {lengths(3, 60, 70)});
 }
 
+// The parts multiply by nn.random's numbers, the kernels draw their own: equal
+// errors mean equal masks.
+TEST_P(AttentionBackward, Dropout) {
+  std::string dropout = "dropout 0.17 id 7 (%seed, %step, %first)";
+  check({4, 2, 32, 48, dropout, ""},
+        {lengths(2, 3, 3), lengths(2, 60, 97), lengths(1, 50, 128),
+         lengths(1, 130, 257)});
+  check({2, 2, 64, 64, "causal top_left " + dropout, ""},
+        {lengths(2, 3, 3), lengths(1, 97, 97), lengths(1, 257, 257)});
+  check({2, 1, 24, 24, "softcap 1.5 bias %bias key_mask %mask " + dropout,
+         "2, S, T", true},
+        {lengths(2, 40, 70), lengths(1, 64, 512)});
+}
+
 TEST_P(AttentionBackward, AnyHeadSizes) {
   check({1, 1, 256, 256, "", ""}, {lengths(1, 33, 65)});
   check({1, 1, 8, 8, "causal top_left", ""}, {lengths(2, 70, 70)});

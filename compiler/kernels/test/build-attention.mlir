@@ -1,6 +1,6 @@
 // Attention with all it can carry: views of the query and of the result as strides,
 // grouped heads, softcap, bias, key mask, a band; then the plain one.
-// RUN: attune-opt %s --build-kernels | FileCheck %s
+// RUN: attune-opt %s --split-input-file --build-kernels | FileCheck %s
 
 // CHECK: tile.kernel attention @attention_0(
 // CHECK-SAME: %[[Q:.*]]: memref<?x12x?x64xf32, strided<[?, 64, 768, 1]>>, %[[K:.*]]: memref<?x4x?x64xf32, strided<[?, ?, 64, 1]>>,
@@ -58,4 +58,26 @@ func.func @plain(%q: tensor<?x12x197x64xf32, #nn.shape<[B, 12, 197, 64]>>) -> te
     nn.yield %a, %lse : tensor<?x12x197x64xf32, #nn.shape<[B, 12, 197, 64]>>, tensor<?x12x197xf32, #nn.shape<[B, 12, 197]>>
   }
   return %o#1 : tensor<?x12x197xf32, #nn.shape<[B, 12, 197]>>
+}
+
+// -----
+
+// What dropout leaves is multiplied with the values; the sum of a row is that of
+// all weights. The numbers are those of nn.random of shape [B, H, S, T].
+// CHECK: tile.kernel attention @attention_0
+// CHECK: %[[SEED:.*]] = memref.load %{{.*}}[] : memref<i64>
+// CHECK: %[[STEP:.*]] = memref.load
+// CHECK: %[[FIRST:.*]] = memref.load
+// CHECK: %[[BASE:.*]] = arith.muli %[[FIRST]]
+// CHECK: %[[P:[a-z0-9_]+]], %{{.*}} = tile.softmax_step
+// CHECK: tile.random id 4(%[[SEED]], %[[STEP]]) at %[[BASE]][%{{.*}}, %{{.*}}, %{{.*}} by 42, %{{.*}} by 48] strides[%{{.*}}, %{{.*}}, %c40, %c1]
+// CHECK: %[[KEPT:.*]] = arith.mulf %[[P]]
+// CHECK: tile.dot %[[KEPT]]
+!q = tensor<2x3x40x32xf32>
+func.func @main(%q: !q, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i64>) -> !q {
+  %r = nn.group attention (%a = %q, %b = %seed, %c = %step, %d = %first) : (!q, tensor<i64>, tensor<i64>, tensor<i64>) -> !q {
+    %s = nn.attention %a, %a, %a scale 0.25 dropout 0.1 id 4 (%b, %c, %d) : (!q, !q, !q, tensor<i64>, tensor<i64>, tensor<i64>) -> !q
+    nn.yield %s : !q
+  }
+  return %r : !q
 }

@@ -36,10 +36,14 @@ static Value otherSpan(tile::LoadOp load, Value other) {
   return seen ? found : Value();
 }
 
-/// The weights themselves, or narrowed.
-static bool isWeights(Value value, tile::SoftmaxStepOp step) {
+/// The weights themselves, narrowed, or times the factors of dropout.
+static bool isWeights(Value value, tile::SoftmaxStepOp step, bool &isDropped) {
   if (auto narrow = value.getDefiningOp<arith::TruncFOp>())
     value = narrow.getIn();
+  if (auto product = value.getDefiningOp<arith::MulFOp>()) {
+    isDropped = true;
+    value = product.getLhs();
+  }
   return value == step.getWeights();
 }
 
@@ -72,7 +76,7 @@ static LogicalResult matchLoop(Attention &parts) {
   parts.outIndex = 3 - *max - *sum;
   parts.values = loop.getYielded()[parts.outIndex].getDefiningOp<tile::DotOp>();
   if (!parts.values || parts.values.getTransLhs() ||
-      !isWeights(parts.values.getLhs(), parts.step))
+      !isWeights(parts.values.getLhs(), parts.step, parts.isDropped))
     return loop.emitOpError(
         "expected the carried result to be a dot of the weights");
   // acc = carried * broadcast(alpha)

@@ -19,6 +19,8 @@ struct Attention {
   unsigned maxIndex, sumIndex, outIndex; ///< among what the loop carries
   mlir::Value rows;                      ///< the span of the queries
   mlir::Value keyDepth, valueColumns;    ///< the spans of a head of K and of V
+  /// Whether the second dot takes the weights times something.
+  bool isDropped = false;
   /// Set if the scores are the dot times this positive number, and a band.
   std::optional<double> scale;
 

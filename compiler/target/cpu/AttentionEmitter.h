@@ -51,7 +51,9 @@ private:
   Value emitMaximum(Value row, Value scoreRow, Value begin, Value end);
   Value prepareScores(Value row, Value scoreRow, Value column, bool hidden);
   Value emitExp2(Value x);
-  Value emitWeights(Value scoreRow, Value begin, Value end, Value guarded);
+  Value keepWeight(Value row, Value column, Value weight);
+  Value emitWeights(Value row, Value scoreRow, Value begin, Value end,
+                    Value guarded);
   Values sweep(Value from, Value to, int64_t unroll, ValueRange inits,
                llvm::function_ref<Value(Value column, Value carried)> body);
 

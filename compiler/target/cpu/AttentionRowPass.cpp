@@ -114,10 +114,22 @@ Value AttentionEmitter::emitExp2(Value x) {
   return common::emitSoftmaxExp2(emit, x);
 }
 
+/// What the second dot takes of a weight: all of it, or what dropout leaves.
+Value AttentionEmitter::keepWeight(Value row, Value column, Value weight) {
+  if (!parts.isDropped)
+    return weight;
+  SmallVector<Coord> at{{row, false, {}}, {column, true, {}}};
+  evaluator.seed(parts.step.getWeights(), at, weight);
+  Value kept = evaluator.get(parts.values.getLhs(), at);
+  if (!kept)
+    result = failure();
+  return kept ? kept : weight;
+}
+
 /// Scores become weights 2^(s - guarded), in place; returns their sums per
-/// lane.
-Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
-                                    Value guarded) {
+/// lane, before dropout.
+Value AttentionEmitter::emitWeights(Value row, Value scoreRow, Value begin,
+                                    Value end, Value guarded) {
   Type f32 = emit.getF32Type();
   constexpr int64_t kUnroll = 4;
   Value offset = emit.splat(arith::NegFOp::create(emit, guarded).getResult());
@@ -130,7 +142,7 @@ Value AttentionEmitter::emitWeights(Value scoreRow, Value begin, Value end,
                              ? emit.fma(score, emit.splat(*parts.scale), offset)
                              : emit.addf(score, offset);
         Value weight = emitExp2(exponent);
-        emit.store(weight, pointer);
+        emit.store(keepWeight(row, column, weight), pointer);
         return emit.addf(carried, weight);
       });
   return emit.addf(emit.addf(partial[0], partial[1]),
@@ -156,7 +168,7 @@ void AttentionEmitter::emitRowPass(Value tileRow, Value index, Value begin,
   emit.store(
       vector::ExtractOp::create(emit, factor, ArrayRef<int64_t>{0}).getResult(),
       emit.at(alpha, index, f32));
-  Value sum = emitWeights(scoreRow, begin, end, guarded);
+  Value sum = emitWeights(row, scoreRow, begin, end, guarded);
   Value sumPointer = emit.at(sums, emit.mul(row, kLanes), f32);
   emit.store(emit.fma(emit.loadVector(sumPointer, f32), factor, sum),
              sumPointer);

@@ -410,6 +410,8 @@ static FailureOr<Attention> matchAttention(tile::KernelOp kernel) {
     return failure();
   if (parts->blockRows() % kTile || parts->blockKeys() % kTile)
     return parts->loop.emitOpError("expected blocks in multiples of ") << kTile;
+  if (parts->isDropped)
+    return parts->loop.emitOpError("dropout is not supported on CUDA");
   return parts;
 }
 

@@ -28,6 +28,8 @@ struct Case {
 // A causal head at growing lengths; what a ViT, a small ViT, a window of a Swin
 // and a text model of 512 positions do; heads in groups; dropout.
 constexpr Case kCases[] = {
+    {"causal", 8, 12, 12, 50, 64, "causal top_left"},
+    {"causal", 2, 12, 12, 197, 64, "causal top_left"},
     {"causal", 1, 8, 8, 512, 64, "causal top_left"},
     {"causal", 1, 4, 4, 1024, 64, "causal top_left"},
     {"causal", 1, 2, 2, 2048, 64, "causal top_left"},
