@@ -8,13 +8,19 @@ using Kind = nn::ElementwiseKind;
 
 /// Expressions inside each other over all calls: bounds the stack.
 static constexpr unsigned mostNesting = 400;
+/// Expressions that are evaluated: bounds the time that a short text can take.
+/// A model of a hundred layers takes a tenth.
+static constexpr uint64_t mostSteps = 500'000;
 
 MaybeValue Expander::evaluate(const Expression &expression, Frame &frame) {
   Span outer = graph.at;
   graph.at = expression.span;
-  if (nesting >= mostNesting || ++steps > 2'000'000)
-    return graph.fail("expected a model that is less deep or smaller; does a "
-                      "def call itself?");
+  if (nesting >= mostNesting)
+    return graph.fail("expected at most 400 expressions inside each other over "
+                      "all calls; does a def call itself?");
+  if (++steps > mostSteps)
+    return graph.fail("expected at most 500000 steps to expand a model; make "
+                      "fewer or larger layers");
   ++nesting;
   MaybeValue value = dispatch(expression, frame);
   --nesting;

@@ -7,8 +7,6 @@ using namespace mlir;
 
 /// Calls inside each other, of modules and defs.
 static constexpr unsigned mostCalls = 100;
-/// Expressions that are evaluated: bounds the time that a short text can take.
-static constexpr uint64_t mostSteps = 2'000'000;
 
 Expander::Expander(const Model &model, const ImportOptions &options,
                    MLIRContext *context, Errors &errors)
@@ -352,11 +350,6 @@ LogicalResult Expander::evaluateArguments(
 }
 
 MaybeValue Expander::call(const Expression &expression, Frame &frame) {
-  if (++steps > mostSteps) {
-    graph.at = expression.span;
-    return graph.fail("expected at most 2000000 steps to expand a model; make "
-                      "fewer or larger layers");
-  }
   auto callee = evaluate(*expression.operands[0], frame);
   if (failed(callee))
     return failure();

@@ -18,6 +18,9 @@ using MaybeValue = mlir::FailureOr<Value>;
 class Call;
 using BuiltinFunction = MaybeValue (*)(Call &call);
 
+/// The loss of a batch; 0 where nothing counts.
+MaybeTensor meanOf(Graph &graph, const Loss &loss);
+
 /// The functions behind the table of reader/Builtins.h.
 BuiltinFunction findFunction(llvm::StringRef name);
 

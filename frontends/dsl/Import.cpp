@@ -13,7 +13,6 @@
 namespace attune::dsl {
 
 using namespace mlir;
-using Kind = nn::ElementwiseKind;
 
 /// Of inputs and outputs: what a tensor of the runtime holds (ATTUNE_MAX_RANK).
 static constexpr size_t mostDims = 8;
@@ -149,12 +148,7 @@ FailureOr<SmallVector<Importer::Output>> Importer::lossOutputs(Purpose purpose,
   if (failed(loss))
     return failure();
   if (purpose == Purpose::Loss) {
-    // Of a batch in which nothing counts the loss is 0.
-    Type f32 = graph.b.getF32Type();
-    MaybeTensor mean = graph.apply(
-        Kind::Div,
-        {loss->sum,
-         graph.elementwise(Kind::Max, {loss->count, graph.scalar(f32, 1.0)})});
+    MaybeTensor mean = meanOf(graph, *loss);
     if (failed(mean))
       return failure();
     return SmallVector<Output>{{"loss", *mean}};

@@ -361,7 +361,8 @@ TEST_F(Refusal, WorkIsBounded) {
     text += "def f" + std::to_string(i) + "(x):\n    return f" +
             std::to_string(i + 1) + "(f" + std::to_string(i + 1) + "(x))\n";
   text += "def f40(x):\n    return x + 1\n";
-  expect(text + around("return f0(x)"), "expected");
+  expect(text + around("return f0(x)"), "expected at most 50000 operations");
+  expect(text + around("return f0(3)"), "expected at most 500000 steps");
 }
 
 } // namespace

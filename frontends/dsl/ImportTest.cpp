@@ -284,6 +284,18 @@ TEST_F(ImportTest, ALayerThatIsUsedTwiceHasOneWeight) {
   EXPECT_EQ(all<nn::LoadWeightOp>().size(), 1u);
 }
 
+TEST_F(ImportTest, LossesCanBeAdded) {
+  import(around("return x") + "train:\n    loss = mse(y, x) + 0.5 * mse(y, x "
+                              "* 2)\n");
+  EXPECT_EQ(typeOfResult("loss"), "tensor<f32>");
+  // What has no count of its own counts once a batch.
+  auto eval = function("eval");
+  EXPECT_EQ(eval.getNumResults(), 2u);
+  Operation *count =
+      eval.getBody().front().getTerminator()->getOperand(1).getDefiningOp();
+  EXPECT_EQ(count->getName().getStringRef(), "arith.constant");
+}
+
 TEST_F(ImportTest, ReadsFiles) {
   EXPECT_FALSE(importDsl("/nonexistent/m.attn", options, context, error));
   EXPECT_EQ(error, "/nonexistent/m.attn: cannot open the file: No such file or "

@@ -7,6 +7,12 @@ namespace attune::dsl {
 using namespace mlir;
 using Kind = nn::ElementwiseKind;
 
+MaybeTensor meanOf(Graph &graph, const Loss &loss) {
+  Tensor one = graph.scalar(graph.b.getF32Type(), 1.0);
+  return graph.apply(
+      Kind::Div, {loss.sum, graph.elementwise(Kind::Max, {loss.count, one})});
+}
+
 static SmallVector<int64_t> allAxes(Tensor x) {
   return llvm::to_vector(llvm::seq<int64_t>(0, Graph::rankOf(x)));
 }

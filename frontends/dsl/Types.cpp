@@ -10,6 +10,8 @@ MaybeTensor Expander::tensor(const Value &value, Type elementOfNumbers) {
     return *value.as<mlir::Value>();
   if (value.is<const Weight *>())
     return load(**value.as<const Weight *>());
+  if (value.is<std::shared_ptr<Loss>>())
+    return meanOf(graph, **value.as<std::shared_ptr<Loss>>());
   if (value.is<double>() && elementOfNumbers &&
       isa<FloatType>(elementOfNumbers))
     return graph.scalar(elementOfNumbers, *value.as<double>());

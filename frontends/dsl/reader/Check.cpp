@@ -306,6 +306,13 @@ void Checker::train(const Train &train) {
       errors.report(label.fallback->span,
                     "expected no value: a label is always given");
   }
+  // The functions of training have arguments and results of their own.
+  for (std::string_view name :
+       {"seed", "step", "first", "scale", "lr", "loss", "count", "correct"})
+    if (seen.contains(name))
+      errors.report(train.span, "expected no input, result or label " +
+                                    quoted(name) +
+                                    ": training has one of its own");
   std::set<std::string_view> given;
   for (const Member &setting : train.settings) {
     auto known = trainSettings();

@@ -166,6 +166,8 @@ TEST(Refusal, TrainSections) {
       {{"    label: f32[B]", "4:1: expected a loss in the train section"},
        {"    loss = mse(y, y)\n    loss = mse(y, y)",
         "6:5: 'loss' is set twice"},
+       {"    seed: i64[B]\n    loss = mse(y, y)",
+        "4:1: expected no input, result or label 'seed': training has one"},
        {"    los = mse(y, y)", "5:5: expected a setting of the train section, "
                                "found 'los'; did you mean 'loss'?"},
        {"    x: f32[B]\n    loss = mse(y, y)", "5:5: 'x' is defined twice"},
