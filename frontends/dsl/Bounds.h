@@ -21,9 +21,6 @@ public:
   void set(llvm::StringRef symbol, Interval range) {
     ranges[symbol.str()] = range;
   }
-  bool knows(llvm::StringRef symbol) const {
-    return ranges.contains(symbol.str());
-  }
   /// Where the value of `dim` lies, whatever the symbols are.
   Interval of(nn::DimAttr dim) const;
   bool atLeast(nn::DimAttr dim, int64_t bound) const {

@@ -239,9 +239,14 @@ MaybeValue Expander::member(const Expression &expression, Frame &frame) {
       list->push_back(Value(dim));
     return Value(std::move(list));
   }
+  const Builtin *builtin = findBuiltin(name);
+  bool isFunction =
+      isTensor && builtin && builtin->kind == Builtin::Kind::Function;
   return graph.fail("expected a layer before '." + name + "', found " +
                     value->describe() +
-                    (isTensor ? "; a tensor has .shape" : ""));
+                    (isFunction ? "; write " + name + "(x, ...)"
+                     : isTensor ? std::string("; a tensor has .shape")
+                                : std::string()));
 }
 
 } // namespace attune::dsl

@@ -208,7 +208,6 @@ public:
   mlir::LogicalResult wrong(llvm::StringRef name, const llvm::Twine &expected);
 
 private:
-  llvm::ArrayRef<std::string_view> parameterNames() const { return names; }
   std::vector<std::string_view> names;
   std::vector<std::optional<Value>> values;
 };

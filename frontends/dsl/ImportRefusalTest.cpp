@@ -239,6 +239,9 @@ TEST_F(Refusal, Calls) {
       around("return x.weight"),
       "m.attn:3:18: expected a layer before '.weight', found f32[B, 4, 6]; a "
       "tensor has .shape");
+  expect(around("return x.reshape([4])"),
+         "m.attn:3:18: expected a layer before '.reshape', found f32[B, 4, 6]; "
+         "write reshape(x, ...)");
   expect(around("return l()", "l = Sequential(relu)"),
          "expected a tensor for 'l'");
   expect(around("return l(n)", "l = Linear(6, 6)"),
@@ -353,6 +356,18 @@ TEST_F(Refusal, Params) {
          "expected a number, a flag or a text as a param, found the function "
          "'relu'");
   expect("param a = b, b = 1\n" + around("return x"), "'b' has no value here");
+}
+
+TEST_F(Refusal, Ranks) {
+  expect("model M:\n    def forward(x: f32[1, 1, 1, 1, 1, 1, 1, 1, 2]) -> y:\n"
+         "        return x\n",
+         "m.attn:2:20: expected at most 8 dims of an input, found 9");
+  expect(
+      around("return reshape(x, [1, 1, 1, 1, 1, 1, B, 4, 6])"),
+      "m.attn:2:56: expected at most 8 dims of an output, found f32[1, 1, 1, "
+      "1, 1, 1, B, 4, 6]");
+  expect(around("return 3"), "m.attn:2:56: expected a tensor, found the number "
+                             "3");
 }
 
 TEST_F(Refusal, WorkIsBounded) {

@@ -249,8 +249,8 @@ ExpressionPtr Parser::primary() {
   if (isWord("repeat") && isSymbol("(", 1))
     return repeat();
   if (token.kind == Kind::Name) {
-    for (std::string_view word : {"if", "else", "in", "return", "def", "module",
-                                  "model", "and", "or", "not"})
+    for (std::string_view word : {"if", "else", "elif", "in", "return", "def",
+                                  "module", "model", "and", "or", "not"})
       if (token.text == word) {
         fail("a value", "'" + std::string(word) + "' has a meaning of its own");
         return nullptr;

@@ -359,9 +359,21 @@ bool Parser::conditional(Statement &statement) {
   if (!statement.values.back() ||
       !statements("the condition of 'if'", statement.then))
     return false;
-  if (!takeWord("else"))
+  if (takeWord("else"))
+    return statements("'else'", statement.otherwise);
+  if (!isWord("elif"))
     return true;
-  return statements("'else'", statement.otherwise);
+  // An if inside an else, without its line.
+  if (nesting > mostBlocks)
+    return errors.report(peek().span, "expected at most 20 blocks inside each "
+                                      "other; write a def for the inner ones");
+  Statement other{};
+  other.span = peek().span;
+  ++nesting;
+  bool good = conditional(other);
+  --nesting;
+  statement.otherwise.push_back(std::move(other));
+  return good;
 }
 
 /// a = value, a, b = value, a += value
@@ -371,6 +383,11 @@ bool Parser::assignment(Statement &statement) {
       {"-=", Operator::Subtract},
       {"*=", Operator::Multiply},
       {"/=", Operator::Divide}};
+  for (std::string_view word : {"for", "while"})
+    if (isWord(word))
+      return fail("a statement: name = value, return or if",
+                  "layers repeat by name = repeat(i in 4, Layer()) in a "
+                  "module");
   do {
     Name name;
     if (!expectName("a statement: name = value, return or if", name))

@@ -103,6 +103,19 @@ TEST(Reader, OperatorsBindAsInPython) {
   }
 }
 
+TEST(Reader, ElifIsAnIfInAnElse) {
+  auto model = checked(inModel("        if 1 > 2:\n            y = x\n"
+                               "        elif 2 > 3:\n            y = x\n"
+                               "        else:\n            y = -x\n"
+                               "        return y"));
+  ASSERT_NE(model, nullptr);
+  const Function &forward = *model->file.model()->find("forward");
+  const Statement &outer = forward.body[0];
+  ASSERT_EQ(outer.otherwise.size(), 1u);
+  EXPECT_EQ(outer.otherwise[0].kind, Statement::Kind::If);
+  EXPECT_EQ(outer.otherwise[0].otherwise.size(), 1u);
+}
+
 TEST(Reader, LinesInsideBracketsAreOne) {
   EXPECT_NE(checked("param a = maximum(1,\n    2,  # two\n)\n" +
                     inModel("        return x")),
@@ -182,6 +195,11 @@ TEST(Reader, DepthIsBounded) {
   for (int i = 0; i < 40; ++i)
     blocks += std::string(size_t(8 + i), ' ') + "if true:\n";
   EXPECT_NE(errorsOf(inModel(blocks)).find("expected at most 20 blocks"),
+            std::string::npos);
+  std::string chain2 = "        if true:\n            y = x\n";
+  for (int i = 0; i < 1000; ++i)
+    chain2 += "        elif true:\n            y = x\n";
+  EXPECT_NE(errorsOf(inModel(chain2)).find("expected at most 20 blocks"),
             std::string::npos);
 }
 

@@ -78,6 +78,8 @@ TEST(Refusal, Statements) {
              "statement gives a name"},
        {"f(x)", "3:10: expected '=' after 'f', found '('"},
        {"a, b += x", "3:14: expected '=' after 'b'"},
+       {"for i in x:", "3:9: expected a statement: name = value, return or if, "
+                       "found 'for'; layers repeat by"},
        {"if x", "3:13: expected ':' after the condition of 'if'"},
        {"if x:\n            y = x\n        else", "5:13: expected ':' after "
                                                   "'else'"},
