@@ -101,6 +101,13 @@ class Check:
         self.refused(1, ["--set is for .attn models"], onnx, "--set", "width=5")
         self.refused(1, ["--weights is for .attn models"], onnx, "--weights", "w.npz")
 
+    def readme(self):
+        """The example in the reference of the language is a model."""
+        text = (SOURCE / "frontends" / "dsl" / "README.md").read_text(encoding="utf-8")
+        model = self.write("readme.attn", text.split("```")[1])
+        done = self.compile(model, "--emit", "nn", "--set", "width=8")
+        assert done.returncode == 0 and "@loss" in done.stdout, done.stderr
+
     def weight_files(self):
         model, path = self.write("m.attn", MODEL), self.folder / "w.npz"
         self.refused(1, ["none.npz"], model, "--weights", self.folder / "none.npz")
@@ -123,6 +130,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check = Check(arguments.attune, folder)
         check.refusals()
+        check.readme()
         check.weight_files()
         names = [path.stem for path in sorted((SOURCE / "examples" / "models").glob("*.attn"))]
         assert len(names) >= 6, names
