@@ -1,6 +1,7 @@
 // Clusters as a graph.
 #include "compiler/fusion/Clusters.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Matchers.h"
 
 namespace attune::fusion {
@@ -51,6 +52,33 @@ Clusters::Clusters(Block &block) : block(block) {
     }
   }
   furthest.resize(positions.size() + 1);
+  findUpdates();
+}
+
+// Against the order of the block: an op's readers have been looked at.
+void Clusters::findUpdates() {
+  auto function = dyn_cast<func::FuncOp>(block.getParentOp());
+  if (!function)
+    return;
+  auto updateBy = [&](OpOperand &use) -> std::optional<int64_t> {
+    unsigned number = use.getOperandNumber();
+    if (isa<func::ReturnOp>(use.getOwner()) &&
+        function.getResultAttr(number, "nn.updates"))
+      return number;
+    return updateOf(use.getOwner());
+  };
+  for (Operation &op : llvm::reverse(block)) {
+    if (!isa<nn::ElementwiseOp>(op) || op.use_empty())
+      continue;
+    std::optional<int64_t> all = updateBy(*op.use_begin());
+    for (OpOperand &use : op.getUses()) {
+      std::optional<int64_t> update = updateBy(use);
+      if (all && update != all)
+        all = update ? std::optional(kSeveral) : std::nullopt;
+    }
+    if (all)
+      updates[&op] = *all;
+  }
 }
 
 Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,

@@ -47,6 +47,14 @@ public:
   bool isPositional(mlir::Operation *op) const {
     return positional.contains(op);
   }
+  /// The result of the function that is the new value of a weight (nn.updates)
+  /// and that `op` is a part of, if nothing else is made of it; kSeveral if
+  /// there are more such results.
+  std::optional<int64_t> updateOf(mlir::Operation *op) const {
+    auto found = updates.find(op);
+    return found == updates.end() ? std::nullopt : std::optional(found->second);
+  }
+  static constexpr int64_t kSeveral = -1;
   /// Whether `op` may not join: the cluster is full, or a path leaves it with
   /// `op` and comes back, other clusters being one node each. Such a group
   /// could not be scheduled.
@@ -64,11 +72,13 @@ private:
   /// The end of what has to be searched for a way back to `position` or before:
   /// no cluster has members on both sides of it.
   size_t horizon(size_t position) const;
+  void findUpdates();
 
   mlir::Block &block;
   llvm::SmallVector<std::unique_ptr<Cluster>> clusters;
   llvm::DenseMap<mlir::Operation *, Cluster *> owner;
   llvm::DenseSet<mlir::Operation *> positional;
+  llvm::DenseMap<mlir::Operation *, int64_t> updates;
   llvm::DenseMap<mlir::Operation *, size_t> positions;
   /// A Fenwick tree: the greatest `last` of the clusters by their `first`.
   std::vector<size_t> furthest;

@@ -30,12 +30,32 @@ static bool broadcastsToSpace(Value value, const Cluster &cluster) {
 
 // ---- contraction ----
 
+// Whether an update of weights may be part of a product. It may if there is but
+// one, as where a gradient is added to: that has the place of the old value. An
+// optimizer updates a weight and its averages, each in its place, which a map
+// can do and a product with several results cannot.
+static bool mayUpdate(const Clusters &clusters, const Cluster &cluster,
+                      ElementwiseOp op) {
+  std::optional<int64_t> update = clusters.updateOf(op);
+  if (!update)
+    return true;
+  auto isSame = [&](Operation *reader) {
+    return clusters.updateOf(reader) == update;
+  };
+  return *update != Clusters::kSeveral &&
+         llvm::all_of(op.getInputs(), [&](Value input) {
+           Operation *producer = input.getDefiningOp();
+           return !producer || !cluster.ops.contains(producer) ||
+                  llvm::all_of(producer->getUsers(), isSame);
+         });
+}
+
 // An elementwise op over the product's result whose other operands exist before
 // the product runs.
 static bool isEpilogue(const Clusters &clusters, const Cluster &cluster,
                        ElementwiseOp op) {
   if (clusters.isTaken(op) || nn::getDims(op.getResult()) != cluster.space ||
-      !readsCluster(cluster, op))
+      !readsCluster(cluster, op) || !mayUpdate(clusters, cluster, op))
     return false;
   for (Value input : op.getInputs()) {
     Operation *producer = input.getDefiningOp();
@@ -62,6 +82,28 @@ static void dropBoolResults(Clusters &clusters, Cluster &cluster) {
     clusters.remove(cluster, op);
 }
 
+// What other groups can make of a value that is stored anyway is not stored as
+// well: the squares of a gradient, of which a norm is the sum and an optimizer
+// takes averages.
+static void dropRepeated(Clusters &clusters, Cluster &cluster) {
+  auto costsMore = [&](Value input) {
+    Operation *producer = input.getDefiningOp();
+    if (producer && cluster.ops.contains(producer))
+      return !clusters.isReadOutside(cluster, producer);
+    return nn::getDims(input) == cluster.space && !isSplatConstant(input);
+  };
+  auto makesItself = [&](Operation *reader) {
+    return !cluster.ops.contains(reader) && !clusters.isTaken(reader) &&
+           (isa<nn::ReduceOp, nn::NormOp, nn::SoftmaxOp>(reader) ||
+            clusters.updateOf(reader));
+  };
+  SmallVector<Operation *> members(cluster.ops.begin(), cluster.ops.end());
+  for (Operation *op : llvm::reverse(ArrayRef(members).drop_front()))
+    if (llvm::all_of(op->getUsers(), makesItself) &&
+        llvm::none_of(op->getOperands(), costsMore))
+      clusters.remove(cluster, op);
+}
+
 static void growContraction(Clusters &clusters, nn::ContractOp contract) {
   Cluster &cluster = clusters.create(GroupKind::Contraction, contract,
                                      nn::getDims(contract.getResult()));
@@ -75,6 +117,7 @@ static void growContraction(Clusters &clusters, nn::ContractOp contract) {
           op && isEpilogue(clusters, cluster, op))
         clusters.add(cluster, op);
   dropBoolResults(clusters, cluster);
+  dropRepeated(clusters, cluster);
 }
 
 // ---- row ----

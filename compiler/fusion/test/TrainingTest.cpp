@@ -65,12 +65,18 @@ struct FusedTrainingTest : testing::Test {
                     (std::isnan(a) && std::isnan(b)))
             << "result " << number << ": " << a << " became " << b;
     int64_t groups = 0;
-    module->walk([&](nn::GroupOp) { ++groups; });
+    productResults = 0;
+    module->walk([&](nn::GroupOp group) {
+      ++groups;
+      if (group.getKind() == nn::GroupKind::Contraction)
+        productResults += group.getNumResults();
+    });
     return groups;
   }
 
   MLIRContext context;
   std::mt19937 random{7};
+  int64_t productResults = 0; ///< of the module checked last
 };
 
 std::string lossText(const std::string &attributes) {
@@ -161,6 +167,48 @@ func.func @main(%x: tensor<300x256xf32>, %y: tensor<7xf32>) -> tensor<f32> {
 })";
   // Rows of the large one, their sum, the small one, the root.
   EXPECT_EQ(check(text, {floats({300, 256}), floats({7})}), 4);
+}
+
+// The product stores the gradient and not its squares; one group sums these and
+// gives the three new values, each of which can lie where the old one did.
+TEST_F(FusedTrainingTest, AnOptimizerIsNoEpilogue) {
+  const char *text = R"(
+!w = tensor<8x16xf32>
+nn.weight @w trainable state parameter : !w = dense<0.5> : !w
+nn.weight @w.m state optimizer : !w = dense<0.25> : !w
+nn.weight @w.v state optimizer : !w = dense<0.125> : !w
+func.func @main(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>) -> (tensor<8xf32>, !w {nn.updates = @w}, !w {nn.updates = @w.m}, !w {nn.updates = @w.v}) {
+  %d = nn.contract %x, %dy contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x16xf32>) -> !w
+  %q = nn.elementwise mul %d, %d : (!w, !w) -> !w
+  %n = nn.reduce sum %q axes [1] : (!w) -> tensor<8xf32>
+  %w = nn.load_weight @w : !w
+  %m = nn.load_weight @w.m : !w
+  %v = nn.load_weight @w.v : !w
+  %m1 = nn.elementwise add %m, %d : (!w, !w) -> !w
+  %v1 = nn.elementwise add %v, %q : (!w, !w) -> !w
+  %s = nn.elementwise sqrt %v1 : (!w) -> !w
+  %u = nn.elementwise div %m1, %s : (!w, !w) -> !w
+  %w1 = nn.elementwise sub %w, %u : (!w, !w) -> !w
+  return %n, %w1, %m1, %v1 : tensor<8xf32>, !w, !w, !w
+})";
+  EXPECT_EQ(check(text, {floats({4, 8}), floats({4, 16})}), 2);
+  EXPECT_EQ(productResults, 1);
+}
+
+// A gradient that is only added to is part of its product.
+TEST_F(FusedTrainingTest, AccumulationIsAnEpilogue) {
+  const char *text = R"(
+nn.weight @w.grad state gradient : tensor<8x16xf32> = dense<0.5> : tensor<8x16xf32>
+func.func @main(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>, %scale: tensor<f32>) -> (tensor<8x16xf32> {nn.updates = @w.grad}) {
+  %d = nn.contract %x, %dy contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
+  %c = nn.elementwise mul %d, %scale : (tensor<8x16xf32>, tensor<f32>) -> tensor<8x16xf32>
+  %g = nn.load_weight @w.grad : tensor<8x16xf32>
+  %s = nn.elementwise add %g, %c : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %s : tensor<8x16xf32>
+})";
+  EXPECT_EQ(check(text, {floats({4, 8}), floats({4, 16}),
+                         floats(ArrayRef<int64_t>())}),
+            1);
 }
 
 } // namespace

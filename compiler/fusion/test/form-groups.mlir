@@ -271,3 +271,42 @@ func.func @scatter(%u: tensor<8x64xf32>, %i: tensor<8xi64>) -> tensor<65x64xf32>
   %b = nn.elementwise exp %s : (tensor<65x64xf32>) -> tensor<65x64xf32>
   return %b : tensor<65x64xf32>
 }
+
+// A gradient that is added to is part of the product that makes it.
+// CHECK-LABEL: @accumulate
+// CHECK: nn.group contraction
+// CHECK: nn.elementwise add
+// CHECK-NOT: nn.group
+// CHECK: return
+nn.weight @g state gradient : tensor<8x16xf32>
+func.func @accumulate(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>) -> (tensor<8x16xf32> {nn.updates = @g}) {
+  %d = nn.contract %x, %dy contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
+  %g = nn.load_weight @g : tensor<8x16xf32>
+  %s = nn.elementwise add %g, %d : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %s : tensor<8x16xf32>
+}
+
+// An optimizer is a map, and the gradient is stored once: not its square too.
+// CHECK-LABEL: @optimize
+// CHECK: nn.group contraction
+// CHECK-NOT: nn.elementwise
+// CHECK: nn.yield
+// CHECK: nn.group row
+// CHECK: nn.elementwise mul
+// CHECK: nn.reduce sum
+// CHECK: nn.group map
+// CHECK: nn.yield %{{.*}}, %{{.*}} :
+// CHECK-NOT: nn.group
+// CHECK: return
+nn.weight @w trainable state parameter : tensor<8x16xf32>
+nn.weight @w.m state optimizer : tensor<8x16xf32>
+func.func @optimize(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>) -> (tensor<8xf32>, tensor<8x16xf32> {nn.updates = @w}, tensor<8x16xf32> {nn.updates = @w.m}) {
+  %d = nn.contract %x, %dy contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
+  %q = nn.elementwise mul %d, %d : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  %n = nn.reduce sum %q axes [1] : (tensor<8x16xf32>) -> tensor<8xf32>
+  %w = nn.load_weight @w : tensor<8x16xf32>
+  %m = nn.load_weight @w.m : tensor<8x16xf32>
+  %m1 = nn.elementwise add %m, %d : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  %w1 = nn.elementwise sub %w, %m1 : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %n, %w1, %m1 : tensor<8xf32>, tensor<8x16xf32>, tensor<8x16xf32>
+}
