@@ -82,25 +82,30 @@ static void dropBoolResults(Clusters &clusters, Cluster &cluster) {
     clusters.remove(cluster, op);
 }
 
-// What other groups can make of a value that is stored anyway is not stored as
-// well: the squares of a gradient, of which a norm is the sum and an optimizer
-// takes averages.
+// What a row group or an optimizer can make of a value that is stored anyway is
+// not stored as well: the squares of a gradient, of which a norm is the sum;
+// what the gradient of a layer's norm is made of. At worst the reader reads two
+// tensors for one, and the product reads and writes one less each.
 static void dropRepeated(Clusters &clusters, Cluster &cluster) {
-  auto costsMore = [&](Value input) {
+  auto isStored = [&](Value input) {
     Operation *producer = input.getDefiningOp();
-    if (producer && cluster.ops.contains(producer))
-      return !clusters.isReadOutside(cluster, producer);
-    return nn::getDims(input) == cluster.space && !isSplatConstant(input);
+    return !producer || !cluster.ops.contains(producer) ||
+           clusters.isReadOutside(cluster, producer);
   };
-  auto makesItself = [&](Operation *reader) {
-    return !cluster.ops.contains(reader) && !clusters.isTaken(reader) &&
-           (isa<nn::ReduceOp, nn::NormOp, nn::SoftmaxOp>(reader) ||
-            clusters.updateOf(reader));
+  auto reduces = [](Operation *reader) {
+    return isa<nn::ReduceOp, nn::NormOp, nn::SoftmaxOp>(reader);
+  };
+  auto isMadeByReaders = [&](Operation *op) {
+    bool joinsRow = llvm::any_of(op->getUsers(), reduces);
+    return llvm::all_of(op->getUsers(), [&](Operation *reader) {
+      return !cluster.ops.contains(reader) && !clusters.isTaken(reader) &&
+             (reduces(reader) || clusters.updateOf(reader) ||
+              (joinsRow && isa<ElementwiseOp>(reader)));
+    });
   };
   SmallVector<Operation *> members(cluster.ops.begin(), cluster.ops.end());
   for (Operation *op : llvm::reverse(ArrayRef(members).drop_front()))
-    if (llvm::all_of(op->getUsers(), makesItself) &&
-        llvm::none_of(op->getOperands(), costsMore))
+    if (llvm::all_of(op->getOperands(), isStored) && isMadeByReaders(op))
       clusters.remove(cluster, op);
 }
 

@@ -195,6 +195,35 @@ func.func @main(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>) -> (tensor<8xf32>, !
   EXPECT_EQ(productResults, 1);
 }
 
+// What leaves the product is the gradient of the norm's result and nothing made
+// of it; the row group makes the rest, the normalised input included.
+TEST_F(FusedTrainingTest, BackwardOfANormBehindAProduct) {
+  const char *text = R"(
+!x = tensor<6x8xf32>
+!r = tensor<6x1xf32>
+func.func @main(%x: !x, %dz: tensor<6x4xf32>, %k: tensor<8x4xf32>, %m: !r, %d: !r, %g: tensor<8xf32>) -> (!x, tensor<8xf32>, tensor<8xf32>) {
+  %dy = nn.contract %dz, %k contracting [1] x [1] : (tensor<6x4xf32>, tensor<8x4xf32>) -> !x
+  %c = nn.elementwise sub %x, %m : (!x, !r) -> !x
+  %n = nn.elementwise mul %c, %d : (!x, !r) -> !x
+  %h = nn.elementwise mul %dy, %g : (!x, tensor<8xf32>) -> !x
+  %p = nn.elementwise mul %h, %n : (!x, !x) -> !x
+  %a = nn.reduce mean %h axes [1] keepdims : (!x) -> !r
+  %b = nn.reduce mean %p axes [1] keepdims : (!x) -> !r
+  %q = nn.elementwise mul %n, %b : (!x, !r) -> !x
+  %s = nn.elementwise sub %h, %a : (!x, !r) -> !x
+  %u = nn.elementwise sub %s, %q : (!x, !x) -> !x
+  %dx = nn.elementwise mul %u, %d : (!x, !r) -> !x
+  %e = nn.elementwise mul %dy, %n : (!x, !x) -> !x
+  %dg = nn.reduce sum %e axes [0] : (!x) -> tensor<8xf32>
+  %db = nn.reduce sum %dy axes [0] : (!x) -> tensor<8xf32>
+  return %dx, %dg, %db : !x, tensor<8xf32>, tensor<8xf32>
+})";
+  EXPECT_EQ(check(text, {floats({6, 8}), floats({6, 4}), floats({8, 4}),
+                         floats({6, 1}), floats({6, 1}), floats({8})}),
+            3);
+  EXPECT_EQ(productResults, 1);
+}
+
 // A gradient that is only added to is part of its product.
 TEST_F(FusedTrainingTest, AccumulationIsAnEpilogue) {
   const char *text = R"(
