@@ -384,7 +384,11 @@ def record(name, module, settings, inputs, labels, options):
     total = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum", **options)
     counts = target != options.get("ignore_index", -100)
     arrays["output.logits"] = logits.detach().numpy()
-    arrays["loss"] = (total / counts.sum()).detach().numpy()
+    loss = total / counts.sum()
+    loss.backward()
+    arrays["loss"] = loss.detach().numpy()
+    for path, weight in model.named_parameters():
+        arrays[f"gradient.{path}"] = weight.grad.numpy().astype(np.float32)
     arrays["eval.loss"] = total.detach().numpy()
     arrays["eval.count"] = np.float64(counts.sum())
     arrays["eval.correct"] = np.float64(((logits.argmax(-1) == target) & counts).sum())
