@@ -110,8 +110,11 @@ FailureOr<DictionaryAttr> trainingSettings(Expander &expander,
     auto number = expander.real(*value, name);
     if (failed(number))
       return failure();
-    const Range &range =
-        *llvm::find_if(ranges, [&](const Range &r) { return r.name == name; });
+    const Range *known =
+        llvm::find_if(ranges, [&](const Range &r) { return r.name == name; });
+    if (known == std::end(ranges))
+      llvm_unreachable("the reader knows all settings");
+    const Range &range = *known;
     if (!(*number >= range.least && *number < range.most) ||
         (range.open && *number == range.least))
       return graph.fail("expected a number " +
