@@ -40,9 +40,11 @@ static bool isCheap(nn::ElementwiseOp op) {
   if (!llvm::is_contained({Kind::Add, Kind::Sub, Kind::Mul}, op.getKind()))
     return false;
   Dims dims = nn::getDims(op.getResult());
-  return llvm::count_if(op.getInputs(), [&](Value input) {
-           return nn::getDims(input) == dims;
-         }) <= 1;
+  llvm::SmallSetVector<Value, 2> full; // a square reads one
+  for (Value input : op.getInputs())
+    if (nn::getDims(input) == dims)
+      full.insert(input);
+  return full.size() <= 1;
 }
 
 // Whether an op is computed transposed: only a transpose reads it, or it is

@@ -65,3 +65,16 @@ func.func @transposed_product(%x: tensor<9x8xf32>) -> tensor<8xf32> {
   %s = nn.reduce sum %t axes [1] : (tensor<8x9xf32>) -> tensor<8xf32>
   return %s : tensor<8xf32>
 }
+
+// A square reads one tensor, so it is computed again rather than read.
+// CHECK-LABEL: @transposed_square
+// CHECK: %[[T:.*]] = nn.transpose %arg0 [1, 0]
+// CHECK: %[[Q:.*]] = nn.elementwise mul
+// CHECK-SAME: tensor<8x9xf32>
+// CHECK: nn.reduce sum %[[Q]] axes [1]
+func.func @transposed_square(%x: tensor<9x8xf32>) -> (tensor<8xf32>, tensor<9x8xf32>) {
+  %q = nn.elementwise mul %x, %x : (tensor<9x8xf32>, tensor<9x8xf32>) -> tensor<9x8xf32>
+  %t = nn.transpose %q [1, 0] : (tensor<9x8xf32>) -> tensor<8x9xf32>
+  %s = nn.reduce sum %t axes [1] : (tensor<8x9xf32>) -> tensor<8xf32>
+  return %s, %q : tensor<8xf32>, tensor<9x8xf32>
+}
