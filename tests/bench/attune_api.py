@@ -30,7 +30,7 @@ class LoadOptions(c.Structure):
 
 class SessionOptions(c.Structure):
     _fields_ = [("struct_bytes", c.c_size_t), ("threads", c.c_uint32), ("profile", c.c_int32),
-                ("memory_limit", c.c_uint64)]
+                ("memory_limit", c.c_uint64), ("state", c.c_void_p)]
 
 
 class ProfileEntry(c.Structure):
@@ -41,15 +41,18 @@ class ProfileEntry(c.Structure):
 
 class Cost(c.Structure):
     _fields_ = [(name, c.c_uint64) for name in (
-        "arena_bytes", "output_bytes", "input_bytes", "weight_bytes", "peak_bytes",
-        "lower_bound")] + [("flops", c.c_double), ("traffic_bytes", c.c_double),
+        "arena_bytes", "output_bytes", "input_bytes", "weight_bytes", "state_bytes",
+        "peak_bytes", "lower_bound")] + [("flops", c.c_double), ("traffic_bytes", c.c_double),
                            ("launches", c.c_uint64)]
 
 
 class Session:
-    """One model, one session; not for use by several threads."""
+    """One entry point of a package, one session; not for use by several threads.
 
-    def __init__(self, library, package, threads, device=None, profile=False):
+    The state, where the package has one, is the session's own.
+    """
+
+    def __init__(self, library, package, threads, device=None, profile=False, entry=None):
         self.api = c.CDLL(library)
         self.api.attune_error_message.restype = c.c_char_p
         self.api.attune_model_code_version.restype = c.c_char_p
@@ -63,6 +66,11 @@ class Session:
         load.device = device.encode() if device else None
         self.check(self.api.attune_model_load(package.encode(), c.byref(load),
                                               c.byref(self.model)))
+        if entry:
+            handle = c.c_void_p()
+            self.check(self.api.attune_model_entry(self.model, entry.encode(), c.byref(handle)))
+            self.api.attune_model_release(self.model)
+            self.model = handle
         options = SessionOptions()
         self.api.attune_session_options_init(c.byref(options))
         options.threads, options.profile = threads, profile
