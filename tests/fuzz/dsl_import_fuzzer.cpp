@@ -11,8 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::string text(reinterpret_cast<const char *>(data), size);
   std::string error;
   auto module = attune::dsl::importDslText(text, "fuzz", {}, context, error);
+  // Lines of the text that are shown begin with blanks.
   if (bool(module) != error.empty() ||
-      error.find("internal error") != std::string::npos)
+      ("\n" + error).find("\nfuzz: internal error") != std::string::npos)
     std::abort();
   return 0;
 }
