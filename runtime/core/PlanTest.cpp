@@ -70,8 +70,9 @@ TEST(Plan, Form) {
             "plan: inputs[0].dtype: expected a dtype (f32, i64, ...)");
   EXPECT_EQ(message("[0, 1]", "[0,1,1,1,1,1,1,1,1]"),
             "plan: inputs[0].dims: expected an array of at most 8 elements");
-  EXPECT_EQ(message("\"arena\"", "\"heap\""),
-            "plan: buffers[3].kind: expected input, output, arena, weight or state");
+  EXPECT_EQ(
+      message("\"arena\"", "\"heap\""),
+      "plan: buffers[3].kind: expected input, output, arena, weight or state");
   EXPECT_EQ(message("[\"scratch\"]", "[\"scratch\", 1]"),
             "plan: nodes[1].launch.slots[3]: expected "
             "[\"in\"|\"out\"|\"inout\", buffer, offset(, extent)], "
