@@ -6,8 +6,8 @@
 //     classes, how many are right. Without smoothing, which is for training.
 // and the weights that are trained marked as such. For models that come without
 // a loss, as ONNX files do. It stands before cleanup, which folds what weights
-// that are not trained make known. A model with a loss of its own keeps it; what
-// else is asked for takes the place of what its nn.training says.
+// that are not trained make known. A model with a loss of its own keeps it;
+// what else is asked for takes the place of what its nn.training says.
 #include "compiler/differentiate/Globs.h"
 #include "compiler/differentiate/Labels.h"
 #include "compiler/differentiate/Passes.h"
