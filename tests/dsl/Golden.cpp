@@ -2,6 +2,7 @@
 #include "tests/dsl/Golden.h"
 
 #include <cmath>
+#include <fstream>
 #include <gtest/gtest.h>
 
 namespace attune::golden {
@@ -54,6 +55,24 @@ std::vector<std::pair<std::string, std::string>> Golden::settings(
   return list;
 }
 
+std::string Golden::path() const {
+  return std::string(ATTUNE_MODELS) + "/" + name + ".attn";
+}
+
+std::string Golden::text() const {
+  std::ifstream file(path());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::pair<std::string, std::string>> Golden::noDropout() const {
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::string source = text();
+  for (const char *name : {"rate", "path_rate"})
+    if (source.find(" " + std::string(name) + " = ") != std::string::npos)
+      settings.emplace_back(name, "0.0");
+  return settings;
+}
+
 std::vector<float> parameter(StringRef name, ArrayRef<int64_t> shape) {
   uint64_t seed = 0xCBF29CE484222325;
   for (char byte : name)
@@ -90,16 +109,13 @@ OwningOpRef<ModuleOp> Golden::import(
   if (values)
     options.weights = &source;
   std::string error;
-  auto module =
-      dsl::importDsl(std::string(ATTUNE_MODELS) + "/" + name + ".attn", options,
-                     context, error);
+  auto module = dsl::importDsl(path(), options, context, error);
   EXPECT_TRUE(module) << error;
   return module;
 }
 
-SmallVector<nn::Array>
-Golden::arguments(func::FuncOp function,
-                  const std::map<std::string, int64_t> &given) const {
+SmallVector<nn::Array> Golden::arguments(func::FuncOp function,
+                                         const Scalars &given) const {
   SmallVector<nn::Array> inputs;
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     std::string name =
@@ -108,7 +124,10 @@ Golden::arguments(func::FuncOp function,
                        .getElementType();
     if (auto number = given.find(name); number != given.end()) {
       nn::Array scalar(element, {});
-      scalar.ints()[0] = number->second;
+      if (scalar.isFloat())
+        scalar.floats()[0] = number->second;
+      else
+        scalar.ints()[0] = int64_t(number->second);
       inputs.push_back(scalar);
       continue;
     }

@@ -8,6 +8,9 @@
 
 namespace attune::golden {
 
+/// Arguments and results of rank 0, by name.
+using Scalars = std::map<std::string, double>;
+
 /// What make_golden.py wrote for one model. Names are those of the arrays:
 /// "set.width", "input.tokens", "output.logits", "loss"...
 class Golden {
@@ -26,6 +29,11 @@ public:
   std::vector<std::pair<std::string, std::string>> settings(
       const std::vector<std::pair<std::string, std::string>> &more = {}) const;
 
+  std::string path() const; ///< of examples/models/NAME.attn
+  std::string text() const; ///< of that file
+  /// The settings that turn off whatever dropout the model has.
+  std::vector<std::pair<std::string, std::string>> noDropout() const;
+
   /// Imports examples/models/NAME.attn. With values, every weight has that of
   /// make_golden.py's parameter().
   mlir::OwningOpRef<mlir::ModuleOp> import(
@@ -33,9 +41,8 @@ public:
       const std::vector<std::pair<std::string, std::string>> &more = {}) const;
   /// The arrays for a function's arguments by their `nn.name`; those in `given`
   /// first.
-  llvm::SmallVector<nn::Array>
-  arguments(mlir::func::FuncOp function,
-            const std::map<std::string, int64_t> &given = {}) const;
+  llvm::SmallVector<nn::Array> arguments(mlir::func::FuncOp function,
+                                         const Scalars &given = {}) const;
 };
 
 /// make_golden.py's parameter(): a weight's elements from its name.

@@ -2,7 +2,6 @@
 // double precision, for weights that both sides make from their names.
 #include "tests/dsl/Golden.h"
 
-#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -19,18 +18,6 @@ class Models : public ::testing::TestWithParam<const char *> {
 protected:
   std::unique_ptr<MLIRContext> context = makeContext();
   Golden golden{GetParam()};
-  /// Whatever dropout a model has is off where PyTorch's has none.
-  std::vector<std::pair<std::string, std::string>> noDropout() const {
-    std::vector<std::pair<std::string, std::string>> settings;
-    for (const char *name : {"rate", "path_rate"})
-      if (text().find(" " + std::string(name) + " = ") != std::string::npos)
-        settings.emplace_back(name, "0.0");
-    return settings;
-  }
-  std::string text() const {
-    std::ifstream file(std::string(ATTUNE_MODELS) + "/" + GetParam() + ".attn");
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   static nn::Array samples(const nn::Array &array, int64_t begin, int64_t end) {
     nn::Extents shape(array.getShape());
     shape[0] = end - begin;
@@ -59,7 +46,7 @@ TEST_P(Models, OutputsAreThoseOfPyTorch) {
 }
 
 TEST_P(Models, LossIsThatOfPyTorch) {
-  auto module = golden.import(*context, true, noDropout());
+  auto module = golden.import(*context, true, golden.noDropout());
   ASSERT_TRUE(module);
   auto loss = module->lookupSymbol<func::FuncOp>("loss");
   ASSERT_TRUE(loss);
@@ -88,7 +75,7 @@ TEST_P(Models, EvaluationIsThatOfPyTorch) {
 
 /// Dropout changes the loss, and from step to step.
 TEST_P(Models, DropoutIsDrawnAnew) {
-  auto settings = noDropout();
+  auto settings = golden.noDropout();
   if (settings.empty())
     GTEST_SKIP() << "the model has no dropout";
   for (auto &[name, value] : settings)
@@ -96,7 +83,7 @@ TEST_P(Models, DropoutIsDrawnAnew) {
   auto module = golden.import(*context, true, settings);
   ASSERT_TRUE(module);
   auto loss = module->lookupSymbol<func::FuncOp>("loss");
-  auto at = [&](int64_t seed, int64_t step, int64_t first) {
+  auto at = [&](double seed, double step, double first) {
     auto results =
         evaluate(*module, "loss",
                  golden.arguments(
@@ -114,7 +101,7 @@ TEST_P(Models, DropoutIsDrawnAnew) {
 /// A batch that is cut in two draws the numbers of the whole: losses, weighted
 /// by how many labels count, are the same.
 TEST_P(Models, DropoutIsDrawnBySample) {
-  auto settings = noDropout();
+  auto settings = golden.noDropout();
   if (settings.empty())
     GTEST_SKIP() << "the model has no dropout";
   for (auto &[name, value] : settings)
@@ -131,10 +118,10 @@ TEST_P(Models, DropoutIsDrawnBySample) {
           array = samples(array, begin, end);
       return arrays;
     };
-    auto mean =
-        evaluate(*module, "loss",
-                 cut(golden.arguments(
-                     loss, {{"seed", 3}, {"step", 2}, {"first", 7 + begin}})));
+    auto mean = evaluate(
+        *module, "loss",
+        cut(golden.arguments(
+            loss, {{"seed", 3}, {"step", 2}, {"first", 7 + double(begin)}})));
     auto counts = evaluate(*module, "eval", cut(golden.arguments(eval)));
     double count = counts[1].floats()[0];
     return {mean[0].floats()[0] * count, count};
@@ -180,7 +167,7 @@ TEST_P(Models, InitGivesEveryWeight) {
 }
 
 TEST_P(Models, FitOnAPage) {
-  std::string source = text();
+  std::string source = golden.text();
   EXPECT_LT(std::count(source.begin(), source.end(), '\n'), 60);
 }
 

@@ -3,8 +3,9 @@
 
 Enters: nothing; the models below are written with torch.nn alone, in the manner of
 the papers' own code. Leaves: one small file for each case, which the tests read without
-Python. Run by hand, in an environment with torch and numpy (scripts/python-env
---export), after a change of an example or of a case. README.md has the format.
+Python. Run by hand, after a change of an example or of a case, in an environment with
+torch (2.15 made the files) and numpy: scripts/python-env --export makes one, or, smaller,
+python3 -m venv V && V/bin/pip install torch numpy. README.md has the format.
 """
 
 import math
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from parameter import parameter
+from training import train
 
 HERE = pathlib.Path(__file__).parent
 
@@ -343,34 +345,37 @@ def padded(tokens, *lengths):
 
 
 def cases(g):
-    """name: example, torch module, settings, inputs, labels, cross entropy's options."""
+    """name: example, torch module, settings, inputs, labels, cross entropy's options and the
+    optimizer's, both as the train section of the example has them."""
     labels = whole(g, 11, 3, 6)
     labels[0, 2] = labels[2, 4] = -100
     yield ("mlp", MLP, dict(size=5, hidden=12, classes=4),
-           dict(image=image(g, 3, 5, 5)), dict(label=whole(g, 4, 3)), {})
+           dict(image=image(g, 3, 5, 5)), dict(label=whole(g, 4, 3)), {},
+           dict(optimizer="sgd", momentum=0.9))
     yield ("gpt", GPT, dict(vocab=17, context=8, width=16, heads=2, depth=2),
-           dict(tokens=whole(g, 17, 2, 7)), dict(targets=whole(g, 17, 2, 7)), {})
+           dict(tokens=whole(g, 17, 2, 7)), dict(targets=whole(g, 17, 2, 7)), {},
+           dict(betas=(0.9, 0.99), weight_decay=0.1, clip=1.0))
     yield ("vit", ViT,
            dict(size=8, channels=2, patch=4, classes=5, width=12, heads=3, depth=2, mlp_ratio=2),
            dict(image=image(g, 2, 2, 8, 8)), dict(label=whole(g, 5, 2)),
-           dict(label_smoothing=0.1))
+           dict(label_smoothing=0.1), dict(weight_decay=0.05, clip=1.0))
     mask = torch.ones(3, 6, dtype=torch.int64)
     yield ("bert", BERT, dict(vocab=11, context=9, types=2, width=12, heads=2, depth=2),
            dict(ids=whole(g, 11, 3, 6), segments=whole(g, 2, 3, 6), mask=padded(mask, 6, 4, 1)),
-           dict(labels=labels), {})
+           dict(labels=labels), {}, {})
     yield ("encoder_decoder", Transformer,
            dict(vocab=9, width=8, heads=2, depth=2, hidden=16),
            dict(source=padded(whole(g, 9, 2, 6, least=1), 6, 3),
                 target=padded(whole(g, 9, 2, 5, least=1), 4, 5)),
            dict(labels=padded(whole(g, 9, 2, 5, least=1), 4, 5)),
-           dict(label_smoothing=0.1, ignore_index=0))
+           dict(label_smoothing=0.1, ignore_index=0), dict(betas=(0.9, 0.98), eps=1e-9))
     yield ("swin", Swin,
            dict(size=16, channels=1, window=4, classes=3, width=4, stages=2, depth=2, head_width=2),
            dict(image=image(g, 2, 1, 16, 16)), dict(label=whole(g, 3, 2)),
-           dict(label_smoothing=0.1))
+           dict(label_smoothing=0.1), {})
 
 
-def record(name, module, settings, inputs, labels, options):
+def record(name, module, settings, inputs, labels, options, optimizer):
     model = module(**settings).double()
     with torch.no_grad():
         for path, weight in model.named_parameters():
@@ -379,19 +384,21 @@ def record(name, module, settings, inputs, labels, options):
     arrays |= {f"input.{key}": value.numpy() for key, value in inputs.items()}
     arrays |= {f"label.{key}": value.numpy() for key, value in labels.items()}
     given = [x.double() if x.is_floating_point() else x for x in inputs.values()]
-    logits = model(*given)
     (target,) = labels.values()
-    total = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum", **options)
     counts = target != options.get("ignore_index", -100)
+
+    def forward():
+        logits = model(*given)
+        return logits, F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum",
+                                       **options)
+
+    logits, total = forward()
     arrays["output.logits"] = logits.detach().numpy()
-    loss = total / counts.sum()
-    loss.backward()
-    arrays["loss"] = loss.detach().numpy()
-    for path, weight in model.named_parameters():
-        arrays[f"gradient.{path}"] = weight.grad.numpy().astype(np.float32)
+    arrays["loss"] = (total / counts.sum()).detach().numpy()
     arrays["eval.loss"] = total.detach().numpy()
     arrays["eval.count"] = np.float64(counts.sum())
     arrays["eval.correct"] = np.float64(((logits.argmax(-1) == target) & counts).sum())
+    arrays |= train(model, lambda: forward()[1] / counts.sum(), optimizer)
     path = HERE / "golden" / f"{name}.npz"
     np.savez(path, **arrays)
     print(f"{path.name}: {path.stat().st_size} bytes, "

@@ -1,0 +1,163 @@
+// The examples learn as PyTorch's models do: gradients of all parameters, and
+// losses and norms of ten steps of the optimizer, in double precision and
+// compiled, with attention in one kernel and in its parts.
+#include "tests/dsl/Trainee.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+namespace attune::golden {
+namespace {
+
+/// A model, and how it is compiled; no options: it is not.
+struct Case {
+  const char *model, *way;
+  std::vector<std::string> options;
+};
+
+std::vector<Case> allCases() {
+  std::vector<Case> cases;
+  for (const char *model :
+       {"mlp", "gpt", "vit", "bert", "encoder_decoder", "swin"}) {
+    cases.push_back({model, "evaluated", {}});
+    cases.push_back({model, "fused", {"--attention=fused"}});
+    if (model != std::string("mlp"))
+      cases.push_back({model, "unfused", {"--attention=unfused"}});
+  }
+  for (const char *model : {"gpt", "bert"}) // norms before and behind
+    cases.push_back({model,
+                     "recomputed",
+                     {"--recompute=gelu+norm", "--activation-memory=0.5"}});
+  return cases;
+}
+
+double norm(const std::vector<double> &values) {
+  double sum = 0;
+  for (double value : values)
+    sum += value * value;
+  return std::sqrt(sum);
+}
+
+/// One package serves all that is asked, since making it takes longest.
+class Training : public ::testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    for (const auto &[array, tensor] : golden.arrays)
+      if (array.starts_with("gradient."))
+        weights.push_back(array.substr(std::string("gradient.").size()));
+    trainee = GetParam().options.empty()
+                  ? makeEvaluated(golden)
+                  : makeCompiled(golden, GetParam().options);
+    ASSERT_TRUE(trainee);
+  }
+
+  /// An array of the golden file.
+  std::vector<double> numbers(const std::string &array) const {
+    mlir::MLIRContext context;
+    nn::Array read = golden.array(array, mlir::Float64Type::get(&context));
+    return {read.floats().begin(), read.floats().end()};
+  }
+  Scalars arguments(int64_t step, double scale = 1) const {
+    return {{"seed", 1},
+            {"step", double(step)},
+            {"first", 0},
+            {"scale", scale},
+            {"lr", golden.number("lr")}};
+  }
+  /// The parameters that PyTorch began with.
+  void beginAsPyTorch() {
+    trainee->begin();
+    for (const std::string &name : weights)
+      trainee->set(name,
+                   parameter(name, golden.arrays.at("gradient." + name).dims));
+  }
+  /// Whether the loss does not depend on it: a softmax does not see a bias that
+  /// shifts all its scores alike, that of keys. What is left of its gradient
+  /// is rounding, in PyTorch as here.
+  bool isUnseen(const std::string &name) const {
+    return name.ends_with("key.bias") &&
+           norm(numbers("gradient." + name)) < 1e-12;
+  }
+
+  void checkGradients();
+  void checkSteps(const std::function<Scalars(int64_t)> &step);
+  void checkNoneIsCut();
+
+  Golden golden{GetParam().model};
+  std::vector<std::string> weights;
+  std::unique_ptr<Trainee> trainee;
+  double tolerance = GetParam().options.empty() ? 1e-6 : 1e-5;
+};
+
+// Each within the tolerance of its own size.
+void Training::checkGradients() {
+  beginAsPyTorch();
+  trainee->run("grad", arguments(1));
+  double all = numbers("norms").front();
+  for (const std::string &name : weights) {
+    std::vector<double> wanted = numbers("gradient." + name);
+    std::vector<double> found = trainee->get(name + ".grad");
+    ASSERT_EQ(found.size(), wanted.size()) << name;
+    double size = isUnseen(name) ? all : norm(wanted);
+    for (size_t i = 0; i < found.size(); ++i)
+      found[i] -= wanted[i];
+    double error = norm(found) / size;
+    // Not "less or equal": NaN must fail.
+    EXPECT_TRUE(error <= tolerance) << name << ": off by " << error;
+  }
+}
+
+void Training::checkSteps(const std::function<Scalars(int64_t)> &step) {
+  beginAsPyTorch();
+  std::vector<double> losses = numbers("losses"), norms = numbers("norms");
+  for (size_t i = 0; i < losses.size(); ++i) {
+    Scalars results = step(int64_t(i) + 1);
+    EXPECT_NEAR(results["loss"], losses[i], tolerance * losses[i])
+        << "step " << i + 1;
+    EXPECT_NEAR(results["grad_norm"], norms[i], tolerance * norms[i])
+        << "step " << i + 1;
+  }
+}
+
+// Not from the golden parameters: what @init sets to zero, such as the head of
+// the ViT, hides what is behind it from the first step but not from the second.
+void Training::checkNoneIsCut() {
+  trainee->begin();
+  trainee->run("step", arguments(1));
+  trainee->run("grad", arguments(2));
+  for (const std::string &name : weights)
+    if (!isUnseen(name))
+      EXPECT_GT(norm(trainee->get(name + ".grad")), 1e-6) << name;
+}
+
+TEST_P(Training, IsThatOfPyTorch) {
+  {
+    SCOPED_TRACE("gradients");
+    checkGradients();
+  }
+  {
+    SCOPED_TRACE("steps");
+    checkSteps(
+        [&](int64_t step) { return trainee->run("step", arguments(step)); });
+  }
+  {
+    SCOPED_TRACE("gradients in two parts, and their application");
+    checkSteps([&](int64_t step) {
+      trainee->run("grad", arguments(step, 0.25));
+      Scalars results = trainee->run("grad", arguments(step, 0.75));
+      results.merge(trainee->run("apply", arguments(step)));
+      return results;
+    });
+  }
+  SCOPED_TRACE("from the initial values");
+  checkNoneIsCut();
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Training, ::testing::ValuesIn(allCases()),
+                         [](const auto &info) {
+                           return std::string(info.param.model) + "_" +
+                                  info.param.way;
+                         });
+
+} // namespace
+} // namespace attune::golden
