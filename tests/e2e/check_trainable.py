@@ -64,7 +64,7 @@ def check_functions(module):
 
 
 def check_weights(module, found):
-    trained = re.findall(r"nn\.weight @(\"[^\"]+\"|\S+) trainable state parameter", module)
+    trained = re.findall(r"nn\.weight @(\"[^\"]+\"|\S+) trainable state\s+parameter", module)
     if not trained:
         raise Failure("no weight is trained")
     updates = {name: re.findall(r"nn\.updates = @(\"[^\"]+\"|[^}]+)", text)
