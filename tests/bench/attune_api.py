@@ -103,7 +103,7 @@ class Session:
     def set_inputs(self, inputs):
         """`inputs` by name; kept alive until the next call."""
         codes = {np.dtype(v): k for k, v in DTYPES.items()}
-        self.inputs = [np.ascontiguousarray(inputs[name]) for name in self.input_names]
+        self.inputs = [np.asarray(inputs[name], order="C") for name in self.input_names]
         for i, array in enumerate(self.inputs):
             self.set_input_at(i, codes[array.dtype], array.shape, array.ctypes.data, array.nbytes)
 

@@ -10,7 +10,6 @@ torch.compile, with the fused AdamW. Needs a Python with numpy and torch
 (tests/requirements-export.txt).
 """
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -35,11 +34,9 @@ MODELS = {
 
 def golden():
     """The models as tests/dsl has them in PyTorch."""
-    spec = importlib.util.spec_from_file_location(
-        "make_golden", os.path.join(ROOT, "tests/dsl/make_golden.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, os.path.join(ROOT, "tests/dsl"))
+    import make_golden
+    return make_golden
 
 
 def make_batch(name, sizes, batch):
