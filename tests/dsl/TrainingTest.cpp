@@ -13,6 +13,11 @@ namespace {
 struct Case {
   const char *model, *way;
   std::vector<std::string> options;
+
+  /// Names of tests are made of it.
+  friend void PrintTo(const Case &what, std::ostream *os) {
+    *os << what.model << "_" << what.way;
+  }
 };
 
 std::vector<Case> allCases() {
@@ -154,10 +159,7 @@ TEST_P(Training, IsThatOfPyTorch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Examples, Training, ::testing::ValuesIn(allCases()),
-                         [](const auto &info) {
-                           return std::string(info.param.model) + "_" +
-                                  info.param.way;
-                         });
+                         ::testing::PrintToStringParamName());
 
 } // namespace
 } // namespace attune::golden
