@@ -6,6 +6,7 @@
 
 #include "compiler/kernels/ViewChain.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 
 namespace attune::kernels {
 
@@ -28,6 +29,7 @@ private:
   void makeOperandsReadable(nn::GroupOp group);
   void makeOutputsWhole();
   Value copyOf(Value value, Location loc);
+  Value copyInOrder(Value value, ArrayRef<int64_t> order, Location loc);
   void sinkViews(nn::GroupOp group);
   void eraseDeadViews();
 
@@ -67,6 +69,21 @@ Value LayoutAssigner::copyOf(Value value, Location loc) {
   return copy = group.getResult(0);
 }
 
+// The same, stored with its dims in another order.
+Value LayoutAssigner::copyInOrder(Value value, ArrayRef<int64_t> order,
+                                  Location loc) {
+  OpBuilder builder(function.getContext());
+  builder.setInsertionPointAfterValue(value);
+  Value copy =
+      copyOf(nn::TransposeOp::create(builder, loc, value,
+                                     builder.getDenseI64ArrayAttr(order)),
+             loc);
+  builder.setInsertionPointAfterValue(copy);
+  return nn::TransposeOp::create(
+      builder, loc, copy,
+      builder.getDenseI64ArrayAttr(invertPermutationVector(order)));
+}
+
 // Puts copies in front of the views of a chain that have no strides.
 View LayoutAssigner::makeReadable(Value value) {
   while (true) {
@@ -80,9 +97,15 @@ View LayoutAssigner::makeReadable(Value value) {
 
 void LayoutAssigner::makeOperandsReadable(nn::GroupOp group) {
   for (OpOperand &operand : group->getOpOperands()) {
-    View view = makeReadable(operand.get());
-    if (!acceptsView(group, operand.getOperandNumber(), view))
-      operand.set(copyOf(operand.get(), group.getLoc()));
+    Value value = operand.get();
+    View view = makeReadable(value);
+    unsigned number = operand.getOperandNumber();
+    if (acceptsView(group, number, view))
+      continue;
+    bool helps = acceptsView(group, number, View::rowMajor(value));
+    operand.set(helps ? copyOf(value, group.getLoc())
+                      : copyInOrder(value, acceptedOrder(group, number),
+                                    group.getLoc()));
   }
 }
 

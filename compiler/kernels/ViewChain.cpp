@@ -110,6 +110,24 @@ bool acceptsView(nn::GroupOp group, unsigned operand, const View &view) {
   return true;
 }
 
+SmallVector<int64_t> acceptedOrder(nn::GroupOp group, unsigned operand) {
+  BlockArgument argument = group.getBody().getArgument(operand);
+  View view = View::rowMajor(argument);
+  ArrayRef<int64_t> last;
+  for (OpOperand &use : argument.getUses()) {
+    auto contract = dyn_cast<nn::ContractOp>(use.getOwner());
+    if (contract && !acceptsSide(contract, use.getOperandNumber(), view))
+      last = use.getOperandNumber() == 0 ? contract.getLhsContracting()
+                                         : contract.getRhsContracting();
+  }
+  SmallVector<int64_t> order;
+  for (int64_t dim = 0; dim < int64_t(view.rank()); ++dim)
+    if (!llvm::is_contained(last, dim))
+      order.push_back(dim);
+  llvm::append_range(order, last);
+  return order;
+}
+
 //===----------------------------------------------------------------------===//
 // The order in which results are stored
 //===----------------------------------------------------------------------===//

@@ -23,6 +23,10 @@ struct ViewChain {
 /// one for all of its columns.
 bool acceptsView(nn::GroupOp group, unsigned operand, const View &view);
 
+/// The order of dims in which an operand must be stored where not even a
+/// row-major one is accepted: contracted dims, which may stand apart, last.
+llvm::SmallVector<int64_t> acceptedOrder(nn::GroupOp group, unsigned operand);
+
 /// Whether `view`, a view of `root`, is all of it in row-major order.
 bool isWholeRoot(const View &view, mlir::Value root);
 

@@ -109,3 +109,19 @@ func.func @barrier(%x: tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>) -> tensor<?x
   }
   return %o : tensor<?x?x768xf32, #nn.shape<[B, S, 768]>>
 }
+
+// Contracted dims that stand apart: the copy has them side by side, last.
+// CHECK-LABEL: func.func @apart(
+// CHECK: %[[COPY:.*]] = nn.group map (%[[X:.*]] = %arg1) : {{.*}} -> tensor<8x4x16xf32> {
+// CHECK-NEXT: %[[T:.*]] = nn.transpose %[[X]] [1, 0, 2]
+// CHECK-NEXT: nn.yield %[[T]]
+// CHECK: nn.group contraction (%{{.*}} = %arg0, %[[C:.*]] = %[[COPY]])
+// CHECK-NEXT: %[[V:.*]] = nn.transpose %[[C]] [1, 0, 2]
+// CHECK-NEXT: nn.contract %{{.*}}, %[[V]]
+func.func @apart(%x: tensor<32x4x16xf32>, %y: tensor<4x8x16xf32>) -> tensor<32x8xf32> {
+  %z = nn.group contraction (%a = %x, %b = %y) : (tensor<32x4x16xf32>, tensor<4x8x16xf32>) -> tensor<32x8xf32> {
+    %c = nn.contract %a, %b contracting [1, 2] x [0, 2] : (tensor<32x4x16xf32>, tensor<4x8x16xf32>) -> tensor<32x8xf32>
+    nn.yield %c : tensor<32x8xf32>
+  }
+  return %z : tensor<32x8xf32>
+}
