@@ -1,5 +1,6 @@
-// Each derivative against central differences, for every op, kind and
-// attribute.
+// Each derivative, for every op, kind and attribute: against central
+// differences in double precision, and compiled against itself in double
+// precision.
 #include "compiler/differentiate/Gradients.h"
 #include "compiler/differentiate/test/Differences.h"
 #include "dialects/nn/ElementwiseKinds.h"
@@ -88,8 +89,7 @@ TEST_F(DerivativesTest, Select) {
 TEST_F(DerivativesTest, CastsBetweenFloats) {
   check({{{"B", 3}}}, [&](Site &site, ArrayRef<Expr> in) {
     Expr narrow = castTo(in[0], site.builder.getF32Type());
-    return SmallVector<Value>{
-        castTo(narrow * narrow, site.builder.getF64Type())};
+    return SmallVector<Value>{castTo(narrow * narrow, realType())};
   });
 }
 
@@ -169,8 +169,7 @@ TEST_F(DerivativesTest, ContractsWithAnyDimensionNumbers) {
           site.builder, site.loc, left, right,
           b.getDenseI64ArrayAttr(lhs.batch), b.getDenseI64ArrayAttr(rhs.batch),
           b.getDenseI64ArrayAttr(lhs.contracting),
-          b.getDenseI64ArrayAttr(rhs.contracting),
-          TypeAttr::get(b.getF64Type()))};
+          b.getDenseI64ArrayAttr(rhs.contracting), TypeAttr::get(realType()))};
     });
   }
 }
@@ -190,7 +189,7 @@ TEST_F(DerivativesTest, Norms) {
         check(inputs, [&](Site &site, ArrayRef<Expr> in) {
           OpBuilder &b = site.builder;
           Type statistic = nn::tensorType(
-              ArrayRef(in[0].dims()).take_front(axis), b.getF64Type());
+              ArrayRef(in[0].dims()).take_front(axis), realType());
           bool isLayer = kind == nn::NormKind::Layer;
           auto op = nn::NormOp::create(
               b, site.loc, in[0].type(), isRead && isLayer ? statistic : Type(),
@@ -224,7 +223,7 @@ TEST_F(DerivativesTest, CrossEntropy) {
       check({{{2, 4, 5}}, {{2, 4}, Domain::Index, 5, false}},
             [&](Site &site, ArrayRef<Expr> in) {
               OpBuilder &b = site.builder;
-              Type rows = nn::tensorType(in[1].dims(), b.getF64Type());
+              Type rows = nn::tensorType(in[1].dims(), realType());
               auto op = nn::CrossEntropyOp::create(
                   b, site.loc, rows, rows, in[0], in[1],
                   b.getF64FloatAttr(smoothing), b.getI64IntegerAttr(ignored));
@@ -235,7 +234,7 @@ TEST_F(DerivativesTest, CrossEntropy) {
   check({{{"B", "V"}}, {{"B"}, Domain::Index, 1, false}},
         [&](Site &site, ArrayRef<Expr> in) {
           OpBuilder &b = site.builder;
-          Type rows = nn::tensorType(in[1].dims(), b.getF64Type());
+          Type rows = nn::tensorType(in[1].dims(), realType());
           auto op = nn::CrossEntropyOp::create(b, site.loc, rows, rows, in[0],
                                                in[1], b.getF64FloatAttr(0.2),
                                                b.getI64IntegerAttr(-100));
@@ -292,7 +291,7 @@ TEST_F(DerivativesTest, Attention) {
       dims.back() = in[2].dims().back();
       return SmallVector<Value>{
           nn::AttentionOp::create(
-              b, site.loc, nn::tensorType(dims, b.getF64Type()), Type(), in[0],
+              b, site.loc, nn::tensorType(dims, realType()), Type(), in[0],
               in[1], in[2], bias, mask, numbers, b.getF64FloatAttr(0.6),
               nn::CausalKindAttr::get(&context, form.causal),
               whole(form.window), real(form.softcap), real(form.dropout),
@@ -381,9 +380,8 @@ TEST_F(DerivativesTest, GathersAndScatters) {
             SmallVector<int64_t> dims(3, 3);
             dims[axis] = 5;
             return SmallVector<Value>{nn::ScatterOp::create(
-                site.builder, site.loc,
-                RankedTensorType::get(dims, site.builder.getF64Type()), in[0],
-                in[1], site.builder.getI64IntegerAttr(axis))};
+                site.builder, site.loc, RankedTensorType::get(dims, realType()),
+                in[0], in[1], site.builder.getI64IntegerAttr(axis))};
           });
   }
 }

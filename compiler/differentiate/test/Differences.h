@@ -1,5 +1,6 @@
-// Derivatives by central differences, in double precision: what buildGradients
-// is judged by.
+// What buildGradients is judged by. A program of tests is linked with one of
+//  - CheckByDifferences: central differences, in double precision
+//  - CheckByKernels of compiler/kernels/test: kernels for f32, by the evaluator
 #pragma once
 
 #include "compiler/differentiate/Derivatives.h"
@@ -40,9 +41,10 @@ class DifferencesTest : public testing::Test,
 protected:
   DifferencesTest();
 
-  /// Compares the gradients of a random combination of the results with
-  /// central differences, for static and for symbolic shapes.
+  /// Judges the gradients of a random combination of the results.
   void check(llvm::ArrayRef<TestInput> inputs, const Build &build);
+  /// The element type of floats.
+  mlir::Type realType();
   /// The extent of a symbol in this test.
   int64_t extentOf(const char *symbol);
   /// Puts values where the test wants them, after they are drawn.
@@ -51,7 +53,12 @@ protected:
   mlir::MLIRContext context;
 
 private:
-  struct Functions;
+  struct Functions {
+    mlir::OwningOpRef<mlir::ModuleOp> module;
+    /// (inputs) -> results, and (inputs, cotangents of the results) ->
+    /// gradients.
+    mlir::func::FuncOp forward, backward;
+  };
   void checkShapes(llvm::ArrayRef<TestInput> inputs, const Build &build,
                    bool isDynamic);
   Functions buildFunctions(llvm::ArrayRef<TestInput> inputs, const Build &build,

@@ -4,6 +4,7 @@
 
 #include "compiler/target/cpu/CodeVersion.h"
 #include "dialects/nn/reference/Array.h"
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,10 +28,11 @@ using Symbols = std::vector<std::pair<std::string, int64_t>>;
 /// `symbols`; inputs are drawn from `seed`: floats in -1..1, integers below 8,
 /// bools. With an `attention` strategy (as of --attention) ops stand alone, and
 /// the fusion stage makes their groups; the evaluator runs them as they are.
-Comparison compareWithEvaluator(const std::string &text,
-                                const std::vector<Symbols> &symbols,
-                                unsigned seed, target::cpu::CodeVersion version,
-                                const std::string &attention = "");
+/// `adjust` may put other values into the inputs.
+Comparison compareWithEvaluator(
+    const std::string &text, const std::vector<Symbols> &symbols, unsigned seed,
+    target::cpu::CodeVersion version, const std::string &attention = "",
+    const std::function<void(llvm::MutableArrayRef<nn::Array>)> &adjust = {});
 
 /// A module made ready once, to be timed: its launches on buffers in memory.
 class PreparedModule {
