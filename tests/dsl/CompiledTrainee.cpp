@@ -15,10 +15,10 @@ class CompiledTrainee : public Trainee {
 public:
   explicit CompiledTrainee(const Golden &golden) : golden(golden) {}
 
-  bool make(const std::vector<std::string> &options) {
+  bool make(const std::vector<std::string> &options, const std::string &rate) {
     attune_model *loaded = nullptr;
     std::string package = folder.file("model.attune");
-    if (!compile(package, options) ||
+    if (!compile(package, options, rate) ||
         !holds(attune_model_load(package.c_str(), nullptr, &loaded)))
       return false;
     model.reset(loaded);
@@ -85,10 +85,11 @@ private:
   }
 
   bool compile(const std::string &package,
-               const std::vector<std::string> &options) {
+               const std::vector<std::string> &options,
+               const std::string &rate) {
     std::vector<std::string> words = {ATTUNE_COMPILE, "compile", golden.path(),
                                       "-o",           package,   "--quiet"};
-    for (const auto &[name, value] : golden.settings(golden.noDropout()))
+    for (const auto &[name, value] : golden.settings(golden.dropout(rate)))
       words.push_back("--set=" + name + "=" + value);
     words.insert(words.end(), options.begin(), options.end());
     std::string message;
@@ -146,9 +147,10 @@ private:
 } // namespace
 
 std::unique_ptr<Trainee> makeCompiled(const Golden &golden,
-                                      const std::vector<std::string> &options) {
+                                      const std::vector<std::string> &options,
+                                      const std::string &rate) {
   auto made = std::make_unique<CompiledTrainee>(golden);
-  return made->make(options) ? std::move(made) : nullptr;
+  return made->make(options, rate) ? std::move(made) : nullptr;
 }
 
 } // namespace attune::golden

@@ -22,8 +22,8 @@ public:
   }
 
   /// Everything up to and with the stage differentiate.
-  bool make() {
-    module = golden.import(*context, false, golden.noDropout());
+  bool make(const std::string &rate) {
+    module = golden.import(*context, false, golden.dropout(rate));
     PassManager passes(context.get());
     CompileOptions options;
     addCleanupStage(passes, options);
@@ -61,11 +61,16 @@ public:
 
   std::vector<double> get(const std::string &name) override {
     nn::WeightOp found = weight(name);
-    EXPECT_TRUE(found) << name;
-    if (!found)
+    std::optional<ElementsAttr> value;
+    if (found)
+      value = found.getValue();
+    EXPECT_TRUE(value) << name;
+    if (!value)
       return {};
-    auto array = nn::Array::fromAttribute(*found.getValue());
+    auto array = nn::Array::fromAttribute(*value);
     EXPECT_TRUE(succeeded(array)) << name;
+    if (failed(array))
+      return {};
     return {array->floats().begin(), array->floats().end()};
   }
 
@@ -91,9 +96,10 @@ private:
 };
 } // namespace
 
-std::unique_ptr<Trainee> makeEvaluated(const Golden &golden) {
+std::unique_ptr<Trainee> makeEvaluated(const Golden &golden,
+                                       const std::string &rate) {
   auto made = std::make_unique<EvaluatedTrainee>(golden);
-  return made->make() ? std::move(made) : nullptr;
+  return made->make(rate) ? std::move(made) : nullptr;
 }
 
 } // namespace attune::golden

@@ -64,12 +64,13 @@ std::string Golden::text() const {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-std::vector<std::pair<std::string, std::string>> Golden::noDropout() const {
+std::vector<std::pair<std::string, std::string>>
+Golden::dropout(const std::string &rate) const {
   std::vector<std::pair<std::string, std::string>> settings;
   std::string source = text();
   for (const char *name : {"rate", "path_rate"})
     if (source.find(" " + std::string(name) + " = ") != std::string::npos)
-      settings.emplace_back(name, "0.0");
+      settings.emplace_back(name, rate);
   return settings;
 }
 

@@ -31,8 +31,9 @@ public:
 
   std::string path() const; ///< of examples/models/NAME.attn
   std::string text() const; ///< of that file
-  /// The settings that turn off whatever dropout the model has.
-  std::vector<std::pair<std::string, std::string>> noDropout() const;
+  /// The settings that give whatever dropout the model has this rate.
+  std::vector<std::pair<std::string, std::string>>
+  dropout(const std::string &rate) const;
 
   /// Imports examples/models/NAME.attn. With values, every weight has that of
   /// make_golden.py's parameter().

@@ -46,7 +46,7 @@ TEST_P(Models, OutputsAreThoseOfPyTorch) {
 }
 
 TEST_P(Models, LossIsThatOfPyTorch) {
-  auto module = golden.import(*context, true, golden.noDropout());
+  auto module = golden.import(*context, true, golden.dropout("0.0"));
   ASSERT_TRUE(module);
   auto loss = module->lookupSymbol<func::FuncOp>("loss");
   ASSERT_TRUE(loss);
@@ -75,11 +75,9 @@ TEST_P(Models, EvaluationIsThatOfPyTorch) {
 
 /// Dropout changes the loss, and from step to step.
 TEST_P(Models, DropoutIsDrawnAnew) {
-  auto settings = golden.noDropout();
+  auto settings = golden.dropout("0.5");
   if (settings.empty())
     GTEST_SKIP() << "the model has no dropout";
-  for (auto &[name, value] : settings)
-    value = "0.5";
   auto module = golden.import(*context, true, settings);
   ASSERT_TRUE(module);
   auto loss = module->lookupSymbol<func::FuncOp>("loss");
@@ -101,11 +99,9 @@ TEST_P(Models, DropoutIsDrawnAnew) {
 /// A batch that is cut in two draws the numbers of the whole: losses, weighted
 /// by how many labels count, are the same.
 TEST_P(Models, DropoutIsDrawnBySample) {
-  auto settings = golden.noDropout();
+  auto settings = golden.dropout("0.5");
   if (settings.empty())
     GTEST_SKIP() << "the model has no dropout";
-  for (auto &[name, value] : settings)
-    value = "0.5";
   auto module = golden.import(*context, true, settings);
   ASSERT_TRUE(module);
   auto loss = module->lookupSymbol<func::FuncOp>("loss");

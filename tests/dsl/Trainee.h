@@ -24,12 +24,14 @@ public:
 };
 
 /// After the stage differentiate, in double precision; what the state keeps is
-/// rounded to f32. Like the other one without dropout, refers to `golden`, and
-/// is null where it cannot be made.
-std::unique_ptr<Trainee> makeEvaluated(const Golden &golden);
+/// rounded to f32. Like the other one has this rate of dropout, refers to
+/// `golden`, and is null where it cannot be made.
+std::unique_ptr<Trainee> makeEvaluated(const Golden &golden,
+                                       const std::string &rate = "0.0");
 
 /// A package, through the C API.
 std::unique_ptr<Trainee> makeCompiled(const Golden &golden,
-                                      const std::vector<std::string> &options);
+                                      const std::vector<std::string> &options,
+                                      const std::string &rate = "0.0");
 
 } // namespace attune::golden

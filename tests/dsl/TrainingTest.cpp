@@ -43,13 +43,35 @@ double norm(const std::vector<double> &values) {
   return std::sqrt(sum);
 }
 
+double distance(std::vector<double> a, const std::vector<double> &b) {
+  if (a.size() != b.size())
+    return INFINITY;
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] -= b[i];
+  return norm(a);
+}
+
+std::vector<std::string> weightsOf(const Golden &golden) {
+  const std::string prefix = "gradient.";
+  std::vector<std::string> names;
+  for (const auto &[array, tensor] : golden.arrays)
+    if (array.starts_with(prefix))
+      names.push_back(array.substr(prefix.size()));
+  return names;
+}
+
+/// With the parameters that PyTorch began with.
+void beginAsPyTorch(const Golden &golden, Trainee &trainee) {
+  trainee.begin();
+  for (const std::string &name : weightsOf(golden))
+    trainee.set(name,
+                parameter(name, golden.arrays.at("gradient." + name).dims));
+}
+
 /// One package serves all that is asked, since making it takes longest.
 class Training : public ::testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
-    for (const auto &[array, tensor] : golden.arrays)
-      if (array.starts_with("gradient."))
-        weights.push_back(array.substr(std::string("gradient.").size()));
     trainee = GetParam().options.empty()
                   ? makeEvaluated(golden)
                   : makeCompiled(golden, GetParam().options);
@@ -69,13 +91,6 @@ protected:
             {"scale", scale},
             {"lr", golden.number("lr")}};
   }
-  /// The parameters that PyTorch began with.
-  void beginAsPyTorch() {
-    trainee->begin();
-    for (const std::string &name : weights)
-      trainee->set(name,
-                   parameter(name, golden.arrays.at("gradient." + name).dims));
-  }
   /// Whether the loss does not depend on it: a softmax does not see a bias that
   /// shifts all its scores alike, that of keys. What is left of its gradient
   /// is rounding, in PyTorch as here.
@@ -89,31 +104,28 @@ protected:
   void checkNoneIsCut();
 
   Golden golden{GetParam().model};
-  std::vector<std::string> weights;
+  std::vector<std::string> weights = weightsOf(golden);
   std::unique_ptr<Trainee> trainee;
   double tolerance = GetParam().options.empty() ? 1e-6 : 1e-5;
 };
 
 // Each within the tolerance of its own size.
 void Training::checkGradients() {
-  beginAsPyTorch();
+  beginAsPyTorch(golden, *trainee);
   trainee->run("grad", arguments(1));
   double all = numbers("norms").front();
   for (const std::string &name : weights) {
     std::vector<double> wanted = numbers("gradient." + name);
     std::vector<double> found = trainee->get(name + ".grad");
-    ASSERT_EQ(found.size(), wanted.size()) << name;
-    double size = isUnseen(name) ? all : norm(wanted);
-    for (size_t i = 0; i < found.size(); ++i)
-      found[i] -= wanted[i];
-    double error = norm(found) / size;
+    double error =
+        distance(found, wanted) / (isUnseen(name) ? all : norm(wanted));
     // Not "less or equal": NaN must fail.
     EXPECT_TRUE(error <= tolerance) << name << ": off by " << error;
   }
 }
 
 void Training::checkSteps(const std::function<Scalars(int64_t)> &step) {
-  beginAsPyTorch();
+  beginAsPyTorch(golden, *trainee);
   std::vector<double> losses = numbers("losses"), norms = numbers("norms");
   for (size_t i = 0; i < losses.size(); ++i) {
     Scalars results = step(int64_t(i) + 1);
@@ -157,6 +169,38 @@ TEST_P(Training, IsThatOfPyTorch) {
   SCOPED_TRACE("from the initial values");
   checkNoneIsCut();
 }
+
+/// PyTorch draws other numbers: what is dropped is judged by the evaluator.
+class Dropout : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Dropout, IsThatOfTheEvaluator) {
+  Golden golden(GetParam().model);
+  auto wanted = makeEvaluated(golden, "0.3");
+  auto found = makeCompiled(golden, GetParam().options, "0.3");
+  ASSERT_TRUE(wanted && found);
+  const Scalars arguments = {
+      {"seed", 77}, {"step", 12}, {"first", 5}, {"scale", 1}};
+  for (Trainee *trainee : {wanted.get(), found.get()}) {
+    beginAsPyTorch(golden, *trainee);
+    trainee->run("grad", arguments);
+  }
+  for (const std::string &name : weightsOf(golden)) {
+    std::vector<double> a = found->get(name + ".grad"),
+                        b = wanted->get(name + ".grad");
+    double size = norm(b);
+    // Rounded to f32, a gradient of zero has some size.
+    if (size > 1e-6)
+      EXPECT_TRUE(distance(a, b) <= 1e-5 * size)
+          << name << ": off by " << distance(a, b) / size;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Examples, Dropout,
+    ::testing::Values(Case{"gpt", "fused", {"--attention=fused"}},
+                      Case{"gpt", "unfused", {"--attention=unfused"}},
+                      Case{"bert", "fused", {"--attention=fused"}}),
+    ::testing::PrintToStringParamName());
 
 INSTANTIATE_TEST_SUITE_P(Examples, Training, ::testing::ValuesIn(allCases()),
                          ::testing::PrintToStringParamName());
