@@ -217,8 +217,9 @@ const Program *Model::find(std::string_view name) const {
 }
 
 std::span<const std::byte> Model::initial(const StateTensor &tensor) const {
-  const Section &section = file.sections()[tensor.initial->section];
-  return file.payload(section).subspan(tensor.initial->offset, tensor.bytes);
+  auto place = tensor.initial.value_or(StateTensor::Place());
+  const Section &section = file.sections()[place.section];
+  return file.payload(section).subspan(place.offset, tensor.bytes);
 }
 
 /// Points each weight buffer to its bytes: in the file, or in one arena on huge

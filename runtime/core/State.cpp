@@ -9,8 +9,9 @@ namespace attune::core {
 static constexpr char kInit[] = "init", kSeed[] = "seed";
 
 /// Runs "init" on a state that holds zeros and the values of the package.
-static Error runInit(std::shared_ptr<const Program> program, uint64_t seed,
-                     uint32_t threads, const std::shared_ptr<State> &state) {
+static Error runInit(const std::shared_ptr<const Program> &program,
+                     uint64_t seed, uint32_t threads,
+                     const std::shared_ptr<State> &state) {
   const std::vector<Value> &inputs = program->plan.inputs;
   if (inputs.size() > 1 || (!inputs.empty() && (inputs[0].name != kSeed ||
                                                 inputs[0].dtype != ATTUNE_I64 ||

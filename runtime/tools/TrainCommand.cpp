@@ -61,7 +61,7 @@ static Error parseSizes(const std::string &text,
 
 /// "1:23:45", "2:05".
 static std::string clockText(double seconds) {
-  auto all = int64_t(seconds + 0.5);
+  auto all = int64_t(std::lround(seconds));
   char text[32];
   if (all >= 3600)
     std::snprintf(text, sizeof text, "%lld:%02lld:%02lld",

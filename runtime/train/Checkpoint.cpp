@@ -160,7 +160,7 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
   constexpr int kMostComplaints = 20;
   std::string complaints;
   int count = 0;
-  auto complain = [&](std::string text) {
+  auto complain = [&](const std::string &text) {
     if (++count <= kMostComplaints)
       complaints += cat(complaints.empty() ? "" : "; ", text);
   };

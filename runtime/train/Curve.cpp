@@ -28,6 +28,15 @@ struct Axis {
         return step * factor;
     return step * 10;
   }
+  /// The multiples of `step` in the range.
+  std::vector<double> ticks(double step) const {
+    std::vector<double> result;
+    auto first = int64_t(std::ceil(least / step)),
+         last = int64_t(std::floor(most / step));
+    for (int64_t number = first; number <= last; ++number)
+      result.push_back(double(number) * step);
+    return result;
+  }
 };
 
 std::string number(double value) {
@@ -110,15 +119,11 @@ private:
   }
 
   void grid() {
-    double step = y.stepOfTicks();
-    for (double tick = std::ceil(y.least / step) * step; tick <= y.most;
-         tick += step) {
+    for (double tick : y.ticks(y.stepOfTicks())) {
       segment(kLeft, y(tick), kWidth - kRight, y(tick));
       text(kLeft - 8, y(tick) + 4, "end", number(tick));
     }
-    step = std::fmax(x.stepOfTicks(), 1);
-    for (double tick = std::ceil(x.least / step) * step; tick <= x.most;
-         tick += step) {
+    for (double tick : x.ticks(std::fmax(x.stepOfTicks(), 1))) {
       segment(x(tick), kTop, x(tick), kHeight - kBottom);
       text(x(tick), kHeight - kBottom + 18, "middle", number(tick));
     }

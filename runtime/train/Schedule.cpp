@@ -12,6 +12,7 @@ double Schedule::at(int64_t step) const {
   int64_t after = step - warmup, length = std::max<int64_t>(steps - warmup, 1);
   // 0 at the end of the warm-up, 1 at the last step and beyond.
   double share = std::min(double(after) / double(length), 1.0);
+  int64_t decays = every > 0 ? (after - 1) / every : 0;
   switch (kind) {
   case ScheduleKind::Constant:
     return rate;
@@ -21,8 +22,7 @@ double Schedule::at(int64_t step) const {
     return least +
            (rate - least) * (1 + std::cos(std::numbers::pi * share)) / 2;
   case ScheduleKind::Step:
-    return every > 0 ? rate * std::pow(factor, double((after - 1) / every))
-                     : rate;
+    return rate * std::pow(factor, double(decays));
   }
   return rate;
 }

@@ -121,7 +121,7 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
             cat(options.data.path, ": it has no sample to train on")};
   if (Error error = checkClasses(model, *source, options.data.path))
     return error;
-  sampler.emplace(options.seed, source->size(), source->isWindowed());
+  sampler = Sampler(options.seed, source->size(), source->isWindowed());
   if (!hasEntry(model, "eval"))
     return {};
   if (Error error = openEntry(model, "eval", evalEntry, evalSession))
@@ -140,7 +140,7 @@ Error Trainer::call(attune_session *session, const Scalars &scalars,
                     int64_t number, double &loss) {
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < feed.batch(); ++i)
-    indices.push_back(sampler->indexOf(number + i));
+    indices.push_back(sampler.indexOf(number + i));
   feed.fill(*source, indices);
   if (Error error = feed.set(session, scalars))
     return error;

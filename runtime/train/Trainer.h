@@ -73,7 +73,7 @@ private:
   Session stepSession, applySession, evalSession;
   Feed feed, applyFeed, evalFeed;
   std::unique_ptr<Source> source, validation;
-  std::optional<Sampler> sampler;
+  Sampler sampler{0, 1, false};
 };
 
 } // namespace attune::train
