@@ -12,7 +12,6 @@ torch.compile, with the fused AdamW. Needs a Python with numpy and torch
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -90,6 +89,12 @@ def torch_engine(name, sizes, data, threads, compiled):
     return step
 
 
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf8") as info:
+        names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
+    return names[0] if names else "unknown"
+
+
 def measure(engines, rounds, steps):
     times = {name: [] for name in engines}
     for run in engines.values():
@@ -119,7 +124,7 @@ def main():
     facts = MODELS[options.model]
     data = make_batch(options.model, facts["sizes"], facts["batch"])
     record = {"model": options.model, "sizes": facts["sizes"], "batch": facts["batch"],
-              "machine": platform.processor() or platform.machine(), "results": []}
+              "machine": {"cpu": cpu_model(), "cores": os.cpu_count()}, "results": []}
     with tempfile.TemporaryDirectory() as options.scratch:
         for threads in map(int, options.threads.split(",")):
             engines = {"attune": attune_engine(options.model, facts["sizes"], data, threads,
