@@ -8,7 +8,6 @@
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
 #include "runtime/train/Checkpoint.h"
-#include "runtime/train/Handles.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -23,10 +22,6 @@ static Error usage(std::string fact) {
 int fail(const Error &error) {
   printError(error.message());
   return error.status() == ATTUNE_INTERNAL ? kBug : kFailure;
-}
-
-Error check(attune_status status) {
-  return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
 Error loadModel(const CommonOptions &wanted, bool inspectOnly, bool mapWeights,
@@ -66,7 +61,7 @@ Error openSession(const Model &model, const CommonOptions &wanted,
   attune_state *state = nullptr;
   if (Error error = check(attune_state_create(model.get(), 0, &state)))
     return error;
-  train::State owner(state); // the session keeps it alive
+  State owner(state); // the session keeps it alive
   train::Progress ignored;
   if (Error error = readCheckpoint(checkpoint, model.get(), state,
                                    /*parametersOnly=*/true, ignored))
@@ -97,44 +92,45 @@ static std::string symbolNames(const Model &model) {
   return names.empty() ? "none" : names;
 }
 
-/// One "name=value" of a shape.
-static Error readAssignment(const Model &model, std::string_view text,
-                            std::vector<int64_t> &values) {
-  size_t equals = text.find('=');
-  std::string_view name = text.substr(0, equals);
-  std::string_view number =
-      equals == text.npos ? std::string_view() : text.substr(equals + 1);
-  int64_t value = 0;
-  auto [end, failure] =
-      std::from_chars(number.data(), number.data() + number.size(), value);
-  if (number.empty() || failure != std::errc() ||
-      end != number.data() + number.size() || value < 0)
-    return usage(cat("--shape: expected name=size, found \"", text, "\""));
-  for (size_t i = 0; i < values.size(); ++i) {
-    attune_symbol_info info;
-    if (Error error = readSymbol(model, i, info))
-      return error;
-    if (name != info.name)
-      continue;
-    if (values[i] >= 0)
+Error parseSizes(const std::string &shape,
+                 std::map<std::string, int64_t> &sizes) {
+  std::string_view rest = shape;
+  while (!rest.empty()) {
+    size_t comma = rest.find(',');
+    std::string_view text = rest.substr(0, comma);
+    rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+    size_t equals = text.find('=');
+    std::string name(text.substr(0, equals));
+    std::string_view number =
+        equals == text.npos ? std::string_view() : text.substr(equals + 1);
+    int64_t value = 0;
+    auto [end, failure] =
+        std::from_chars(number.data(), number.data() + number.size(), value);
+    if (number.empty() || failure != std::errc() ||
+        end != number.data() + number.size() || value < 0)
+      return usage(cat("--shape: expected name=size, found \"", text, "\""));
+    if (!sizes.emplace(name, value).second)
       return usage(cat("--shape: \"", name, "\" is given twice"));
-    values[i] = value;
-    return {};
   }
-  return usage(cat("--shape: the model has no dim \"", name, "\"; it has ",
-                   symbolNames(model)));
+  return {};
 }
 
 Error parseShape(const Model &model, const std::string &shape,
                  std::vector<int64_t> &values) {
+  std::map<std::string, int64_t> sizes;
+  if (Error error = parseSizes(shape, sizes))
+    return error;
   values.assign(attune_model_symbol_count(model.get()), -1);
-  std::string_view rest = shape;
-  while (!rest.empty()) {
-    size_t comma = rest.find(',');
-    if (Error error = readAssignment(model, rest.substr(0, comma), values))
+  for (size_t i = 0; i < values.size(); ++i) {
+    attune_symbol_info info;
+    if (Error error = readSymbol(model, i, info))
       return error;
-    rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
+    if (auto given = sizes.extract(info.name))
+      values[i] = given.mapped();
   }
+  if (!sizes.empty())
+    return usage(cat("--shape: the model has no dim \"", sizes.begin()->first,
+                     "\"; it has ", symbolNames(model)));
   for (size_t i = 0; i < values.size(); ++i) {
     attune_symbol_info info;
     if (Error error = readSymbol(model, i, info))
@@ -271,13 +267,6 @@ Error makeInputs(const Model &model, const std::vector<int64_t> &values,
     inputs[info.name] = std::move(tensor);
   }
   return {};
-}
-
-static std::string dimsText(std::span<const int64_t> dims) {
-  std::string text;
-  for (int64_t dim : dims)
-    text += cat(text.empty() ? "" : ", ", dim);
-  return cat("[", text, "]");
 }
 
 Error checkShape(const Model &model, const std::string &shape,

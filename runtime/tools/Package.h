@@ -4,25 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "runtime/tools/Handles.h"
 #include "runtime/tools/Options.h"
-#include <memory>
 
 namespace attune::tools {
-
-struct ModelDeleter {
-  void operator()(attune_model *model) const { attune_model_release(model); }
-};
-using Model = std::unique_ptr<attune_model, ModelDeleter>;
-
-struct SessionDeleter {
-  void operator()(attune_session *session) const {
-    attune_session_release(session);
-  }
-};
-using Session = std::unique_ptr<attune_session, SessionDeleter>;
-
-/// The failure of the last call of the C API, or none.
-Error check(attune_status status);
 
 Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
                 Model &out);
@@ -32,6 +17,10 @@ Error openSession(const Model &model, uint32_t threads, bool profile,
 /// that the package begins with.
 Error openSession(const Model &model, const CommonOptions &options,
                   const std::string &checkpoint, Session &out);
+
+/// "batch=1,seq=128" by name, each once.
+Error parseSizes(const std::string &shape,
+                 std::map<std::string, int64_t> &sizes);
 
 /// Values of all symbols from "batch=1,seq=128", in the model's order. Every
 /// symbol must be named once; symbols of one possible value may be left out.

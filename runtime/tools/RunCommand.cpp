@@ -70,18 +70,15 @@ static void report(const std::vector<std::string> &names,
   Json list = Json::array();
   for (size_t i = 0; i < names.size(); ++i) {
     const Tensor &tensor = tensors.at(names[i]);
-    std::string dims;
-    for (int64_t dim : tensor.dims)
-      dims += cat(dims.empty() ? "" : ", ", dim);
     if (asJson)
       list.push_back({{"name", names[i]},
                       {"dtype", attune_dtype_name(tensor.dtype)},
                       {"dims", tensor.dims},
                       {"file", i < files.size() ? files[i] : ""}});
     else
-      std::printf("%s: %s [%s]%s%s\n", printable(names[i]).c_str(),
-                  attune_dtype_name(tensor.dtype), dims.c_str(),
-                  i < files.size() ? " -> " : "",
+      std::printf("%s: %s %s%s%s\n", printable(names[i]).c_str(),
+                  attune_dtype_name(tensor.dtype),
+                  dimsText(tensor.dims).c_str(), i < files.size() ? " -> " : "",
                   i < files.size() ? files[i].c_str() : "");
   }
   if (asJson)

@@ -74,7 +74,17 @@ static Error readEntry(const json &entry, std::span<const std::byte> data,
   return {};
 }
 
-Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out) {
+static constexpr char kMetadata[] = "__metadata__";
+
+/// Strings only, as the format has it; what else there is is passed over.
+static void readMetadata(const json &entry, Metadata &metadata) {
+  for (const auto &[key, value] : entry.items())
+    if (const auto *text = value.get_ptr<const std::string *>())
+      metadata[key] = *text;
+}
+
+Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out,
+                       Metadata *metadata) {
   uint64_t length = 0;
   if (bytes.size() < sizeof length)
     return bad(cat("it has ", bytes.size(), " bytes, the length alone has 8"));
@@ -89,8 +99,11 @@ Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out) {
   auto data = bytes.subspan(8 + length);
   std::vector<std::vector<int64_t>> ranges;
   for (const auto &[name, entry] : header.items()) {
-    if (name == "__metadata__")
+    if (name == kMetadata) {
+      if (metadata)
+        readMetadata(entry, *metadata);
       continue;
+    }
     Tensor tensor;
     std::vector<int64_t> range;
     if (Error error = readEntry(entry, data, tensor, range))
@@ -113,18 +126,24 @@ Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out) {
   return {};
 }
 
-std::vector<std::byte> formatSafetensors(const NamedTensors &tensors) {
+/// Length and header of a file with these tensors one behind the other.
+static std::vector<std::byte>
+headerOf(std::span<const std::pair<std::string, attune_tensor>> tensors,
+         const Metadata &metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty())
+    header[kMetadata] = metadata;
   uint64_t at = 0;
   for (const auto &[name, tensor] : tensors) {
     const char *dtype = "F32";
     for (auto [text, value] : kDtypes)
       if (value == tensor.dtype)
         dtype = text;
+    std::vector<int64_t> dims(tensor.dims, tensor.dims + tensor.rank);
     header[name] = {{"dtype", dtype},
-                    {"shape", tensor.dims},
-                    {"data_offsets", {at, at + tensor.data.size()}}};
-    at += tensor.data.size();
+                    {"shape", dims},
+                    {"data_offsets", {at, at + tensor.bytes}}};
+    at += tensor.bytes;
   }
   std::string text =
       header.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -134,9 +153,34 @@ std::vector<std::byte> formatSafetensors(const NamedTensors &tensors) {
   std::vector<std::byte> out(8 + length);
   std::memcpy(out.data(), &length, 8);
   std::memcpy(out.data() + 8, text.data(), length);
-  for (const auto &[name, tensor] : tensors)
-    out.insert(out.end(), tensor.data.begin(), tensor.data.end());
   return out;
+}
+
+static std::span<const std::byte> dataOf(const attune_tensor &tensor) {
+  return {static_cast<const std::byte *>(tensor.data), tensor.bytes};
+}
+
+std::vector<std::byte> formatSafetensors(const NamedTensors &tensors) {
+  std::vector<std::pair<std::string, attune_tensor>> views;
+  for (const auto &[name, tensor] : tensors)
+    views.emplace_back(name, tensor.view());
+  std::vector<std::byte> out = headerOf(views, {});
+  for (const auto &[name, view] : views) {
+    auto data = dataOf(view);
+    out.insert(out.end(), data.begin(), data.end());
+  }
+  return out;
+}
+
+Error writeSafetensors(
+    const std::string &path,
+    std::span<const std::pair<std::string, attune_tensor>> tensors,
+    const Metadata &metadata) {
+  std::vector<std::byte> header = headerOf(tensors, metadata);
+  std::vector<std::span<const std::byte>> parts = {header};
+  for (const auto &[name, tensor] : tensors)
+    parts.push_back(dataOf(tensor));
+  return writeFile(path, parts);
 }
 
 } // namespace attune::tools

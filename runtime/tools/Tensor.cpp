@@ -9,12 +9,12 @@
 
 namespace attune::tools {
 
-attune_tensor Tensor::view() {
+attune_tensor Tensor::view() const {
   attune_tensor result = {};
   result.dtype = dtype;
   result.rank = uint32_t(dims.size());
   std::copy(dims.begin(), dims.end(), result.dims);
-  result.data = data.data();
+  result.data = const_cast<std::byte *>(data.data()); // C has no const view
   result.bytes = data.size();
   return result;
 }
@@ -36,6 +36,13 @@ Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
     return {ATTUNE_SHAPE_MISMATCH, "the size overflows 64 bits"};
   bytes = empty ? 0 : total;
   return {};
+}
+
+std::string dimsText(std::span<const int64_t> dims) {
+  std::string text;
+  for (int64_t dim : dims)
+    text += cat(text.empty() ? "" : ", ", dim);
+  return cat("[", text, "]");
 }
 
 Tensor copyOf(const attune_tensor &view) {

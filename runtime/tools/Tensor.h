@@ -25,7 +25,7 @@ struct Tensor {
   std::string origin;          ///< The file it was read from.
 
   /// A view for the C API; the tensor must outlive it.
-  attune_tensor view();
+  attune_tensor view() const;
 };
 
 using NamedTensors = std::map<std::string, Tensor>;
@@ -34,6 +34,9 @@ using NamedTensors = std::map<std::string, Tensor>;
 /// dim is negative, or there are more than ATTUNE_MAX_RANK.
 Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
                   uint64_t &bytes);
+
+/// "[2, 3]": for messages.
+std::string dimsText(std::span<const int64_t> dims);
 
 /// A tensor over somebody else's memory, copied.
 Tensor copyOf(const attune_tensor &view);

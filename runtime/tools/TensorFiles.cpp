@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/core/Memory.h"
+#include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
 #include <unistd.h>
@@ -51,28 +52,38 @@ static Error cannotWrite(const std::string &path) {
   return {ATTUNE_IO_ERROR, cat(path, ": cannot write: ", core::systemError())};
 }
 
-/// Under another name first: a reader sees the old file or the new one.
-static Error writeFile(const std::string &path,
-                       std::span<const std::byte> bytes) {
+static bool writeAll(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      return false;
+    bytes = bytes.subspan(size_t(count));
+  }
+  return true;
+}
+
+Error writeFile(const std::string &path,
+                std::span<const std::span<const std::byte>> parts) {
   std::string temporary = cat(path, ".tmp-", ::getpid());
   core::FileHandle file(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0)
     return cannotWrite(path);
-  while (!bytes.empty()) {
-    ssize_t count = ::write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count <= 0)
-      break;
-    bytes = bytes.subspan(size_t(count));
-  }
-  if (bytes.empty() && ::fsync(file.get()) == 0 &&
+  bool ok = std::all_of(parts.begin(), parts.end(),
+                        [&](auto part) { return writeAll(file.get(), part); });
+  if (ok && ::fsync(file.get()) == 0 &&
       ::rename(temporary.c_str(), path.c_str()) == 0)
     return {};
   Error error = cannotWrite(path);
   ::unlink(temporary.c_str());
   return error;
+}
+
+static Error writeFile(const std::string &path,
+                       std::span<const std::byte> bytes) {
+  return writeFile(path, std::span(&bytes, 1));
 }
 
 Error writeTensors(const std::string &path, const NamedTensors &tensors) {

@@ -19,10 +19,24 @@ std::vector<std::byte> formatNpy(const Tensor &tensor);
 Error parseNpz(std::span<const std::byte> bytes, NamedTensors &out);
 std::vector<std::byte> formatNpz(const NamedTensors &tensors);
 
+/// The strings under "__metadata__" of a .safetensors.
+using Metadata = std::map<std::string, std::string>;
+
 /// https://github.com/huggingface/safetensors: header of at most 100 MB, no
 /// overlaps, no holes.
-Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out);
+Error parseSafetensors(std::span<const std::byte> bytes, NamedTensors &out,
+                       Metadata *metadata = nullptr);
 std::vector<std::byte> formatSafetensors(const NamedTensors &tensors);
+/// The same of tensors in somebody's memory, in their order, as a file.
+Error writeSafetensors(
+    const std::string &path,
+    std::span<const std::pair<std::string, attune_tensor>> tensors,
+    const Metadata &metadata);
+
+/// Writes a file of these parts, durably, under another name first: a reader
+/// sees the old file or the new one.
+Error writeFile(const std::string &path,
+                std::span<const std::span<const std::byte>> parts);
 
 /// All tensors of a file, by its extension; an .npy has the name "".
 Error readTensors(const std::string &path, NamedTensors &out);

@@ -8,6 +8,7 @@
 #include "runtime/core/Memory.h"
 #include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
+#include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
 #include "runtime/train/Curve.h"
 #include "runtime/train/TrainedPackage.h"
@@ -38,25 +39,6 @@ static void watchInterrupts() {
 
 static Error usage(std::string fact) {
   return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
-
-/// "batch=8,seq=64" as a map.
-static Error parseSizes(const std::string &text,
-                        std::map<std::string, int64_t> &sizes) {
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    size_t comma = rest.find(',');
-    std::string part(rest.substr(0, comma));
-    rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
-    size_t equals = part.find('=');
-    char *end = nullptr;
-    long long value =
-        equals == part.npos ? -1 : std::strtoll(&part[equals + 1], &end, 10);
-    if (value < 1 || *end)
-      return usage(cat("--shape: expected name=size, found \"", part, "\""));
-    sizes[part.substr(0, equals)] = value;
-  }
-  return {};
 }
 
 /// "1:23:45", "2:05".
@@ -219,12 +201,8 @@ Error Report::writePlot() {
   if (options.plot.empty())
     return {};
   std::string svg = curveSvg(curve);
-  std::FILE *file = std::fopen(options.plot.c_str(), "w");
-  bool ok = file && std::fwrite(svg.data(), 1, svg.size(), file) == svg.size();
-  ok = (file && std::fclose(file) == 0) && ok;
-  return ok ? Error()
-            : Error(ATTUNE_IO_ERROR,
-                    cat(options.plot, ": cannot write: ", core::systemError()));
+  std::span<const std::byte> bytes = std::as_bytes(std::span(svg));
+  return writeFile(options.plot, std::span(&bytes, 1));
 }
 
 //===----------------------------------------------------------------------===//

@@ -61,6 +61,9 @@ Error Feed::addData(attune_model *entry, size_t index,
     return usage(cat("input \"", info.name,
                      "\" is a scalar that training does not know; it knows "
                      "seed, step, first (i64), scale and lr (f32)"));
+  if (dims[0] < 1)
+    return usage(cat("input \"", info.name, "\": a batch of ", dims[0],
+                     " samples trains nothing"));
   if (!data.empty() && dims[0] != samples)
     return usage(cat("input \"", info.name, "\": its first dim is ", dims[0],
                      ", that of other inputs is ", samples,

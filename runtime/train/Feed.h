@@ -8,11 +8,16 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
-#include "runtime/train/Handles.h"
+#include "runtime/tools/Handles.h"
 #include "runtime/train/Source.h"
 #include <map>
 
 namespace attune::train {
+
+using tools::check;
+using tools::Model;
+using tools::Session;
+using tools::State;
 
 /// Values of the scalars of one call.
 struct Scalars {

@@ -56,13 +56,6 @@ private:
 
 } // namespace
 
-static std::string dimsText(std::span<const int64_t> dims) {
-  std::string text;
-  for (int64_t dim : dims)
-    text += cat(text.empty() ? "" : ", ", dim);
-  return cat("[", text, "]");
-}
-
 Error TensorSource::take(const Row &row, tools::NamedTensors &found) {
   auto it = found.find(row.name);
   if (it == found.end())
@@ -72,10 +65,10 @@ Error TensorSource::take(const Row &row, tools::NamedTensors &found) {
   expected.insert(expected.begin(), tensor.dims.empty() ? 0 : tensor.dims[0]);
   if (tensor.dtype != row.dtype || tensor.dims != expected)
     return usage(cat("\"", row.name, "\": expected ",
-                     attune_dtype_name(row.dtype), " ", dimsText(row.dims),
-                     " for each sample, found ",
+                     attune_dtype_name(row.dtype), " ",
+                     tools::dimsText(row.dims), " for each sample, found ",
                      attune_dtype_name(tensor.dtype), " ",
-                     dimsText(tensor.dims), " in all"));
+                     tools::dimsText(tensor.dims), " in all"));
   if (!tensors.empty() && expected[0] != count)
     return usage(cat("\"", row.name, "\" has ", expected[0],
                      " samples, other tensors have ", count));

@@ -4,7 +4,7 @@
 #include "runtime/core/Error.h"
 #include <memory>
 
-namespace attune::train {
+namespace attune::tools {
 
 using core::cat;
 using core::Error;
@@ -25,4 +25,4 @@ inline Error check(attune_status status) {
   return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
-} // namespace attune::train
+} // namespace attune::tools
