@@ -81,7 +81,7 @@ static SmallVector<Value> takeGradients(func::FuncOp function,
   Operation *end = function.getBody().front().getTerminator();
   llvm::StringMap<Value> values;
   for (unsigned i = function.getNumResults(); i-- > 0;) {
-    FlatSymbolRefAttr updated = updatedBy(function, i);
+    FlatSymbolRefAttr updated = nn::updatedBy(function, i);
     if (!updated)
       continue;
     values[updated.getValue()] = end->getOperand(i);
@@ -117,7 +117,7 @@ static void extendInit(func::FuncOp init, const SymbolTable &symbols,
   llvm::StringMap<Value> values;
   Operation *end = init.getBody().front().getTerminator();
   for (unsigned i = 0; i < init.getNumResults(); ++i)
-    if (FlatSymbolRefAttr updated = updatedBy(init, i))
+    if (FlatSymbolRefAttr updated = nn::updatedBy(init, i))
       values[updated.getValue()] = end->getOperand(i);
   for (nn::WeightOp weight : weights)
     if (Value value = values.lookup(weight.getSymName()))

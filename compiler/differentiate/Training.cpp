@@ -181,7 +181,7 @@ void addResult(func::FuncOp function, StringRef name, Value value) {
 void addUpdate(func::FuncOp function, nn::WeightOp weight, Value value) {
   addResult(
       function,
-      NamedAttribute(StringAttr::get(function.getContext(), names::updates),
+      NamedAttribute(StringAttr::get(function.getContext(), nn::updatesAttr),
                      FlatSymbolRefAttr::get(weight.getSymNameAttr())),
       value);
 }
@@ -192,11 +192,6 @@ Value argumentNamed(func::FuncOp function, StringRef name) {
         found && found.getValue() == name)
       return function.getArgument(i);
   return {};
-}
-
-FlatSymbolRefAttr updatedBy(func::FuncOp function, unsigned result) {
-  return function.getResultAttrOfType<FlatSymbolRefAttr>(result,
-                                                         names::updates);
 }
 
 } // namespace attune::differentiate

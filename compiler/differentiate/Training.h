@@ -1,7 +1,7 @@
 // How a model is trained: the module attribute `nn.training`, read once.
 #pragma once
 
-#include "dialects/nn/NN.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune::differentiate {
@@ -10,7 +10,6 @@ namespace attune::differentiate {
 /// on.
 namespace names {
 inline constexpr llvm::StringLiteral training = "nn.training";
-inline constexpr llvm::StringLiteral updates = "nn.updates";
 inline constexpr llvm::StringLiteral name = "nn.name";
 } // namespace names
 
@@ -62,8 +61,5 @@ void addUpdate(mlir::func::FuncOp function, nn::WeightOp weight,
 
 /// The argument of that name; null if there is none.
 mlir::Value argumentNamed(mlir::func::FuncOp function, llvm::StringRef name);
-
-/// The weight that a result updates; null if none.
-mlir::FlatSymbolRefAttr updatedBy(mlir::func::FuncOp function, unsigned result);
 
 } // namespace attune::differentiate

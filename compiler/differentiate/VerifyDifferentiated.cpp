@@ -32,7 +32,7 @@ static LogicalResult verifyUpdates(func::FuncOp function,
   llvm::StringSet<> updated;
   SmallVector<StateKind> allowed = mayUpdate(function.getSymName());
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
-    FlatSymbolRefAttr name = updatedBy(function, i);
+    FlatSymbolRefAttr name = nn::updatedBy(function, i);
     if (!name)
       continue;
     auto weight = symbols.lookup<nn::WeightOp>(name.getValue());
@@ -55,7 +55,7 @@ static LogicalResult verifyUpdates(func::FuncOp function,
 static LogicalResult verifyTrained(func::FuncOp function, ModuleOp module) {
   llvm::StringSet<> updated;
   for (unsigned i = 0; i < function.getNumResults(); ++i)
-    if (FlatSymbolRefAttr name = updatedBy(function, i))
+    if (FlatSymbolRefAttr name = nn::updatedBy(function, i))
       updated.insert(name.getValue());
   for (nn::WeightOp weight : trainedWeights(module))
     if (!updated.contains(weight.getSymName()))

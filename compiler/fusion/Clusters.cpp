@@ -1,5 +1,6 @@
 // Clusters as a graph.
 #include "compiler/fusion/Clusters.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Matchers.h"
@@ -62,8 +63,7 @@ void Clusters::findUpdates() {
     return;
   auto updateBy = [&](OpOperand &use) -> std::optional<int64_t> {
     unsigned number = use.getOperandNumber();
-    if (isa<func::ReturnOp>(use.getOwner()) &&
-        function.getResultAttr(number, "nn.updates"))
+    if (isa<func::ReturnOp>(use.getOwner()) && nn::updatedBy(function, number))
       return number;
     return updateOf(use.getOwner());
   };

@@ -2,6 +2,7 @@
 // GroupBody.h.
 #include "compiler/kernels/GroupBody.h"
 
+#include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -192,8 +193,7 @@ static FlatSymbolRefAttr updatedWeight(OpResult result) {
         return weight;
     auto function = dyn_cast<func::FuncOp>(user->getParentOp());
     if (function && isa<func::ReturnOp>(user))
-      if (auto weight = function.getResultAttrOfType<FlatSymbolRefAttr>(
-              use.getOperandNumber(), "nn.updates"))
+      if (auto weight = nn::updatedBy(function, use.getOperandNumber()))
         return weight;
   }
   return {};

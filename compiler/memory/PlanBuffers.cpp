@@ -7,6 +7,7 @@
 #include "compiler/memory/Passes.h"
 
 #include "compiler/kernels/Bounds.h"
+#include "dialects/nn/Weights.h"
 #include "dialects/nn/reference/Array.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -52,6 +53,11 @@ private:
   bool mayOverwrite(nn::LaunchOp op, unsigned result, StringRef weight);
   LogicalResult finishUpdates();
   Value stateOf(StringRef weight, Location loc);
+  /// The weight that an output of the function updates, or "".
+  StringRef updatedWeight(OpOperand &output) {
+    auto weight = nn::updatedBy(function, output.getOperandNumber());
+    return weight ? weight.getValue() : StringRef();
+  }
   LogicalResult planOp(Operation &op);
   void planConstant(arith::ConstantOp op);
   LogicalResult planLaunch(nn::LaunchOp op);
@@ -69,13 +75,6 @@ private:
   llvm::StringMap<Value> states; // weight -> buffer
   llvm::DenseMap<Value, Operation *> lastUse;
 };
-
-/// Which weight a result of the function becomes the new value of, or "".
-StringRef updatedBy(func::FuncOp function, unsigned result) {
-  auto weight =
-      function.getResultAttrOfType<FlatSymbolRefAttr>(result, "nn.updates");
-  return weight ? weight.getValue() : StringRef();
-}
 
 StringAttr nameOf(Builder &builder, Attribute name, StringRef fallback,
                   unsigned index) {
@@ -171,7 +170,7 @@ bool Planner::mayOverwrite(nn::LaunchOp op, unsigned result, StringRef weight) {
 void Planner::planUpdates() {
   Operation *exit = function.getBody().front().getTerminator();
   for (OpOperand &output : exit->getOpOperands()) {
-    StringRef weight = updatedBy(function, output.getOperandNumber());
+    StringRef weight = updatedWeight(output);
     Value root = rootOf(output.get());
     auto launch = root.getDefiningOp<nn::LaunchOp>();
     if (weight.empty() || !launch || results.count(root))
@@ -187,7 +186,7 @@ void Planner::planUpdates() {
 LogicalResult Planner::finishUpdates() {
   Operation *exit = function.getBody().front().getTerminator();
   for (OpOperand &output : exit->getOpOperands()) {
-    StringRef weight = updatedBy(function, output.getOperandNumber());
+    StringRef weight = updatedWeight(output);
     Value root = rootOf(output.get());
     auto load = root.getDefiningOp<nn::LoadWeightOp>();
     bool isState =
@@ -212,8 +211,8 @@ void Planner::planResults() {
   Operation *exit = function.getBody().front().getTerminator();
   for (auto [index, output] : llvm::enumerate(exit->getOperands())) {
     Value root = rootOf(output);
-    if (updatedBy(function, index).empty() &&
-        root.getDefiningOp<nn::LaunchOp>() && !results.count(root))
+    if (!nn::updatedBy(function, index) && root.getDefiningOp<nn::LaunchOp>() &&
+        !results.count(root))
       results[root] =
           plan::ResultOp::create(builder, root.getLoc(), bytesOf(root));
   }
@@ -318,7 +317,7 @@ LogicalResult Planner::planOutputs() {
   for (OpOperand &output :
        function.getBody().front().getTerminator()->getOpOperands()) {
     unsigned index = output.getOperandNumber();
-    if (!updatedBy(function, index).empty())
+    if (nn::updatedBy(function, index))
       continue;
     Value buffer = buffers.lookup(rootOf(output.get()));
     if (!buffer)

@@ -5,6 +5,10 @@ namespace attune::nn {
 
 using namespace mlir;
 
+FlatSymbolRefAttr updatedBy(FunctionOpInterface function, unsigned result) {
+  return function.getResultAttrOfType<FlatSymbolRefAttr>(result, updatesAttr);
+}
+
 WeightOp frozenWeight(const SymbolTable &symbols, Value value) {
   auto load = value.getDefiningOp<LoadWeightOp>();
   auto weight = load ? symbols.lookup<WeightOp>(load.getWeight()) : WeightOp();

@@ -3,8 +3,17 @@
 #pragma once
 
 #include "dialects/nn/NN.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace attune::nn {
+
+/// The attribute of a function's result that makes it the new value of a
+/// weight.
+inline constexpr llvm::StringLiteral updatesAttr = "nn.updates";
+
+/// The weight that result `result` of a function updates; null if none.
+mlir::FlatSymbolRefAttr updatedBy(mlir::FunctionOpInterface function,
+                                  unsigned result);
 
 /// The weight that `value` loads if passes may fold its value, else null.
 WeightOp frozenWeight(const mlir::SymbolTable &symbols, mlir::Value value);

@@ -2,19 +2,14 @@
 #ifndef ATTUNE_FRONTENDS_DSL_BOUNDS_H
 #define ATTUNE_FRONTENDS_DSL_BOUNDS_H
 
-#include "dialects/nn/NN.h"
+#include "dialects/nn/DimInterval.h"
 
 #include <map>
 
 namespace attune::dsl {
 
-/// Both ends belong to it.
-struct Interval {
-  int64_t min, max;
-};
-
-/// Stands for "no bound"; sums and products saturate there.
-inline constexpr int64_t unbounded = int64_t{1} << 62;
+using Interval = nn::DimInterval;
+inline constexpr int64_t unbounded = nn::noBound;
 
 class Bounds {
 public:
@@ -30,7 +25,6 @@ public:
   mlir::DictionaryAttr attribute(mlir::MLIRContext *context) const;
 
 private:
-  Interval ofAtom(mlir::Attribute atom) const;
   std::map<std::string, Interval> ranges;
 };
 

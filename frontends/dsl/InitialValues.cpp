@@ -3,6 +3,7 @@
 // Weight number n (in the order of the text) draws with ids 2n and 2n + 1, so
 // that adding a layer at the end of a model changes no other weight.
 #include "frontends/dsl/InitialValues.h"
+#include "dialects/nn/Weights.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -135,7 +136,7 @@ void addInitialValues(Expander &expander, ModuleOp module) {
   function.setFunctionType(b.getFunctionType({seedType}, types));
   for (auto [i, name] : llvm::enumerate(names)) {
     function.setResultAttr(unsigned(i), "nn.name", b.getStringAttr(name));
-    function.setResultAttr(unsigned(i), "nn.updates",
+    function.setResultAttr(unsigned(i), nn::updatesAttr,
                            FlatSymbolRefAttr::get(b.getContext(), name));
   }
 }

@@ -1,4 +1,4 @@
-// Interval arithmetic over dims, and the text of dim_params.
+// Ranges of dims, and the text of dim_params.
 #include "frontends/onnx/Symbols.h"
 
 #include "mlir/IR/Builders.h"
@@ -6,19 +6,6 @@
 namespace attune::onnx {
 
 using namespace mlir;
-
-// Stands for "no bound"; sums and products saturate there.
-static constexpr int64_t infinity = int64_t{1} << 62;
-
-static int64_t clamp(__int128 value) {
-  if (value > infinity)
-    return infinity;
-  return value < -infinity ? -infinity : int64_t(value);
-}
-
-static int64_t product(int64_t a, int64_t b) {
-  return clamp(__int128(a) * __int128(b));
-}
 
 DimAttr Symbols::symbol(StringRef name) {
   asked.insert(name);
@@ -30,7 +17,7 @@ DimAttr Symbols::symbol(StringRef name) {
   DimAttr dim = DimAttr::symbol(context, name);
   // The context keeps the name alive as part of the attribute.
   symbols.insert(
-      {dim.getSymbol(), {binding.min, binding.max.value_or(infinity)}});
+      {dim.getSymbol(), {binding.min, binding.max.value_or(nn::noBound)}});
   return dim;
 }
 
@@ -89,65 +76,22 @@ DimAttr Symbols::fromParam(StringRef param) {
   return sum ? sum : symbol(param);
 }
 
-Symbols::Range Symbols::intervalOfAtom(Attribute atom) const {
-  if (auto name = dyn_cast<StringAttr>(atom)) {
-    auto known = symbols.find(name.getValue());
-    return known == symbols.end() ? Range{0, infinity} : known->second;
-  }
-  auto op = cast<nn::DimOpAttr>(atom);
-  Range a = interval(op.getLhs()), b = interval(op.getRhs());
-  switch (op.getKind()) {
-  case nn::DimOpKind::Max:
-    return {std::max(a.min, b.min), std::max(a.max, b.max)};
-  case nn::DimOpKind::Min:
-    return {std::min(a.min, b.min), std::min(a.max, b.max)};
-  case nn::DimOpKind::Mod:
-    if (b.min >= 1)
-      return {0, b.max == infinity ? infinity : b.max - 1};
-    break;
-  case nn::DimOpKind::FloorDiv:
-    if (a.min >= 0 && b.min >= 1)
-      return {b.max == infinity ? 0 : a.min / b.max,
-              a.max == infinity ? infinity : a.max / b.min};
-    break;
-  }
-  return {-infinity, infinity};
-}
-
-Symbols::Range Symbols::interval(DimAttr dim) const {
-  __int128 min = 0, max = 0;
-  for (auto [coefficient, monomial] :
-       llvm::zip(dim.getCoefficients(), dim.getMonomials())) {
-    Range term = {1, 1};
-    for (Attribute atom : monomial) {
-      Range factor = intervalOfAtom(atom);
-      int64_t corners[] = {
-          product(term.min, factor.min), product(term.min, factor.max),
-          product(term.max, factor.min), product(term.max, factor.max)};
-      term = {*llvm::min_element(corners), *llvm::max_element(corners)};
-    }
-    int64_t a = product(coefficient, term.min),
-            b = product(coefficient, term.max);
-    // An infinite term makes the sum infinite on its side.
-    min += std::min(a, b) == -infinity ? -__int128(infinity) * infinity
-                                       : std::min(a, b);
-    max += std::max(a, b) == infinity ? __int128(infinity) * infinity
-                                      : std::max(a, b);
-    // Keep the sums representable, however many terms there are.
-    min = std::max(min, -__int128(infinity) * infinity);
-    max = std::min(max, __int128(infinity) * infinity);
-  }
-  return {clamp(min), clamp(max)};
+nn::DimInterval Symbols::interval(DimAttr dim) const {
+  return nn::intervalOf(dim, [&](StringRef name) {
+    auto known = symbols.find(name);
+    return known == symbols.end() ? nn::DimInterval{0, nn::noBound}
+                                  : known->second;
+  });
 }
 
 std::optional<int64_t> Symbols::lower(DimAttr dim) const {
   int64_t bound = interval(dim).min;
-  return bound == -infinity ? std::nullopt : std::optional(bound);
+  return bound == -nn::noBound ? std::nullopt : std::optional(bound);
 }
 
 std::optional<int64_t> Symbols::upper(DimAttr dim) const {
   int64_t bound = interval(dim).max;
-  return bound == infinity ? std::nullopt : std::optional(bound);
+  return bound == nn::noBound ? std::nullopt : std::optional(bound);
 }
 
 bool Symbols::atLeast(DimAttr dim, int64_t bound) const {
@@ -171,9 +115,7 @@ DictionaryAttr Symbols::ranges() const {
   Builder b(context);
   NamedAttrList list;
   for (const auto &[name, range] : symbols)
-    list.set(name,
-             nn::RangeAttr::get(context, range.min,
-                                range.max == infinity ? -1 : range.max, 1));
+    list.set(name, nn::rangeAttr(context, range));
   return list.getDictionary(context);
 }
 

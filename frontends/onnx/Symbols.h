@@ -8,7 +8,7 @@
 #ifndef ATTUNE_FRONTENDS_ONNX_SYMBOLS_H
 #define ATTUNE_FRONTENDS_ONNX_SYMBOLS_H
 
-#include "dialects/nn/NN.h"
+#include "dialects/nn/DimInterval.h"
 #include "frontends/onnx/Import.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -54,16 +54,12 @@ public:
   mlir::DictionaryAttr ranges() const;
 
 private:
-  struct Range {
-    int64_t min, max;
-  };
-  Range interval(DimAttr dim) const;
-  Range intervalOfAtom(mlir::Attribute atom) const;
+  nn::DimInterval interval(DimAttr dim) const;
   DimAttr symbol(llvm::StringRef name);
 
   mlir::MLIRContext *context;
   const ImportOptions &options;
-  llvm::MapVector<llvm::StringRef, Range> symbols;
+  llvm::MapVector<llvm::StringRef, nn::DimInterval> symbols;
   llvm::StringSet<> declared, asked;
 };
 

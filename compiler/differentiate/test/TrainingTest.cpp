@@ -44,7 +44,7 @@ public:
     EXPECT_TRUE(succeeded(values)) << name.str();
     Arrays results;
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      auto updated = updatedBy(function, i);
+      auto updated = nn::updatedBy(function, i);
       std::string key =
           updated
               ? "@" + updated.getValue().str()
