@@ -18,8 +18,7 @@
 // Form and meaning of the ops: dialects/tile/test/attention-backward.mlir.
 #include "compiler/kernels/Builders.h"
 
-#include "compiler/kernels/AttentionScores.h"
-#include "compiler/kernels/Schedule.h"
+#include "compiler/kernels/AttentionProblem.h"
 #include <numbers>
 
 namespace attune::kernels {
@@ -31,14 +30,13 @@ using Kind = nn::ElementwiseKind;
 
 namespace {
 
-class AttentionBackwardBuilder {
+class AttentionBackwardBuilder : AttentionProblem<nn::AttentionBackwardOp> {
 public:
-  explicit AttentionBackwardBuilder(KernelBuilder &kernel) : kernel(kernel) {}
+  using AttentionProblem::AttentionProblem;
 
   LogicalResult run();
 
 private:
-  LogicalResult analyze();
   void addOperands();
   void addGrid();
   void clearQueryGradient();
@@ -69,12 +67,6 @@ private:
         .getStart();
   }
 
-  KernelBuilder &kernel;
-  nn::AttentionBackwardOp op;
-  Type stored, element; // of the operands, and of what is computed
-  std::optional<AttentionScores> scores;
-  DimAttr batch, queries, keys;
-  int64_t kvHeads, headSize, valueSize;
   AttentionBlocks blocks;
   // Memrefs [batch, head, position, feature]; results that nobody reads: null.
   Value q, k, v, output, lse, gradient, dq, dk, dv, db;
@@ -85,33 +77,6 @@ private:
 
 } // namespace
 
-LogicalResult AttentionBackwardBuilder::analyze() {
-  ArrayRef<Operation *> ops = kernel.views.ops();
-  op = ops.size() == 1 ? dyn_cast<nn::AttentionBackwardOp>(ops.front())
-                       : nullptr;
-  if (!op)
-    return kernel.group.emitError(
-        "expected the backward op of an attention and nothing else");
-  for (Value operand : op->getOperands())
-    if (!kernel.views.find(operand))
-      return op.emitError("expected operands that are read from memory");
-  Dims query = nn::getDims(op.getQuery()), value = nn::getDims(op.getValue());
-  batch = query[0];
-  queries = query[2];
-  keys = value[2];
-  kvHeads = *value[1].getConstant();
-  headSize = *query[3].getConstant();
-  valueSize = *value[3].getConstant();
-  stored = getElementTypeOrSelf(op.getQuery().getType());
-  element = computedIn(stored);
-  blocks = chooseAttentionBackwardBlocks(
-      kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
-                       op.getCausal() != nn::CausalKind::None,
-                       bool(op.getBias()), bool(op.getKeyMask())});
-  scores.emplace(kernel, op, element);
-  return success();
-}
-
 void AttentionBackwardBuilder::addOperands() {
   q = scores->addTensor(op.getQuery());
   k = scores->addTensor(op.getKey());
@@ -121,15 +86,11 @@ void AttentionBackwardBuilder::addOperands() {
   gradient = scores->addTensor(op.getGradient());
   scores->addOperands();
   for (const Sink &sink : kernel.views.sinks()) {
-    SmallVector<unsigned> all(sink.view.rank());
-    std::iota(all.begin(), all.end(), 0);
-    Operand result =
-        kernel.addResult(sink, sink.view.dims, sink.view.strides, all);
     Value &place = sink.value == op.getQueryGradient()   ? dq
                    : sink.value == op.getKeyGradient()   ? dk
                    : sink.value == op.getValueGradient() ? dv
                                                          : db;
-    place = result.memref;
+    place = addResult(sink);
   }
 }
 
@@ -285,8 +246,9 @@ void AttentionBackwardBuilder::addKeyBlock(Value span) {
 }
 
 LogicalResult AttentionBackwardBuilder::run() {
-  if (failed(analyze()))
+  if (failed(analyze("the backward op of an attention")))
     return failure();
+  blocks = chooseAttentionBackwardBlocks(kernel.machine, shape());
   addOperands();
   Dims whole{batch, nn::getDim(op.getQuery(), 1), queries, keys};
   if (db && nn::getDims(op.getBiasGradient()) != whole)

@@ -13,8 +13,7 @@
 // Form and meaning of the ops: dialects/tile/test/attention.mlir.
 #include "compiler/kernels/Builders.h"
 
-#include "compiler/kernels/AttentionScores.h"
-#include "compiler/kernels/Schedule.h"
+#include "compiler/kernels/AttentionProblem.h"
 
 namespace attune::kernels {
 
@@ -25,25 +24,18 @@ using Kind = nn::ElementwiseKind;
 
 namespace {
 
-class AttentionBuilder {
+class AttentionBuilder : AttentionProblem<nn::AttentionOp> {
 public:
-  explicit AttentionBuilder(KernelBuilder &kernel) : kernel(kernel) {}
+  using AttentionProblem::AttentionProblem;
 
   LogicalResult run();
 
 private:
-  LogicalResult analyze();
   void addOperands();
   void addGrid();
   void addItem();
   SmallVector<Value> addTrip(Value q, Value keys, ValueRange carried);
 
-  KernelBuilder &kernel;
-  nn::AttentionOp op;
-  Type stored, element; // of the operands, and of what is computed
-  std::optional<AttentionScores> scores;
-  DimAttr batch, queries, keys;
-  int64_t kvHeads, headSize, valueSize;
   AttentionBlocks blocks;
   Value q, k, v, out, lse; // memrefs [batch, head, position, feature]
   // Of a work item.
@@ -57,43 +49,13 @@ private:
 // Operands
 //===----------------------------------------------------------------------===//
 
-LogicalResult AttentionBuilder::analyze() {
-  ArrayRef<Operation *> ops = kernel.views.ops();
-  op = ops.size() == 1 ? dyn_cast<nn::AttentionOp>(ops.front()) : nullptr;
-  if (!op)
-    return kernel.group.emitError("expected an attention and nothing else");
-  for (Value operand : op->getOperands())
-    if (!kernel.views.find(operand))
-      return op.emitError("expected operands that are read from memory");
-  Dims query = nn::getDims(op.getQuery()), value = nn::getDims(op.getValue());
-  batch = query[0];
-  queries = query[2];
-  keys = value[2];
-  headSize = *query[3].getConstant();
-  kvHeads = *value[1].getConstant();
-  valueSize = *value[3].getConstant();
-  stored = getElementTypeOrSelf(op.getQuery().getType());
-  element = computedIn(stored);
-  blocks = chooseAttentionBlocks(
-      kernel.machine, {queries, keys, headSize, valueSize, isHalf(stored),
-                       op.getCausal() != nn::CausalKind::None,
-                       bool(op.getBias()), bool(op.getKeyMask())});
-  scores.emplace(kernel, op, element);
-  return success();
-}
-
 void AttentionBuilder::addOperands() {
   q = scores->addTensor(op.getQuery());
   k = scores->addTensor(op.getKey());
   v = scores->addTensor(op.getValue());
   scores->addOperands();
-  for (const Sink &sink : kernel.views.sinks()) {
-    SmallVector<unsigned> all(sink.view.rank());
-    std::iota(all.begin(), all.end(), 0);
-    Operand result =
-        kernel.addResult(sink, sink.view.dims, sink.view.strides, all);
-    (sink.value == op.getResult() ? out : lse) = result.memref;
-  }
+  for (const Sink &sink : kernel.views.sinks())
+    (sink.value == op.getResult() ? out : lse) = addResult(sink);
 }
 
 //===----------------------------------------------------------------------===//
@@ -184,8 +146,9 @@ void AttentionBuilder::addItem() {
 }
 
 LogicalResult AttentionBuilder::run() {
-  if (failed(analyze()))
+  if (failed(analyze("an attention")))
     return failure();
+  blocks = chooseAttentionBlocks(kernel.machine, shape());
   addOperands();
   kernel.extent(keys);
   scores->addBand();
