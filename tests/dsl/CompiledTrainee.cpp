@@ -1,14 +1,14 @@
 // A model that learns as a package. See Trainee.h.
 #include "runtime/testing/TestPackage.h"
-#include "runtime/train/Handles.h"
+#include "runtime/tools/Handles.h"
 #include "tests/dsl/Trainee.h"
 #include "llvm/Support/Program.h"
 #include <gtest/gtest.h>
 
 namespace attune::golden {
 
-using train::check;
-using train::Error;
+using tools::check;
+using tools::Error;
 
 namespace {
 class CompiledTrainee : public Trainee {
@@ -41,10 +41,10 @@ public:
     options.state = memory.get();
     if (!holds(attune_model_entry(model.get(), name.c_str(), &entry)))
       return {};
-    train::Model handle(entry);
+    tools::Model handle(entry);
     if (!holds(attune_session_create(entry, &options, &created)))
       return {};
-    train::Session session(created);
+    tools::Session session(created);
     std::vector<tools::Tensor> inputs = inputsOf(entry, arguments);
     for (size_t i = 0; i < inputs.size(); ++i) {
       attune_tensor view = inputs[i].view();
@@ -141,8 +141,8 @@ private:
 
   const Golden &golden;
   testing::TempFolder folder;
-  train::Model model;
-  train::State memory;
+  tools::Model model;
+  tools::State memory;
 };
 } // namespace
 
