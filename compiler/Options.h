@@ -27,7 +27,8 @@ struct CodeTarget {
 };
 
 struct CompileOptions {
-  /// "auto" (by cost), "fused" or "unfused".
+  /// "auto" (by cost), "fused", "saved" (fused, with scores that the gradients
+  /// read) or "unfused".
   std::string attention = "auto";
   /// What products and attention read: "f32", "f16" or "bf16".
   std::string precision = "f32";

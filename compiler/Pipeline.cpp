@@ -65,6 +65,8 @@ void addFusionStage(OpPassManager &passes, const CompileOptions &options) {
   pipeline.gpu = llvm::any_of(options.versions, [](const CodeTarget &target) {
     return target.device == CodeTarget::Device::Cuda;
   });
+  // The stage before has counted the activations of fused attention.
+  pipeline.frugal = options.training.activationMemory < 1;
   pipeline.precision = options.precision;
   pipeline.fuse = options.fuse;
   fusion::buildPipeline(passes, pipeline);

@@ -112,10 +112,10 @@ static nn::AttentionOp withLogsumexp(nn::AttentionOp op) {
     element = builder.getF32Type();
   auto rebuilt = nn::AttentionOp::create(
       builder, op.getLoc(), op.getResult().getType(),
-      nn::tensorType(rows, element), op.getQuery(), op.getKey(), op.getValue(),
-      op.getBias(), op.getKeyMask(), op.getRandom(), op.getScaleAttr(),
-      op.getCausalAttr(), op.getWindowAttr(), op.getSoftcapAttr(),
-      op.getDropoutAttr(), op.getRandomIdAttr());
+      TypeRange{nn::tensorType(rows, element)}, op.getQuery(), op.getKey(),
+      op.getValue(), op.getBias(), op.getKeyMask(), op.getRandom(),
+      op.getScaleAttr(), op.getCausalAttr(), op.getWindowAttr(),
+      op.getSoftcapAttr(), op.getDropoutAttr(), op.getRandomIdAttr());
   op.getResult().replaceAllUsesWith(rebuilt.getResult());
   op.erase();
   return rebuilt;
@@ -134,9 +134,10 @@ static LogicalResult differentiateAttention(nn::AttentionOp op,
       site.builder, site.loc, op.getQuery().getType(), op.getKey().getType(),
       op.getValue().getType(), needsBias ? op.getBias().getType() : Type(),
       op.getQuery(), op.getKey(), op.getValue(), op.getResult(),
-      op.getLogsumexp(), vjp.cotangent(), op.getBias(), op.getKeyMask(),
-      op.getRandom(), op.getScaleAttr(), op.getCausalAttr(), op.getWindowAttr(),
-      op.getSoftcapAttr(), op.getDropoutAttr(), op.getRandomIdAttr());
+      op.getLogsumexp(), vjp.cotangent(), /*scores=*/Value(), op.getBias(),
+      op.getKeyMask(), op.getRandom(), op.getScaleAttr(), op.getCausalAttr(),
+      op.getWindowAttr(), op.getSoftcapAttr(), op.getDropoutAttr(),
+      op.getRandomIdAttr());
   for (unsigned i = 0; i < 3; ++i)
     if (vjp.needed[i])
       vjp.gradients[i] = backward->getResult(i);

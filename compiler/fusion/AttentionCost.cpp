@@ -1,4 +1,4 @@
-// Cycles of fused and unfused attention on a CPU.
+// Cycles of the strategies of attention on a CPU.
 //
 // In cycles of one core for each score that is computed, with f = 32 flops per
 // cycle (two 8-wide FMAs; a wider machine scales both sides alike), D and DV
@@ -7,6 +7,7 @@
 //   forward   fused    2 (D + DV) / (f * 0.82) of the visible scores + exp
 //             unfused  2 (D + DV) / (f * 0.94) of all scores + exp + traffic
 //   backward  fused    (6 D + 4 DV) / (f * 0.86) of the visible scores + exp
+//             saved    4 (D + DV) / (f * 0.86) of all scores + exp + traffic
 //             unfused  4 (D + DV) / (f * 0.94) of all scores + more traffic
 //
 // The shares of peak are those that kernels reach. The traffic of unfused is
@@ -16,10 +17,12 @@
 // forward parts left and make a second matrix: 0.5 and 12.
 //
 // In training both also have work for each of the rows, to pack and copy them:
-// 12.5 (D + DV) cycles fused, 10.5 unfused. So short ones are better unfused
-// unless they are causal: at size 64 fused is 0.9 times as fast for 96 x 50 x
-// 50, 1.15 times for 48 x 197 x 197, and causal 1.2 and 1.9 times (Zen 4,
-// tests/bench/attention).
+// 12.5 (D + DV) cycles fused, 9.5 saved, 10.5 unfused. So short ones are better
+// unfused unless they are causal: at size 64 fused is 0.9 times as fast for 96
+// x 50 x 50, 1.15 times for 48 x 197 x 197, and causal 1.2 and 1.9 times (Zen
+// 4, tests/bench/attention). Saved is 1.17 times as fast as fused for 48 x 197
+// x 197, 1.05 times for 12 x 512 x 512, and no faster for 2 x 2048 x 2048 (Zen
+// 3).
 #include "compiler/fusion/AttentionCost.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -32,6 +35,10 @@ using nn::Dims;
 
 // The largest head size that the fused kernel keeps in registers and cache.
 static constexpr int64_t maxHeadSize = 256;
+
+// Saved scores take memory that grows with the square of the length: they are
+// to be worth it.
+static constexpr double kSavedMargin = 1.03;
 
 // A likely value for each symbol: 128 inside its range.
 static llvm::StringMap<int64_t> likelySymbols(Operation *op,
@@ -60,31 +67,32 @@ namespace {
 /// What both ops are chosen by.
 struct Problem {
   template <typename Op>
-  Problem(Op op, bool hasForward, bool hasBackward)
+  Problem(Op op, bool hasForward, bool hasBackward, bool canSave)
       : op(op), q(nn::getDims(op.getQuery())), v(nn::getDims(op.getValue())),
         isCausal(op.getCausal() != nn::CausalKind::None),
-        hasForward(hasForward), hasBackward(hasBackward) {}
+        hasForward(hasForward), hasBackward(hasBackward), canSave(canSave) {}
   Operation *op;
   Dims q, v;
-  bool isCausal, hasForward, hasBackward;
+  bool isCausal, hasForward, hasBackward, canSave;
 };
 } // namespace
 
 static AttentionChoice choose(const Problem &p) {
   int64_t d = *p.q[3].getConstant(), dv = *p.v[3].getConstant();
   if (d > maxHeadSize || dv > maxHeadSize)
-    return {false, true,
+    return {AttentionStrategy::Unfused, true,
             "head size " + std::to_string(std::max(d, dv)) + " is over " +
                 std::to_string(maxHeadSize)};
   auto symbols = likelySymbols(p.op, {p.q[0], p.q[2], p.v[2]});
   auto queries = p.q[2].evaluate(symbols), keys = p.v[2].evaluate(symbols);
   if (!queries || !keys)
-    return {true, false,
+    return {AttentionStrategy::Fused, false,
             "lengths are not known, and fused is linear in memory"};
   double scoreBytes = 4.0 * double(*queries) * double(*keys) *
                       double(p.q[1].getConstant().value_or(1));
   double traffic = scoreBytes > 4e6 ? 7.0 : 2.2, exp = 1.0;
-  double size = double(d), valueSize = double(dv), fused = 0, unfused = 0;
+  double size = double(d), valueSize = double(dv), fused = 0, unfused = 0,
+         saving = 0; // what saved has beyond fused
   double visible = p.isCausal ? 0.5 : 1.0;
   if (p.hasForward) {
     fused += visible * (2 * (size + valueSize) / (32 * 0.82) + exp);
@@ -99,14 +107,18 @@ static AttentionChoice choose(const Problem &p) {
     double batches = double(p.q[0].evaluate(symbols).value_or(1));
     unfused += 4 * (size + valueSize) / (32 * 0.94) +
                (scoreBytes * batches > 4e6 ? 12.0 : 0.5);
+    saving = (scoreBytes * batches > 8e6 ? 4.5 : 1.5) - 2 * size / (32 * 0.86) -
+             3 * perRow;
   }
-  AttentionChoice choice;
-  choice.fused = fused <= unfused;
-  choice.reason =
-      llvm::formatv("{0:F1} against {1:F1} cycles a score at {2} x {3}",
-                    choice.fused ? fused : unfused,
-                    choice.fused ? unfused : fused, *queries, *keys);
-  return choice;
+  std::pair<double, AttentionStrategy> found[] = {
+      {fused, AttentionStrategy::Fused},
+      {unfused, AttentionStrategy::Unfused},
+      {p.canSave ? kSavedMargin * (fused + saving) : HUGE_VAL,
+       AttentionStrategy::Saved}};
+  llvm::sort(found);
+  return {found[0].second, /*forced=*/false,
+          llvm::formatv("{0:F1} against {1:F1} cycles a score at {2} x {3}",
+                        found[0].first, found[1].first, *queries, *keys)};
 }
 
 static nn::AttentionBackwardOp backwardOf(nn::AttentionOp op) {
@@ -118,18 +130,28 @@ static nn::AttentionBackwardOp backwardOf(nn::AttentionOp op) {
 }
 
 AttentionChoice chooseByCost(nn::AttentionOp op, bool gpu) {
+  using enum AttentionStrategy;
   if (gpu && op.getDropout())
-    return {false, true, "there is no kernel with dropout for a GPU"};
-  AttentionChoice choice = choose(Problem(op, true, bool(backwardOf(op))));
+    return {Unfused, true, "there is no kernel with dropout for a GPU"};
+  AttentionChoice choice =
+      choose(Problem(op, true, bool(backwardOf(op)), canSaveScores(op)));
   if (gpu && !choice.forced)
-    return {true, false, "on a GPU, where scores would go through memory"};
+    return {Fused, false, "on a GPU, where scores would go through memory"};
   return choice;
 }
 
 AttentionChoice chooseByCost(nn::AttentionBackwardOp op, bool gpu) {
   if (gpu)
-    return {false, true, "there is no kernel of it for a GPU"};
-  return choose(Problem(op, bool(forwardOf(op)), true));
+    return {AttentionStrategy::Unfused, true,
+            "there is no kernel of it for a GPU"};
+  nn::AttentionOp forward = forwardOf(op);
+  return choose(
+      Problem(op, bool(forward), true, forward && canSaveScores(forward)));
+}
+
+bool canSaveScores(nn::AttentionOp op) {
+  return backwardOf(op) && op.getCausal() == nn::CausalKind::None &&
+         !op.getWindow() && !op.getSoftcap();
 }
 
 // The op's own definition says so; what a file says otherwise is believed too.

@@ -170,7 +170,7 @@ Value AttentionDecomposition::logsumexp(Value scores) {
 }
 
 std::pair<Value, Value> AttentionDecomposition::attention(nn::AttentionOp op) {
-  Value hidden = scores();
+  Value hidden = kept.scores = scores();
   kept.probabilities =
       note(nn::SoftmaxOp::create(builder, loc, hidden, uint64_t(3)));
   Value result = product(withoutDropped(kept.probabilities), value, 2);
@@ -217,8 +217,9 @@ AttentionDecomposition::gradients(nn::AttentionBackwardOp op,
     kept = *saved;
   } else {
     // Hidden scores stay hidden under any logsumexp that is not -inf.
+    kept.scores = op.getScores() ? op.getScores() : scores();
     Value difference =
-        apply(ElementwiseKind::Sub, {scores(), perRow(op.getLogsumexp())});
+        apply(ElementwiseKind::Sub, {kept.scores, perRow(op.getLogsumexp())});
     kept.probabilities = apply(ElementwiseKind::Exp, difference);
   }
   Value gradient = op.getGradient();

@@ -9,6 +9,7 @@ namespace attune::fusion {
 
 /// What the forward parts computed that the backward parts read again.
 struct AttentionParts {
+  mlir::Value scores;        ///< [B, H, S, T], -inf where hidden
   mlir::Value probabilities; ///< [B, H, S, T], before dropout
   mlir::Value capped;        ///< tanh of the softcap, or null
   mlir::Value kept;          ///< the factors of dropout, or null

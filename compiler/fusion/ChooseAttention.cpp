@@ -1,10 +1,10 @@
 // ChooseAttention: fused or unfused, for each attention and its gradients.
 //
 // Enters: nn.attention, nn.attention_backward. Leaves: the same where they stay
-// one kernel; else their parts (products around scale, masks and softmax),
-// which form groups as any others do. Where both are parts, the backward ones
-// read the probabilities of the forward ones; a fused backward computes them
-// anew. The decision and its estimate go to the ledger.
+// one kernel, with saved scores between the two or without; else their parts
+// (products around scale, masks and softmax), which form groups as any others
+// do. Where both are parts, the backward ones read the probabilities of the
+// forward ones. The decision and its estimate go to the ledger.
 #include "compiler/cleanup/Views.h"
 #include "compiler/fusion/AttentionCost.h"
 #include "compiler/fusion/AttentionDecomposition.h"
@@ -24,24 +24,30 @@ using nn::Dims;
 namespace {
 class Chooser {
 public:
-  Chooser(StringRef wanted, bool gpu) : wanted(wanted), gpu(gpu) {}
+  Chooser(StringRef wanted, bool gpu, bool frugal)
+      : wanted(wanted), gpu(gpu), frugal(frugal) {}
 
   /// Decides before anything is rewritten: the two ops of an attention are
   /// chosen together.
   void decide(Operation *op);
-  bool rewrite(Operation *op);
+  /// Whether nothing reads `op` any more, because it was replaced.
+  bool rewrite(nn::AttentionOp op);
+  bool rewrite(nn::AttentionBackwardOp op);
 
 private:
   AttentionChoice choiceFor(Operation *op) const;
   void decompose(nn::AttentionOp op);
   void decompose(nn::AttentionBackwardOp op);
+  void saveScores(nn::AttentionOp op);
+  void readScores(nn::AttentionBackwardOp op);
   void record(Operation *op, Cost cost);
 
   StringRef wanted;
-  bool gpu;
+  bool gpu, frugal;
   llvm::DenseMap<Operation *, AttentionChoice> choices;
   llvm::DenseMap<Operation *, Operation *> forwards; ///< of backward ops
   llvm::DenseMap<Operation *, AttentionParts> saved; ///< by forward op
+  llvm::DenseMap<Operation *, Value> scores;         ///< the same
 };
 } // namespace
 
@@ -50,9 +56,17 @@ AttentionChoice Chooser::choiceFor(Operation *op) const {
   AttentionChoice choice =
       forward ? chooseByCost(forward, gpu)
               : chooseByCost(cast<nn::AttentionBackwardOp>(op), gpu);
-  if (wanted != "auto" && !choice.forced)
-    return {wanted == "fused", /*forced=*/true, "by --attention"};
-  return choice;
+  auto saver = forward ? forward : forwardOf(cast<nn::AttentionBackwardOp>(op));
+  if (wanted == "auto" && !choice.forced && frugal && saver)
+    return {AttentionStrategy::Fused, false,
+            "activations are to be few, and fused keeps no scores"};
+  if (wanted == "auto" || choice.forced)
+    return choice;
+  bool saves = wanted == "saved" && saver && canSaveScores(saver);
+  return {wanted == "unfused" ? AttentionStrategy::Unfused
+          : saves             ? AttentionStrategy::Saved
+                              : AttentionStrategy::Fused,
+          /*forced=*/true, "by --attention"};
 }
 
 void Chooser::decide(Operation *op) {
@@ -63,15 +77,19 @@ void Chooser::decide(Operation *op) {
 
 void Chooser::record(Operation *op, Cost cost) {
   const AttentionChoice &choice = choices[op];
-  StringRef strategy = choice.fused ? "fused" : "unfused";
+  bool isFused = choice.strategy != AttentionStrategy::Unfused;
+  StringRef strategy = isFused ? "fused" : "unfused";
+  std::string reason = choice.reason;
+  if (choice.strategy == AttentionStrategy::Saved)
+    reason = "scores are saved for the gradients: " + reason;
   if (isa<nn::AttentionOp>(op))
-    return recordStrategy(op, nn::nodeName(op), strategy, choice.reason, cost);
+    return recordStrategy(op, nn::nodeName(op), strategy, reason, cost);
   LedgerEntry entry;
   entry.subject = "attention";
   entry.name = nn::nodeName(op);
   entry.fired = true;
   entry.reason =
-      ("gradients of an attention; " + strategy + ": " + choice.reason).str();
+      ("gradients of an attention; " + strategy + ": " + reason).str();
   entry.strategy = strategy.str();
   entry.after = cost;
   fusion::record(op, entry);
@@ -85,6 +103,8 @@ void Chooser::decompose(nn::AttentionOp op) {
   op.getResult().replaceAllUsesWith(result);
   if (logsumexp)
     op.getLogsumexp().replaceAllUsesWith(logsumexp);
+  if (op.getScores())
+    op.getScores().replaceAllUsesWith(parts.saved().scores);
 }
 
 void Chooser::decompose(nn::AttentionBackwardOp op) {
@@ -123,27 +143,65 @@ static bool giveWholeBiasGradient(nn::AttentionBackwardOp op) {
   return true;
 }
 
-/// Whether nothing reads `op` any more, because it was replaced.
-bool Chooser::rewrite(Operation *op) {
-  auto forward = dyn_cast<nn::AttentionOp>(op);
-  if (choices[op].fused) {
+// The same op with one result more.
+void Chooser::saveScores(nn::AttentionOp op) {
+  OpBuilder builder(op);
+  Dims q = nn::getDims(op.getQuery());
+  q.back() = nn::getDim(op.getKey(), 2);
+  Type element = getElementTypeOrSelf(op.getLogsumexp().getType());
+  SmallVector<Type> types(op->getResultTypes());
+  types.push_back(nn::tensorType(q, element));
+  auto saver = nn::AttentionOp::create(builder, op.getLoc(), types,
+                                       op->getOperands(), op.getProperties());
+  op->replaceAllUsesWith(saver->getResults().drop_back());
+  scores[op] = saver.getScores();
+  record(op, costOf(saver));
+}
+
+// The scores hold what the mask and the bias say; the bias stays where its
+// gradient is asked for.
+void Chooser::readScores(nn::AttentionBackwardOp op) {
+  op.getScoresMutable().assign(scores.lookup(forwards.lookup(op)));
+  op.getKeyMaskMutable().clear();
+  if (!op.getBiasGradient())
+    op.getBiasMutable().clear();
+}
+
+bool Chooser::rewrite(nn::AttentionOp op) {
+  switch (choices[op].strategy) {
+  case AttentionStrategy::Unfused:
+    decompose(op);
+    return true;
+  case AttentionStrategy::Saved:
+    saveScores(op);
+    return true;
+  case AttentionStrategy::Fused:
     record(op, costOf(op));
-    return !forward && giveWholeBiasGradient(cast<nn::AttentionBackwardOp>(op));
+    return false;
   }
-  if (forward)
-    decompose(forward);
-  else
-    decompose(cast<nn::AttentionBackwardOp>(op));
-  return true;
+  llvm_unreachable("a strategy of attention");
+}
+
+bool Chooser::rewrite(nn::AttentionBackwardOp op) {
+  AttentionStrategy strategy = choices[op].strategy;
+  if (strategy == AttentionStrategy::Unfused) {
+    decompose(op);
+    return true;
+  }
+  if (strategy == AttentionStrategy::Saved)
+    readScores(op);
+  record(op, costOf(op));
+  return giveWholeBiasGradient(op);
 }
 
 namespace {
 struct ChooseAttention : impl::ChooseAttentionBase<ChooseAttention> {
   using ChooseAttentionBase::ChooseAttentionBase;
   void runOnOperation() override {
-    if (attention != "auto" && attention != "fused" && attention != "unfused") {
+    if (!llvm::is_contained({"auto", "fused", "saved", "unfused"},
+                            StringRef(attention))) {
       getOperation().emitError()
-          << "--attention takes auto, fused or unfused, found '"
+          << "--attention takes auto, fused, saved or unfused, found '"
           << attention.getValue() << "'";
       return signalPassFailure();
     }
@@ -153,13 +211,16 @@ struct ChooseAttention : impl::ChooseAttentionBase<ChooseAttention> {
           !op->getParentOfType<nn::GroupOp>())
         attentions.push_back(op);
     });
-    Chooser chooser(attention, gpu);
+    Chooser chooser(attention, gpu, frugal);
     for (Operation *op : attentions)
       chooser.decide(op);
     SmallVector<Operation *> dead;
-    for (Operation *op : attentions)
-      if (chooser.rewrite(op))
+    for (Operation *op : attentions) {
+      auto forward = dyn_cast<nn::AttentionOp>(op);
+      if (forward ? chooser.rewrite(forward)
+                  : chooser.rewrite(cast<nn::AttentionBackwardOp>(op)))
         dead.push_back(op);
+    }
     // Readers before what they read.
     for (Operation *op : llvm::reverse(dead))
       op->erase();

@@ -72,10 +72,11 @@ static DimAttr flops(nn::AttentionOp op) {
   return visibleScores(op) * ((d + dv) * 2 + 5);
 }
 
-// Five products: scores and dP once more, dQ, dK, dV.
+// Five products: scores unless they were saved, dP, dQ, dK, dV.
 static DimAttr flops(nn::AttentionBackwardOp op) {
   DimAttr d = nn::getDim(op.getQuery(), 3), dv = nn::getDim(op.getValue(), 3);
-  return visibleScores(op) * (d * 6 + dv * 4 + 5);
+  DimAttr products = d * (op.getScores() ? 4 : 6) + dv * 4;
+  return visibleScores(op) * (products + 5);
 }
 
 static DimAttr flops(nn::ConcatOp op) { return zero(op); }

@@ -15,6 +15,7 @@ void buildPipeline(mlir::OpPassManager &passes,
   ChooseAttentionOptions attention;
   attention.attention = options.attention;
   attention.gpu = options.gpu;
+  attention.frugal = options.frugal;
   passes.addPass(createChooseAttention(attention));
   // The views that both made.
   passes.addPass(cleanup::createSimplify());

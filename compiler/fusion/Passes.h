@@ -15,7 +15,7 @@ namespace attune::fusion {
 
 struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<std::string> attention{*this, "attention",
-                                llvm::cl::desc("auto, fused or unfused"),
+                                llvm::cl::desc("auto, fused, saved or unfused"),
                                 llvm::cl::init("auto")};
   Option<std::string> precision{*this, "precision",
                                 llvm::cl::desc("f32, f16 or bf16"),
@@ -23,6 +23,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   Option<bool> gpu{*this, "gpu",
                    llvm::cl::desc("some code version is for a GPU"),
                    llvm::cl::init(false)};
+  Option<bool> frugal{*this, "frugal",
+                      llvm::cl::desc("auto keeps no scores for gradients"),
+                      llvm::cl::init(false)};
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("false: each op is a group of its own"),
                     llvm::cl::init(true)};

@@ -15,9 +15,11 @@ def ChooseAttention : Pass<"choose-attention", "::mlir::ModuleOp"> {
   let summary = "Fused or unfused, for each attention, by cost or by command";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
   let options = [Option<"attention", "attention", "std::string", "\"auto\"",
-      "auto: by the cost model; fused; unfused">,
+      "auto: by the cost model; fused; saved: fused, with saved scores; unfused">,
     Option<"gpu", "gpu", "bool", "false",
-      "Some code version is for a GPU, where auto is fused">];
+      "Some code version is for a GPU, where auto is fused">,
+    Option<"frugal", "frugal", "bool", "false",
+      "Activations are to be few: auto keeps no scores for gradients">];
 }
 
 def DecomposeLosses : Pass<"decompose-losses", "::mlir::ModuleOp"> {

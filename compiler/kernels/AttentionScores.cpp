@@ -36,16 +36,16 @@ static Dims splitHeads(const View &view, int64_t groups, bool hasHeads) {
           view.strides[2], view.strides[3]};
 }
 
-void AttentionScores::addOperands() {
+void AttentionScores::addOperands(bool saved) {
   Dims q = nn::getDims(query), k = nn::getDims(key);
   Dims extents{q[0], k[1], kernel.constant(groups()), q[2], k[2]};
-  if (biasValue) {
+  if (biasValue && !saved) {
     const Leaf &leaf = *kernel.views.find(biasValue);
     View view = broadcastView(leaf.view, {q[0], q[1], q[2], k[2]});
     bias = kernel.addInput(leaf, extents,
                            splitHeads(view, groups(), /*hasHeads=*/true));
   }
-  if (maskValue) {
+  if (maskValue && !saved) {
     const Leaf &leaf = *kernel.views.find(maskValue);
     keyMask =
         kernel.addInput(leaf, extents, splitHeads(leaf.view, groups(), false));
@@ -145,8 +145,25 @@ Value AttentionScores::build(Value dot, ArrayRef<Value> positions) {
     result = addBias(result, positions);
   if (keyMask)
     result = addKeyMask(result, positions);
-  return tile::BandOp::create(kernel.builder, kernel.loc(), result.getType(),
-                              result, spans[0], spans[1], lower, upper);
+  return addBand(result);
+}
+
+Value AttentionScores::addBand(Value scores) {
+  return tile::BandOp::create(kernel.builder, kernel.loc(), scores.getType(),
+                              scores, spans[0], spans[1], lower, upper);
+}
+
+Value AttentionScores::rebuild(Value saved, Value rows, Value keys) {
+  spans = {rows, keys};
+  ScalarBuilder on = scalars(spans);
+  Value block = cast(spans, saved, element);
+  return addBand(
+      apply(on, Kind::Mul, {block, on.splat(element, std::numbers::log2e)}));
+}
+
+Value AttentionScores::toSave(Value block) {
+  ScalarBuilder on = scalars(spans);
+  return apply(on, Kind::Mul, {block, on.splat(element, std::numbers::ln2)});
 }
 
 //===----------------------------------------------------------------------===//

@@ -36,8 +36,9 @@ public:
 
   /// [batch, head, position, feature] or fewer dims, every dim kept.
   mlir::Value addTensor(mlir::Value operand);
-  /// Bias, key mask and what random numbers are drawn from, the last inputs.
-  void addOperands();
+  /// Bias and key mask, unless the scores are `saved`, and what random numbers
+  /// are drawn from: the last inputs.
+  void addOperands(bool saved = false);
   /// lower() and upper(); after the operands and results.
   void addBand();
   /// Of the band; null: unlimited.
@@ -46,6 +47,10 @@ public:
 
   /// Scores in units of log 2 from their dot, at one position for each axis.
   mlir::Value build(mlir::Value dot, llvm::ArrayRef<mlir::Value> positions);
+  /// The same from a block of saved scores, which are in units of e.
+  mlir::Value rebuild(mlir::Value saved, mlir::Value rows, mlir::Value keys);
+  /// What is saved of a block that `build` gave.
+  mlir::Value toSave(mlir::Value block);
   /// The gradient of the scaled dot from that of the score: with the derivative
   /// of the softcap. After `build`.
   mlir::Value differentiate(mlir::Value gradient);
@@ -82,6 +87,7 @@ public:
   int64_t groups() const;
 
 private:
+  mlir::Value addBand(mlir::Value scores);
   mlir::Value addScale(mlir::Value dot);
   mlir::Value addBias(mlir::Value scores,
                       llvm::ArrayRef<mlir::Value> positions);

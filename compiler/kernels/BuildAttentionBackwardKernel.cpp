@@ -13,7 +13,8 @@
 //
 // One work item owns all three sums, so nothing is added by two of them: the
 // bits do not depend on how the work is divided, and what an item keeps does
-// not grow with the length. What is given for the bias is dS itself.
+// not grow with the length. What is given for the bias is dS itself. Where the
+// forward pass saved its scores, they are read, and not computed.
 //
 // Form and meaning of the ops: dialects/tile/test/attention-backward.mlir.
 #include "compiler/kernels/Builders.h"
@@ -44,6 +45,7 @@ private:
   SmallVector<Value> addGroup(Value group, ValueRange carried);
   SmallVector<Value> addQueryBlock(Value rows, ValueRange carried);
   void addQueryGradient(Value slopes);
+  Value scoresOf(Value queryBlock, Value rows);
   Value meanGradient(Value gradientBlock, Value outputBlock);
   /// A loop whose body yields what `body` returns.
   tile::ForOp
@@ -69,7 +71,7 @@ private:
 
   AttentionBlocks blocks;
   // Memrefs [batch, head, position, feature]; results that nobody reads: null.
-  Value q, k, v, output, lse, gradient, dq, dk, dv, db;
+  Value q, k, v, output, lse, gradient, saved, dq, dk, dv, db;
   // Of a work item, a block of keys, a head, a block of queries.
   Value b, kvHead, features, values, keyBlock, valueBlock, keySpan, group, head,
       querySpan;
@@ -84,7 +86,9 @@ void AttentionBackwardBuilder::addOperands() {
   output = scores->addTensor(op.getOutput());
   lse = scores->addTensor(op.getLogsumexp());
   gradient = scores->addTensor(op.getGradient());
-  scores->addOperands();
+  if (op.getScores())
+    saved = scores->addTensor(op.getScores());
+  scores->addOperands(bool(saved));
   for (const Sink &sink : kernel.views.sinks()) {
     Value &place = sink.value == op.getQueryGradient()   ? dq
                    : sink.value == op.getKeyGradient()   ? dk
@@ -166,6 +170,16 @@ void AttentionBackwardBuilder::addQueryGradient(Value slopes) {
                              ValueRange{b, head, querySpan, features});
 }
 
+// In units of log 2.
+Value AttentionBackwardBuilder::scoresOf(Value queryBlock, Value rows) {
+  if (saved)
+    return scores->rebuild(scores->load(saved, {b, head, rows, keySpan}), rows,
+                           keySpan);
+  Value products =
+      dot(queryBlock, keyBlock, zeros({rows, keySpan}), false, true);
+  return scores->build(products, {b, kvHead, group, rows, keySpan});
+}
+
 // From the (dK, dV) of a block of keys to those with one more block of queries.
 SmallVector<Value> AttentionBackwardBuilder::addQueryBlock(Value rows,
                                                            ValueRange carried) {
@@ -176,9 +190,7 @@ SmallVector<Value> AttentionBackwardBuilder::addQueryBlock(Value rows,
   Value outputBlock = scores->load(output, {b, head, rows, values});
   Value lseBlock =
       scores->cast({rows}, scores->load(lse, {b, head, rows}), element);
-  Value products = dot(queryBlock, keyBlock, zeros(spans), false, true);
-  Value s = scores->build(products, {b, kvHead, group, rows, keySpan});
-
+  Value s = scoresOf(queryBlock, rows);
   ScalarBuilder on = scores->scalars(spans), perRow = scores->scalars({rows});
   Value offset =
       scores->apply(perRow, Kind::Mul,

@@ -5,7 +5,7 @@
 //       scores = q . k^T; scale, softcap, bias, key mask, band    (base 2)
 //       weights, alpha = softmax step; dropout
 //       out = out * alpha + weights . v
-//     out / sum; log-sum-exp
+//     out / sum; log-sum-exp; with them the scores, where gradients read those
 //
 // Narrow operands are multiplied as they are; scores, softmax and sums are f32,
 // the weights are narrowed for the second dot and the result for the store.
@@ -37,7 +37,7 @@ private:
   SmallVector<Value> addTrip(Value q, Value keys, ValueRange carried);
 
   AttentionBlocks blocks;
-  Value q, k, v, out, lse; // memrefs [batch, head, position, feature]
+  Value q, k, v, out, lse, saved; // memrefs [batch, head, position, feature]
   // Of a work item.
   Value b, kvHead, head, rows, features, values;
   SmallVector<Value> positions; // by AttentionAxis, for bias and mask
@@ -55,7 +55,9 @@ void AttentionBuilder::addOperands() {
   v = scores->addTensor(op.getValue());
   scores->addOperands();
   for (const Sink &sink : kernel.views.sinks())
-    (sink.value == op.getResult() ? out : lse) = addResult(sink);
+    (sink.value == op.getResult()   ? out
+     : sink.value == op.getScores() ? saved
+                                    : lse) = addResult(sink);
 }
 
 //===----------------------------------------------------------------------===//
@@ -95,6 +97,9 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
                                   queryBlock, keyBlock, none,
                                   /*trans_lhs=*/false, /*trans_rhs=*/true);
   Value s = scores->build(dot, positions);
+  if (saved)
+    scores->store({rows, keySpan}, scores->toSave(s), saved,
+                  {b, head, rows, keySpan});
   Type stats = carried[0].getType();
   auto step = tile::SoftmaxStepOp::create(
       kernel.builder, kernel.loc(), TypeRange{s.getType(), stats, stats, stats},

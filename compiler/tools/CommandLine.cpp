@@ -114,8 +114,9 @@ void addShared(CLI::App *command, Request &request,
       ->allow_extra_args(false);
   command
       ->add_option("--attention", request.attention,
-                   "fused, unfused, or chosen by cost")
-      ->check(CLI::IsMember({"auto", "fused", "unfused"}))
+                   "fused, saved (fused, and its gradients read scores that it "
+                   "kept), unfused, or chosen by cost")
+      ->check(CLI::IsMember({"auto", "fused", "saved", "unfused"}))
       ->default_str("auto");
   command
       ->add_option("--precision", request.precision,

@@ -12,8 +12,8 @@ void AttentionOp::build(OpBuilder &builder, OperationState &state, Value query,
   dims.back() = nn::getDims(value).back();
   Type result = tensorType(
       dims, cast<RankedTensorType>(query.getType()).getElementType());
-  build(builder, state, result, Type(), query, key, value, bias, keyMask,
-        /*random=*/ValueRange(), builder.getF64FloatAttr(scale),
+  build(builder, state, result, /*saved=*/TypeRange(), query, key, value, bias,
+        keyMask, /*random=*/ValueRange(), builder.getF64FloatAttr(scale),
         CausalKindAttr::get(builder.getContext(), causal), IntegerAttr(),
         FloatAttr(), /*dropout=*/FloatAttr(), /*random_id=*/IntegerAttr());
 }
@@ -48,7 +48,9 @@ static LogicalResult verifyTypes(AttentionOp op) {
       return op.emitOpError()
              << "expects query, key and value of one element type, found "
              << element << " and " << tensorOf(operand).getElementType();
-  for (Value value : {op.getResult(), op.getBias(), op.getLogsumexp()})
+  SmallVector<Value> others{op.getResult(), op.getBias()};
+  llvm::append_range(others, op.getSaved());
+  for (Value value : others)
     if (value && !isStoredOr32(value, element))
       return op.emitOpError()
              << "expects results and bias of the operands' type " << element
@@ -86,9 +88,26 @@ static LogicalResult verifyOperands(Op op) {
   return verifyDropout(op);
 }
 
+/// The scores that one op saves and the other reads.
+template <typename Op>
+static LogicalResult verifyScores(Op op) {
+  if (!op.getScores())
+    return success();
+  if (op.getCausal() != CausalKind::None || op.getWindow() || op.getSoftcap())
+    return op.emitOpError("expects no scores beside causal, window or softcap");
+  Dims q = nn::getDims(op.getQuery());
+  return verifyDims(op, "scores",
+                    {q[0], q[1], q[2], nn::getDim(op.getKey(), 2)},
+                    nn::getDims(op.getScores()));
+}
+
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyOperands(*this)))
-    return failure();
+  if (getSaved().size() > 2)
+    return emitOpError()
+           << "expects to save logsumexp and scores at most, found "
+           << getSaved().size() << " values";
+  if (failed(verifyOperands(*this)) || failed(verifyScores(*this)))
+    return failure(); // C1, C2, C3, C5, C6
   Dims q = nn::getDims(getQuery()), v = nn::getDims(getValue());
   if (failed(verifyDims(*this, "result", {q[0], q[1], q[2], v[3]},
                         nn::getDims(getResult()))))
@@ -117,8 +136,8 @@ verifyAll(Operation *op,
 }
 
 LogicalResult AttentionBackwardOp::verify() {
-  if (failed(verifyOperands(*this)))
-    return failure(); // C1
+  if (failed(verifyOperands(*this)) || failed(verifyScores(*this)))
+    return failure(); // C1, C4
   Dims q = nn::getDims(getQuery()), v = nn::getDims(getValue());
   if (failed(verifyDims(*this, "output", {q[0], q[1], q[2], v[3]},
                         nn::getDims(getOutput()))) ||

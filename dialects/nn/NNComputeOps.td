@@ -199,8 +199,9 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     top_left and T - S for bottom_right), `window` does (|i + offset - j| >= window),
     or `key_mask[b, j]` is false. A row that sees nothing gives 0. `bias` is added
     as it is; a finite mask value stays additive. softcap(x) = c tanh(x / c).
-    `logsumexp` [B, H, S] is the optional log of the softmax denominator, +inf for a row
-    that sees nothing (so that exp(s - logsumexp) is 0).
+    `saved` is what the gradients may need: nothing, `logsumexp` [B, H, S], or that and
+    `scores` [B, H, S, T]. logsumexp is the log of the softmax denominator, +inf for a row
+    that sees nothing (so that exp(s - logsumexp) is 0); scores is s, -inf where hidden.
     With `dropout` r, p is multiplied by 0 where nn.random of shape [B, H, S, T] with
     `id` and `random` (its seed, step and first) is below r, else by 1 / (1 - r).
     Vaswani et al. 2017; Ainslie et al. 2023 (GQA); Dao et al. 2022 (logsumexp).
@@ -211,6 +212,8 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     (C4) q, k and v have one element type; bias and results have it, or f32 where it is
          f16 or bf16.
     (C5) `dropout` is in [0, 1) and comes with `id` and `random`, or none of them.
+    (C6) scores is not given beside causal, window or softcap: half of it would be hidden,
+         and the derivative of the softcap needs more.
 
     ```mlir
     %o = nn.attention %q, %k, %v scale 0.125 causal top_left bias %m : (...) -> (...)
@@ -223,7 +226,16 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
       DefaultValuedAttr<NN_CausalKindAttr, "::attune::nn::CausalKind::None">:$causal,
       OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap,
       OptionalAttr<F64Attr>:$dropout, OptionalAttr<I64Attr>:$random_id);
-  let results = (outs NN_FloatTensor:$result, Optional<NN_FloatTensor>:$logsumexp);
+  let results = (outs NN_FloatTensor:$result, Variadic<NN_FloatTensor>:$saved);
+  let extraClassDeclaration = [{
+    /// Of `saved`; null where it is not given.
+    ::mlir::Value getLogsumexp() {
+      return getSaved().empty() ? ::mlir::Value() : getSaved()[0];
+    }
+    ::mlir::Value getScores() {
+      return getSaved().size() < 2 ? ::mlir::Value() : getSaved()[1];
+    }
+  }];
   let assemblyFormat = [{
     $query `,` $key `,` $value `scale` $scale (`causal` $causal^)? (`window` $window^)?
     (`softcap` $softcap^)? (`bias` $bias^)? (`key_mask` $key_mask^)?

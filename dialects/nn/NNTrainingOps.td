@@ -112,14 +112,17 @@ def NN_AttentionBackwardOp : NN_Op<"attention_backward",
 
     (with the derivative of the softcap between dS and the dots). dK and dV sum over the
     query heads of a group. `bias_gradient` is dS summed to the bias's shape. A row that
-    saw nothing has gradient 0. Dao et al. 2022; Dao 2023.
+    saw nothing has gradient 0. With `scores`, S is what the forward op saved, and neither
+    `key_mask` nor the values of `bias` are read. Dao et al. 2022; Dao 2023.
 
     (C1) As nn.attention; output and gradient are [B, H, S, DV], logsumexp [B, H, S].
     (C2) Gradients have the types of what they are gradients of.
     (C3) `bias_gradient` only where there is a bias.
+    (C4) scores is [B, H, S, T]; not beside causal, window or softcap.
   }];
   let arguments = (ins NN_FloatTensor:$query, NN_FloatTensor:$key, NN_FloatTensor:$value,
       NN_FloatTensor:$output, NN_FloatTensor:$logsumexp, NN_FloatTensor:$gradient,
+      Optional<NN_FloatTensor>:$scores,
       Optional<NN_FloatTensor>:$bias, Optional<NN_BoolTensor>:$key_mask,
       // Of the dropout: seed, step and first of nn.random, or none.
       Variadic<NN_Scalar64>:$random,
@@ -131,6 +134,7 @@ def NN_AttentionBackwardOp : NN_Op<"attention_backward",
       NN_FloatTensor:$value_gradient, Optional<NN_FloatTensor>:$bias_gradient);
   let assemblyFormat = [{
     $query `,` $key `,` $value `output` $output `,` $logsumexp `gradient` $gradient
+    (`scores` $scores^)?
     `scale` $scale (`causal` $causal^)? (`window` $window^)? (`softcap` $softcap^)?
     (`bias` $bias^)? (`key_mask` $key_mask^)?
     (`dropout` $dropout^ `id` $random_id `(` $random `)`)?

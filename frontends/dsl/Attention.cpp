@@ -163,8 +163,8 @@ MaybeTensor Attention::build() {
   if (failed(graph.checkDims(scores)) || failed(graph.spend()))
     return failure();
   auto made = nn::AttentionOp::create(
-      b, graph.loc, nn::tensorType(dims, b.getF32Type()), Type(), q, k, v, bias,
-      keyMask, random, b.getF64FloatAttr(scale),
+      b, graph.loc, nn::tensorType(dims, b.getF32Type()), TypeRange(), q, k, v,
+      bias, keyMask, random, b.getF64FloatAttr(scale),
       nn::CausalKindAttr::get(b.getContext(), causal), window, softcap, rate,
       id);
   return made.getResult();

@@ -1,6 +1,7 @@
 // The examples learn as PyTorch's models do: gradients of all parameters, and
 // losses and norms of ten steps of the optimizer, in double precision and
-// compiled, with attention in one kernel and in its parts.
+// compiled, with attention in one kernel, in one that saves its scores, and in
+// its parts.
 #include "tests/dsl/Trainee.h"
 
 #include <cmath>
@@ -29,6 +30,8 @@ std::vector<Case> allCases() {
     if (model != std::string("mlp"))
       cases.push_back({model, "unfused", {"--attention=unfused"}});
   }
+  for (const char *model : {"vit", "bert", "swin"}) // plain, masked, biased
+    cases.push_back({model, "saved", {"--attention=saved"}});
   for (const char *model : {"gpt", "bert"}) // norms before and behind
     cases.push_back({model,
                      "recomputed",

@@ -291,7 +291,7 @@ TEST_F(DerivativesTest, Attention) {
       dims.back() = in[2].dims().back();
       return SmallVector<Value>{
           nn::AttentionOp::create(
-              b, site.loc, nn::tensorType(dims, realType()), Type(), in[0],
+              b, site.loc, nn::tensorType(dims, realType()), TypeRange(), in[0],
               in[1], in[2], bias, mask, numbers, b.getF64FloatAttr(0.6),
               nn::CausalKindAttr::get(&context, form.causal),
               whole(form.window), real(form.softcap), real(form.dropout),

@@ -2,7 +2,7 @@
 // RUN: attune-opt --choose-attention %s | FileCheck %s --check-prefix=AUTO
 // RUN: attune-opt --choose-attention=attention=unfused %s | FileCheck %s --check-prefix=UNFUSED
 // RUN: not attune-opt --choose-attention=attention=fast %s 2>&1 | FileCheck %s --check-prefix=WRONG
-// WRONG: --attention takes auto, fused or unfused, found 'fast'
+// WRONG: --attention takes auto, fused, saved or unfused, found 'fast'
 !q = tensor<2x4x?x16xf32, #nn.shape<[2, 4, S, 16]>>
 !k = tensor<2x2x?x16xf32, #nn.shape<[2, 2, T, 16]>>
 !m = tensor<2x?xi1, #nn.shape<[2, T]>>

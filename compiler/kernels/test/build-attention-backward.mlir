@@ -79,3 +79,26 @@ func.func @main(%q: !q, %o: !q, %l: !l, %g: !q, %w: !w) -> !w {
   }
   return %r : !w
 }
+
+// -----
+
+// Saved scores are a load where a dot was; the mask is in them, and is not read.
+// CHECK: tile.kernel attention_backward @attention_backward_0(
+// CHECK:         %[[S:.*]] = tile.load %arg6[
+// CHECK-NOT:     tile.dot
+// CHECK:         %[[E:.*]] = arith.mulf %[[S]], %{{.*}}
+// CHECK:         tile.band %[[E]]
+// CHECK:         math.exp2
+// CHECK:         tile.dot {{.*}} trans_rhs
+// CHECK-NOT:     trans_rhs
+!q = tensor<?x6x?x32xf32, #nn.shape<[B, 6, S, 32]>>
+!k = tensor<?x6x?x32xf32, #nn.shape<[B, 6, T, 32]>>
+!l = tensor<?x6x?xf32, #nn.shape<[B, 6, S]>>
+!s = tensor<?x6x?x?xf32, #nn.shape<[B, 6, S, T]>>
+func.func @main(%q: !q, %k: !k, %v: !k, %o: !q, %l: !l, %g: !q, %s: !s) -> (!q, !k, !k) {
+  %r:3 = nn.group attention_backward (%a = %q, %b = %k, %c = %v, %d = %o, %e = %l, %f = %g, %h = %s) : (!q, !k, !k, !q, !l, !q, !s) -> (!q, !k, !k) {
+    %t:3 = nn.attention_backward %a, %b, %c output %d, %e gradient %f scores %h scale 0.25 : (!q, !k, !k, !q, !l, !q, !s) -> (!q, !k, !k)
+    nn.yield %t#0, %t#1, %t#2 : !q, !k, !k
+  }
+  return %r#0, %r#1, %r#2 : !q, !k, !k
+}

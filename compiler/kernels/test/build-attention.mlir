@@ -81,3 +81,24 @@ func.func @main(%q: !q, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i
   }
   return %r : !q
 }
+
+// -----
+
+// Scores that the gradients read are stored as they go into the softmax, in
+// units of e.
+// CHECK: tile.kernel attention @attention_0
+// CHECK: %[[S:.*]] = tile.band
+// CHECK: %[[LN2:.*]] = arith.constant dense<0.693147
+// CHECK: %[[SAVED:.*]] = arith.mulf %[[S]], %[[LN2]]
+// CHECK: tile.store %[[SAVED]]
+// CHECK: tile.softmax_step %[[S]]
+!q = tensor<2x3x40x32xf32>
+!l = tensor<2x3x40xf32>
+!s = tensor<2x3x40x40xf32>
+func.func @main(%q: !q) -> (!q, !l, !s) {
+  %r:3 = nn.group attention (%a = %q) : (!q) -> (!q, !l, !s) {
+    %o, %t:2 = nn.attention %a, %a, %a scale 0.25 : (!q, !q, !q) -> (!q, !l, !s)
+    nn.yield %o, %t#0, %t#1 : !q, !l, !s
+  }
+  return %r#0, %r#1, %r#2 : !q, !l, !s
+}

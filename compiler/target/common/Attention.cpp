@@ -112,8 +112,9 @@ static LogicalResult matchScores(Attention &parts) {
       if (parts.band)
         return op.emitOpError("attention has one band");
       parts.band = band;
-    } else if (isa<tile::ReduceOp, tile::ForOp, tile::StoreOp,
-                   tile::SoftmaxFinishOp>(op)) {
+    } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+      parts.saves.push_back(store);
+    } else if (isa<tile::ReduceOp, tile::ForOp, tile::SoftmaxFinishOp>(op)) {
       return op.emitOpError("has no place in the loop of attention");
     }
   }
@@ -142,7 +143,7 @@ static LogicalResult matchScores(Attention &parts) {
       break;
     }
   }
-  if (value == parts.scores.getResult())
+  if (value == parts.scores.getResult() && parts.saves.empty())
     parts.scale = scale;
   return success();
 }

@@ -15,13 +15,15 @@ struct Attention {
   mutable tile::DotOp scores, values;   ///< Q K^T and P V
   mutable tile::LoadOp keyLoad, valueLoad;
   mutable tile::BandOp band;
-  llvm::SmallVector<tile::StoreOp> stores;
-  unsigned maxIndex, sumIndex, outIndex; ///< among what the loop carries
-  mlir::Value rows;                      ///< the span of the queries
-  mlir::Value keyDepth, valueColumns;    ///< the spans of a head of K and of V
+  llvm::SmallVector<tile::StoreOp> stores; ///< after the loop
+  llvm::SmallVector<tile::StoreOp> saves;  ///< of a block of scores, in it
+  unsigned maxIndex, sumIndex, outIndex;   ///< among what the loop carries
+  mlir::Value rows;                        ///< the span of the queries
+  mlir::Value keyDepth, valueColumns; ///< the spans of a head of K and of V
   /// Whether the second dot takes the weights times something.
   bool isDropped = false;
-  /// Set if the scores are the dot times this positive number, and a band.
+  /// Set if the scores are the dot times this positive number, and a band, and
+  /// nothing else reads them.
   std::optional<double> scale;
 
   /// Finds the parts; reports what does not fit the form. Which types and

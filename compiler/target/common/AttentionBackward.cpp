@@ -48,75 +48,99 @@ static LogicalResult matchItem(AttentionBackward &parts,
   return success();
 }
 
-/// The dots and what else a block of scores holds.
-static LogicalResult matchScores(AttentionBackward &parts) {
-  for (Operation &op : *parts.queries.getBody()) {
-    if (auto dot = dyn_cast<tile::DotOp>(op)) {
-      auto rhs = dot.getRhs().getDefiningOp<tile::LoadOp>();
-      if (!rhs)
-        return dot.emitOpError("expected an operand that is loaded");
-      bool fromKeys = rhs->getParentOp() == parts.keys;
-      tile::DotOp &place = dot.getTransRhs()   ? parts.weights
-                           : dot.getTransLhs() ? parts.dv
-                                               : parts.dq;
-      // Of the two dots of each form the first in order is that of the keys.
-      if (dot.getTransRhs() && !parts.scores)
-        parts.scores = dot;
-      else if (dot.getTransLhs() && rhs == parts.query)
-        parts.dk = dot;
-      else if (!place)
-        place = dot;
-      else
-        return dot.emitOpError("has no place among the gradients of attention");
-      if (dot.getTransLhs() == fromKeys)
-        return dot.emitOpError("expected queries where keys are, or keys where "
-                               "queries are");
-      if (dot == parts.scores) {
-        parts.key = rhs;
-        parts.query = dot.getLhs().getDefiningOp<tile::LoadOp>();
-      } else if (dot == parts.weights) {
-        parts.value = rhs;
-        parts.gradient = dot.getLhs().getDefiningOp<tile::LoadOp>();
-      }
-    } else if (auto band = dyn_cast<tile::BandOp>(op)) {
-      parts.band = band;
-    } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
-      if (parts.mean || reduce.getKind() != tile::ReduceKind::sum ||
-          reduce.getAxis() != 1)
-        return op.emitOpError("expected one sum over each row");
-      parts.mean = reduce;
-    } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
-      parts.slopeStores.push_back(store);
-    } else if (auto sum = dyn_cast<tile::AccumulateOp>(op)) {
-      parts.queryGradient = sum;
-    } else if (isa<tile::ForOp, tile::SoftmaxStepOp>(op)) {
-      return op.emitOpError("has no place among the gradients of attention");
-    }
+/// Where the two dots of queries and keys, and of gradients and values, have
+/// their operands from.
+static LogicalResult matchProducts(AttentionBackward &parts,
+                                   ArrayRef<tile::DotOp> products) {
+  if (products.empty() || products.size() > 2)
+    return parts.queries.emitOpError(
+        "expected dots of gradients and values and, unless scores are saved, "
+        "of queries and keys before it");
+  auto load = [](Value block) { return block.getDefiningOp<tile::LoadOp>(); };
+  parts.weights = products.back();
+  parts.gradient = load(parts.weights.getLhs());
+  parts.value = load(parts.weights.getRhs());
+  if (products.size() == 1)
+    return success();
+  parts.scores = products.front();
+  parts.query = load(parts.scores.getLhs());
+  parts.key = load(parts.scores.getRhs());
+  return success();
+}
+
+/// Which of the gradients a dot sums up.
+static LogicalResult matchSum(AttentionBackward &parts, tile::DotOp dot) {
+  auto rhs = dot.getRhs().getDefiningOp<tile::LoadOp>();
+  bool ofQueries = dot.getTransLhs();
+  bool isValue = ofQueries && rhs == parts.gradient;
+  tile::DotOp &place = isValue ? parts.dv : ofQueries ? parts.dk : parts.dq;
+  if (place)
+    return dot.emitOpError("has no place among the gradients of attention");
+  place = dot;
+  if (isValue)
+    return success();
+  tile::LoadOp &source = ofQueries ? parts.query : parts.key;
+  if (!source)
+    source = rhs;
+  if (!rhs || rhs != source || (rhs->getParentOp() == parts.keys) != !ofQueries)
+    return dot.emitOpError("expected queries where keys are, or keys where "
+                           "queries are");
+  return success();
+}
+
+/// What else a block of scores holds.
+static LogicalResult matchOther(AttentionBackward &parts, Operation &op) {
+  if (auto band = dyn_cast<tile::BandOp>(op)) {
+    parts.band = band;
+  } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+    if (parts.mean || reduce.getKind() != tile::ReduceKind::sum ||
+        reduce.getAxis() != 1)
+      return op.emitOpError("expected one sum over each row");
+    parts.mean = reduce;
+  } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    parts.slopeStores.push_back(store);
+  } else if (auto sum = dyn_cast<tile::AccumulateOp>(op)) {
+    parts.queryGradient = sum;
+  } else if (isa<tile::ForOp, tile::SoftmaxStepOp>(op)) {
+    return op.emitOpError("has no place among the gradients of attention");
   }
+  return success();
+}
+
+static LogicalResult matchScores(AttentionBackward &parts) {
+  SmallVector<tile::DotOp> products, sums;
+  for (Operation &op : *parts.queries.getBody())
+    if (auto dot = dyn_cast<tile::DotOp>(op))
+      (dot.getTransRhs() ? products : sums).push_back(dot);
+    else if (failed(matchOther(parts, op)))
+      return failure();
+  if (failed(matchProducts(parts, products)))
+    return failure();
+  for (tile::DotOp dot : sums)
+    if (failed(matchSum(parts, dot)))
+      return failure();
   return success();
 }
 
 static LogicalResult checkScores(AttentionBackward &parts) {
   tile::ForOp loop = parts.queries;
-  if (!parts.scores || !parts.weights || !parts.query || !parts.gradient ||
-      !parts.band || !parts.mean)
-    return loop.emitOpError("expected dots of queries and keys and of "
-                            "gradients and values, a band and a sum");
+  if (!parts.gradient || !parts.value || !parts.band || !parts.mean ||
+      (parts.scores && (!parts.query || !parts.key)))
+    return loop.emitOpError("expected dots of what is loaded, a band and a "
+                            "sum");
   if (parts.band.getRows() != loop.getSpan() ||
       parts.band.getColumns() != parts.keys.getSpan())
     return parts.band.emitOpError("expected the spans of the two loops");
-  if (!isZero(parts.scores.getAcc()) || !isZero(parts.weights.getAcc()) ||
-      (parts.dq && !isZero(parts.dq.getAcc())))
-    return loop.emitOpError("expected dots that start at zero");
+  for (tile::DotOp dot : {parts.scores, parts.weights, parts.dq})
+    if (dot && !isZero(dot.getAcc()))
+      return loop.emitOpError("expected dots that start at zero");
   if (bool(parts.dq) != bool(parts.queryGradient) ||
       bool(parts.dq) != bool(parts.clear))
     return loop.emitOpError("expected a gradient of queries that is cleared, "
                             "computed and accumulated");
-  if ((parts.dv && parts.dv.getRhs() != parts.gradient.getBlock()) ||
-      (parts.dq && parts.dq.getRhs() != parts.key.getBlock()) ||
-      (parts.dq && parts.dk && parts.dq.getLhs() != parts.dk.getLhs()))
-    return loop.emitOpError("expected the gradients' dots to have the operands "
-                            "of the scores'");
+  if (parts.dq && parts.dk && parts.dq.getLhs() != parts.dk.getLhs())
+    return loop.emitOpError("expected gradients of queries and keys from the "
+                            "same slopes");
   return success();
 }
 
@@ -165,11 +189,17 @@ FailureOr<AttentionBackward> AttentionBackward::match(tile::KernelOp kernel) {
   if (failed(matchScores(parts)) || failed(checkScores(parts)) ||
       failed(matchCarried(parts)))
     return failure();
-  parts.features = otherSpan(parts.key, parts.keys.getSpan());
+  // Of queries and keys neither is read if only values have a gradient.
+  if (parts.key)
+    parts.features = otherSpan(parts.key, parts.keys.getSpan());
+  else if (parts.query)
+    parts.features = otherSpan(parts.query, parts.queries.getSpan());
   parts.columns = otherSpan(parts.value, parts.keys.getSpan());
-  if (!parts.features || !parts.columns ||
-      cast<tile::SpanType>(parts.features.getType()).isDynamic() ||
-      cast<tile::SpanType>(parts.columns.getType()).isDynamic())
+  auto isStatic = [](Value span) {
+    return span && !cast<tile::SpanType>(span.getType()).isDynamic();
+  };
+  if (((parts.key || parts.query) && !isStatic(parts.features)) ||
+      !isStatic(parts.columns))
     return parts.keys.emitOpError("expected static blocks of the loop's keys");
   return parts;
 }
@@ -179,7 +209,7 @@ int64_t AttentionBackward::blockQueries() const { return queries.getStep(); }
 int64_t AttentionBackward::blockKeys() const { return keys.getStep(); }
 
 int64_t AttentionBackward::depth() const {
-  return cast<tile::SpanType>(features.getType()).getSize();
+  return features ? cast<tile::SpanType>(features.getType()).getSize() : 0;
 }
 
 int64_t AttentionBackward::valueSize() const {

@@ -6,16 +6,17 @@ namespace attune::target::common {
 
 /// The parts of a kernel of family attention_backward (form:
 /// dialects/tile/test/attention-backward.mlir): loops over the keys, the heads
-/// of a group and the queries around five dots. Gradients that the kernel does
-/// not give are null.
+/// of a group and the queries around five dots, or four and saved scores.
+/// Gradients that the kernel does not give are null.
 struct AttentionBackward {
   // Handles, whose methods are not const.
   mutable tile::ForOp clearGroups, clearQueries; ///< dQ = 0
   mutable tile::StoreOp clear;
   mutable tile::ForOp keys, groups, queries;
-  mutable tile::DotOp scores, weights; ///< Q K^T and dO V^T
+  mutable tile::DotOp scores, weights; ///< Q K^T, or null, and dO V^T
   mutable tile::DotOp dq, dk, dv;
-  mutable tile::LoadOp query, key, gradient, value;
+  mutable tile::LoadOp query, key; ///< null if nothing reads them
+  mutable tile::LoadOp gradient, value;
   mutable tile::ReduceOp mean; ///< rowsum(dO * O)
   mutable tile::BandOp band;
   mutable tile::AccumulateOp queryGradient;
@@ -30,7 +31,7 @@ struct AttentionBackward {
 
   int64_t blockQueries() const;
   int64_t blockKeys() const;
-  int64_t depth() const;     ///< head size of Q and K
+  int64_t depth() const;     ///< head size of Q and K; 0 if neither is read
   int64_t valueSize() const; ///< head size of V
 };
 

@@ -20,7 +20,7 @@ attune::target::cpu::matchAttentionBackward(tile::KernelOp kernel) {
     return failure();
   for (tile::LoadOp load :
        {parts->query, parts->key, parts->value, parts->gradient})
-    if (!getElementTypeOrSelf(load.getType()).isF32())
+    if (load && !getElementTypeOrSelf(load.getType()).isF32())
       return load.emitOpError("expected f32: other types have no gradients of "
                               "attention on the CPU");
   if (parts->blockKeys() % kPanelWidth)
@@ -34,12 +34,12 @@ AttentionBackwardScratch::AttentionBackwardScratch(
     : layout(kernel) {
   AttentionBackwardSizes sizes(parts);
   int64_t rows = sizes.rows + kTallestTile, sums = sizes.keys + kTallestTile;
-  keys = layout.add(sizes.keys * sizes.depth);
+  keys = layout.add(parts.scores ? sizes.keys * sizes.depth : 0);
   values = layout.add(sizes.keys * sizes.columns);
   keyRows = layout.add(sizes.keys * sizes.depth);
   keySums = layout.add(sums * sizes.depth);
   valueSums = layout.add(sums * sizes.columns);
-  queries = layout.add(rows * sizes.depth);
+  queries = layout.add(parts.scores ? rows * sizes.depth : 0);
   gradients = layout.add(rows * sizes.columns);
   queryPanels = layout.add(sizes.rows * sizes.depth);
   gradientPanels = layout.add(sizes.rows * sizes.columns);

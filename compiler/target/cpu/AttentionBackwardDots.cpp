@@ -55,7 +55,8 @@ void AttentionBackwardEmitter::emitDot(const Dot &dot, Value fromPanel,
                [&](Value panel) { emitTile(dot, panel, 1); });
 }
 
-/// S and dP of a tile of rows, over the panels of the columns it may see.
+/// S, unless it is saved, and dP of a tile of rows, over the panels of the
+/// columns it may see.
 void AttentionBackwardEmitter::emitRowDots(Value row, Value begin, Value end) {
   Type f32 = emit.getF32Type();
   Value from = emit.div(begin, emit.integer(kPanelWidth));
@@ -68,7 +69,8 @@ void AttentionBackwardEmitter::emitRowDots(Value row, Value begin, Value end) {
              sizes.scoreStride},
             from, to);
   };
-  dot(queries, sizes.depth, parts.depth(), keys, scores);
+  if (parts.scores)
+    dot(queries, sizes.depth, parts.depth(), keys, scores);
   dot(gradients, sizes.columns, parts.valueSize(), values, slopes);
 }
 

@@ -8,7 +8,8 @@
 //     for each head of the group, for each block of queries that sees any
 //       rows of Q and dO into scratch, also in panels; rowsum(dO * O)
 //       for each tile of rows
-//         S = Q K^T, dP = dO V^T               over the panels that it may see
+//         S = Q K^T, unless it is saved; dP = dO V^T     over the panels that
+//                                                        it may see
 //         one row pass, in place: P and dS
 //         dQ += dS K, in memory
 //       for each tile of keys
@@ -122,7 +123,8 @@ void AttentionBackwardEmitter::packKeys() {
     emitPack(emit, {pointer(load), emit.integer(size), count, feature, row},
              {target, emit.integer(aligned * kPanelWidth), panels});
   };
-  packTransposed(parts.key, parts.features, parts.depth(), sizes.depth, keys);
+  if (parts.scores)
+    packTransposed(parts.key, parts.features, parts.depth(), sizes.depth, keys);
   packTransposed(parts.value, parts.columns, parts.valueSize(), sizes.columns,
                  values);
   if (!parts.dq)
@@ -189,14 +191,16 @@ void AttentionBackwardEmitter::emitKeyBlock() {
 // A block of queries
 //===----------------------------------------------------------------------===//
 
-/// A row of Q and of dO, each twice: as a row, and as a step of its panels.
+/// A row of Q and of dO, each twice: as a row, and as a step of its panels. The
+/// row of Q is for scores, which may be saved.
 void AttentionBackwardEmitter::loadRow(Value row) {
   Type f32 = emit.getF32Type();
   Coord rowCoord{row, false, {}};
   auto keep = [&](Value vector, int64_t column, Value rows, int64_t width,
                   Value panels) {
-    emit.store(vector,
-               emit.at(rows, emit.add(emit.mul(row, width), column), f32));
+    if (rows != queries || parts.scores)
+      emit.store(vector,
+                 emit.at(rows, emit.add(emit.mul(row, width), column), f32));
     Value step = emit.add(emit.mul(row, kPanelWidth), column * sizes.rows);
     emit.store(vector, emit.at(panels, step, f32));
   };
@@ -206,7 +210,8 @@ void AttentionBackwardEmitter::loadRow(Value row) {
       result = failure();
     return vector ? vector : emit.zeros();
   };
-  forEachVector(parts.depth(), [&](int64_t column, const Coord &at) {
+  int64_t depth = parts.query ? parts.depth() : 0;
+  forEachVector(depth, [&](int64_t column, const Coord &at) {
     keep(get(parts.query.getBlock(), at), column, queries, sizes.depth,
          queryPanels);
   });
@@ -231,9 +236,11 @@ void AttentionBackwardEmitter::loadRows() {
   });
   // Rows up to the next whole tile are zero: computed with, never looked at.
   Value padded = emit.roundUp(count, emit.machine.attention.rows);
+  SmallVector<std::pair<Value, int64_t>> padding{{gradients, sizes.columns}};
+  if (parts.scores)
+    padding.emplace_back(queries, sizes.depth);
   emit.forLoop(count, padded, 1, [&](Value row) {
-    for (auto [rows, width] :
-         {std::pair(queries, sizes.depth), {gradients, sizes.columns}})
+    for (auto [rows, width] : padding)
       for (int64_t column = 0; column < width; column += kLanes)
         emit.store(emit.zeros(),
                    emit.at(rows, emit.add(emit.mul(row, width), column), f32));

@@ -1,8 +1,8 @@
 //===- AttentionBackwardRowPass.cpp - between the dots of the gradients ---===//
 //
-// Enters: a row of S and of dP in scratch. Leaves: in their places P and dS.
-// Masks, biases and the band are applied on the way; what the band hides is
-// zero in both.
+// Enters: a row of S, unless it is saved, and of dP in scratch. Leaves: in
+// their places P and dS. Masks, biases and the band are applied on the way;
+// what the band hides is zero in both.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/AttentionBackwardEmitter.h"
@@ -42,7 +42,8 @@ void AttentionBackwardEmitter::emitVector(const Coord &row, Value column,
   Value mask = hidden ? emit.lanesBelow(emit.sub(count, column)) : Value();
   SmallVector<Coord> at{row, {column, true, mask}};
   evaluator.ignoreBands = !hidden;
-  evaluator.seed(parts.scores.getResult(), at, emit.loadVector(score, f32));
+  if (parts.scores)
+    evaluator.seed(parts.scores.getResult(), at, emit.loadVector(score, f32));
   evaluator.seed(parts.weights.getResult(), at, emit.loadVector(slope, f32));
   auto keep = [&](Value block, Value pointer) {
     if (Value value = evaluator.get(block, at))

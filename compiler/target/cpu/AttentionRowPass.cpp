@@ -45,7 +45,8 @@ AttentionEmitter::sweep(Value from, Value to, int64_t unroll, ValueRange inits,
 }
 
 /// The scores at `column` as the softmax is to see them. Where they are more
-/// than the scaled dot, or hidden, they are written back so.
+/// than the scaled dot, or hidden, they are written back so; where gradients
+/// read them, they are saved.
 Value AttentionEmitter::prepareScores(Value row, Value scoreRow, Value column,
                                       bool hidden) {
   Value pointer = emit.at(scoreRow, column, emit.getF32Type());
@@ -72,6 +73,9 @@ Value AttentionEmitter::prepareScores(Value row, Value scoreRow, Value column,
       result = failure();
       return emit.zeros();
     }
+    for (tile::StoreOp save : parts.saves)
+      if (failed(evaluator.store(save, at)))
+        result = failure();
   }
   emit.store(score, pointer);
   return score;

@@ -412,6 +412,9 @@ static FailureOr<Attention> matchAttention(tile::KernelOp kernel) {
     return parts->loop.emitOpError("expected blocks in multiples of ") << kTile;
   if (parts->isDropped)
     return parts->loop.emitOpError("dropout is not supported on CUDA");
+  if (!parts->saves.empty())
+    return parts->saves.front().emitOpError(
+        "saved scores are not supported on CUDA");
   return parts;
 }
 

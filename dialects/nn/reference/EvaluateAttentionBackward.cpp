@@ -25,15 +25,18 @@ static void add(double *sum, double factor, const double *x, int64_t count) {
     sum[d] += factor * x[d];
 }
 
-// All that row (b, h, i) of the scores adds to the gradients.
-static void addRow(const AttentionProblem &p, const double *output,
-                   double logsumexp, const double *gradient, int64_t b,
-                   int64_t h, int64_t i, Gradients &sums) {
+// All that row (b, h, i) of the scores adds to the gradients. `saved`: the row,
+// or null.
+static void addRow(const AttentionProblem &p, const double *saved,
+                   const double *output, double logsumexp,
+                   const double *gradient, int64_t b, int64_t h, int64_t i,
+                   Gradients &sums) {
   double mean = dot(gradient, output, p.valueSize);
   for (int64_t j = 0; j < p.keys; ++j) {
-    if (!p.isVisible(b, i, j))
+    if (!saved && !p.isVisible(b, i, j))
       continue;
-    double weight = std::exp(p.score(b, h, i, j) - logsumexp);
+    double score = saved ? saved[j] : p.score(b, h, i, j);
+    double weight = std::exp(score - logsumexp);
     double kept = p.kept(b, h, i, j);
     int64_t row = p.row(b, h, i), keyRow = p.keyRow(b, h, j);
     add(sums.value.floats().data() + keyRow * p.valueSize, weight * kept,
@@ -69,7 +72,9 @@ static Array summedTo(const Array &full, ArrayRef<int64_t> shape) {
 
 static Arrays evaluateAttentionBackward(AttentionBackwardOp op, Evaluator &,
                                         ArrayRef<Array> operands) {
-  AttentionProblem p(op, operands, operands.drop_front(6));
+  size_t first = op.getScores() ? 7 : 6;
+  AttentionProblem p(op, operands, operands.drop_front(first));
+  const Array *scores = op.getScores() ? &operands[6] : nullptr;
   const Array &output = operands[3], &logsumexp = operands[4],
               &gradient = operands[5];
   Gradients sums{Array(p.q.getElementType(), p.q.getShape()),
@@ -82,13 +87,14 @@ static Arrays evaluateAttentionBackward(AttentionBackwardOp op, Evaluator &,
     for (int64_t h = 0; h < p.heads; ++h)
       for (int64_t i = 0; i < p.queries; ++i) {
         int64_t row = p.row(b, h, i);
-        addRow(p, output.floats().data() + row * p.valueSize,
+        addRow(p, scores ? scores->floats().data() + row * p.keys : nullptr,
+               output.floats().data() + row * p.valueSize,
                logsumexp.floats()[row],
                gradient.floats().data() + row * p.valueSize, b, h, i, sums);
       }
   SmallVector<Array> results{sums.query, sums.key, sums.value};
   if (sums.bias)
-    results.push_back(summedTo(*sums.bias, operands[6].getShape()));
+    results.push_back(summedTo(*sums.bias, operands[first].getShape()));
   return results;
 }
 

@@ -129,6 +129,31 @@ TEST_F(AttentionTest, GradientsAreCentralDifferences) {
                     square);
 }
 
+// What a row saved is what it would compute anew.
+TEST_F(AttentionTest, SavedScoresGiveTheSameGradients) {
+  Form form{"bias %b key_mask %m dropout 0.4 id 6 (%seed, %step, %first)"};
+  const int64_t square[] = {kHeads, form.queries, form.keys};
+  SmallVector<Array> at = inputs(form, square);
+  at.push_back(filled({kBatches, kHeads, form.queries, kValueSize}, 0.4));
+  std::string anew = text(form, square, /*backward=*/true), saved = anew;
+  std::string scores = tensor({kBatches, kHeads, form.queries, form.keys}),
+              o = tensor({kBatches, kHeads, form.queries, kValueSize}),
+              l = tensor({kBatches, kHeads, form.queries});
+  auto replace = [&](const std::string &from, const std::string &to) {
+    size_t place = saved.find(from);
+    ASSERT_NE(place, std::string::npos) << from;
+    saved.replace(place, from.size(), to);
+  };
+  replace("%o, %l = ", "%o, %s:2 = ");
+  replace("(" + o + ", " + l + ")", "(" + o + ", " + l + ", " + scores + ")");
+  replace("output %o, %l gradient %g", "output %o, %s#0 gradient %g scores "
+                                       "%s#1");
+  replace(l + ", " + o + ", ", l + ", " + o + ", " + scores + ", ");
+  auto expected = run(anew, at), found = run(saved, at);
+  for (auto [a, b] : llvm::zip_equal(expected, found))
+    EXPECT_EQ(a.floats(), b.floats());
+}
+
 // softmax(0) = 1 / T, so the output is the mean of the values that were kept.
 TEST_F(AttentionTest, DropoutKeepsWhatRandomKeeps) {
   Form form{"dropout 0.25 id 4 (%seed, %step, %first)"};

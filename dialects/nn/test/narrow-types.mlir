@@ -55,3 +55,19 @@ func.func @rounded_twice(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf16> {
   %o = nn.attention %q, %q, %q scale 1.0 : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf16>
   return %o : tensor<1x1x4x8xf16>
 }
+
+// -----
+
+func.func @half_hidden(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> {
+  // expected-error @+1 {{expects no scores beside causal, window or softcap}}
+  %o, %l, %s = nn.attention %q, %q, %q scale 1.0 causal top_left : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> (tensor<1x1x4x8xf32>, tensor<1x1x4xf32>, tensor<1x1x4x4xf32>)
+  return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+func.func @other_scores(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> {
+  // expected-error @+1 {{scores}}
+  %o, %l, %s = nn.attention %q, %q, %q scale 1.0 : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> (tensor<1x1x4x8xf32>, tensor<1x1x4xf32>, tensor<1x1x4x5xf32>)
+  return %o : tensor<1x1x4x8xf32>
+}

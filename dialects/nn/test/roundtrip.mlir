@@ -42,6 +42,10 @@ func.func @step(%q: tensor<2x4x8x16xf32>, %labels: tensor<8xi64>, %seed: tensor<
   %o, %l = nn.attention %q, %q, %q scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8xf32>)
   // CHECK: nn.attention_backward
   %dq, %dk, %dv = nn.attention_backward %q, %q, %q output %o, %l gradient %o scale 0.25 causal top_left dropout 0.17 id 4 (%seed, %step, %first) : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32>, tensor<i64>, tensor<i64>, tensor<i64>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>)
+  // CHECK: %[[O:.*]], %[[S:.*]]:2 = nn.attention
+  %p, %s:2 = nn.attention %q, %q, %q scale 0.25 : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x8xf32>)
+  // CHECK: output %[[O]], %[[S]]#0 gradient %{{.*}} scores %[[S]]#1 scale
+  %r:3 = nn.attention_backward %q, %q, %q output %p, %s#0 gradient %p scores %s#1 scale 0.25 : (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x8xf32>) -> (tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>, tensor<2x4x8x16xf32>)
   // CHECK: nn.barrier %{{.*}} id 1
   %b = nn.barrier %dq id 1 : tensor<2x4x8x16xf32>
   %d = nn.slice %b starts <[0, 0, 0, 0]> sizes <[1, 1, 8, 16]> steps [1, 1, 1, 1] : (tensor<2x4x8x16xf32>) -> tensor<1x1x8x16xf32>

@@ -3,20 +3,14 @@
 #include "compiler/target/common/testing/GroupTest.h"
 #include "compiler/target/common/testing/Memory.h"
 #include "compiler/target/cpu/testing/CompiledKernels.h"
+#include "tests/bench/Clock.h"
 #include <algorithm>
-#include <ctime>
 #include <unistd.h>
 
 namespace attune::bench {
 
 using target::common::testing::allocate;
 using target::cpu::testing::CompiledKernels;
-
-inline double threadSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
-}
 
 typedef float Vector __attribute__((vector_size(32), aligned(4)));
 

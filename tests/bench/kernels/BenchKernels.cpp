@@ -16,19 +16,20 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/testing/CompiledKernels.h"
 #include "runtime/cpu/FmaLoop.h"
+#include "tests/bench/Clock.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <random>
 #include <sys/mman.h>
 
 using namespace attune;
 using namespace attune::target::cpu;
 using namespace attune::target::cpu::testing;
+using attune::bench::threadSeconds;
 using llvm::formatv;
 
 namespace {
@@ -38,12 +39,6 @@ struct Options {
   double seconds = 0.5;
   std::string only, json, keep;
 };
-
-double threadSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
-}
 
 /// Floats in huge pages, filled with small random values.
 class Buffer {
