@@ -104,6 +104,9 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
   auto step = tile::SoftmaxStepOp::create(
       kernel.builder, kernel.loc(), TypeRange{s.getType(), stats, stats, stats},
       ValueRange{s, carried[0], carried[1]});
+  // In training, also where nobody reads the log-sum-exp: a forward pass that
+  // is computed again is to give the same numbers both times.
+  step.setExact(bool(op.getLogsumexp()));
   // The sum of a row is that of all weights.
   Value kept = scores->drop(step.getWeights(), b, head, rows, keySpan);
   Value weights = scores->cast({rows, keySpan}, kept, stored);

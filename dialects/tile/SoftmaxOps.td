@@ -50,12 +50,17 @@ def Tile_SoftmaxStepOp : Tile_Op<"softmax_step", [Pure,
     where a score of -inf gives p = 0 exactly, also when m' is -inf. Scores are
     in units of log 2: the kernel multiplies by log2(e) together with the scale.
     The first step takes m = -inf and l = 0.
+
+    A target may take a short polynomial for the powers, to a relative 4e-6. With
+    `exact` they are to the precision of the type: in training, where the backward
+    pass takes weights from the log-sum-exp, whose error is then that of each.
   }];
-  let arguments = (ins Tile_FloatBlock:$scores, Tile_FloatBlock:$max, Tile_FloatBlock:$sum);
+  let arguments = (ins Tile_FloatBlock:$scores, Tile_FloatBlock:$max, Tile_FloatBlock:$sum,
+                       UnitAttr:$exact);
   let results = (outs Tile_FloatBlock:$weights, Tile_FloatBlock:$alpha,
                       Tile_FloatBlock:$new_max, Tile_FloatBlock:$new_sum);
   let assemblyFormat = [{
-    $scores `,` $max `,` $sum attr-dict `:` type($scores) `,` type($max)
+    $scores `,` $max `,` $sum (`exact` $exact^)? attr-dict `:` type($scores) `,` type($max)
   }];
   let hasVerifier = 1;
 }

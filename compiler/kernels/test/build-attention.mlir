@@ -91,7 +91,7 @@ func.func @main(%q: !q, %seed: tensor<i64>, %step: tensor<i64>, %first: tensor<i
 // CHECK: %[[LN2:.*]] = arith.constant dense<0.693147
 // CHECK: %[[SAVED:.*]] = arith.mulf %[[S]], %[[LN2]]
 // CHECK: tile.store %[[SAVED]]
-// CHECK: tile.softmax_step %[[S]]
+// CHECK: tile.softmax_step %[[S]], %{{.*}}, %{{.*}} exact :
 !q = tensor<2x3x40x32xf32>
 !l = tensor<2x3x40xf32>
 !s = tensor<2x3x40x40xf32>

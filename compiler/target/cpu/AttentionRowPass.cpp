@@ -109,11 +109,9 @@ Value AttentionEmitter::emitMaximum(Value row, Value scoreRow, Value begin,
                                  emit.maxf(maxima[2], maxima[3])));
 }
 
-/// 2^x for x <= 0. The backward pass takes weights from the log-sum-exp, whose
-/// error is then that of each: it costs a step of the polynomial to halve it
-/// three times.
+/// 2^x for x <= 0.
 Value AttentionEmitter::emitExp2(Value x) {
-  if (parts.finish && !parts.finish.getLse().use_empty())
+  if (parts.step.getExact())
     return math::Exp2Op::create(emit, x, arith::FastMathFlags::afn);
   return common::emitSoftmaxExp2(emit, x);
 }

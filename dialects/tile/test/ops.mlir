@@ -75,6 +75,8 @@ tile.kernel row @loops(%x: memref<64x64xf32>, %n: index) {
     // CHECK: %{{.*}}:2 = tile.for %{{.*}} in (%{{.*}} to %{{.*}} by 32) iter(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) : tensor<16xf32>, tensor<16xf32> {
     %m, %l = tile.for %j in (%c0 to %c64 by 32) iter(%mi = %m0, %li = %l0) : tensor<16xf32>, tensor<16xf32> {
       %s = tile.load %x[%i by 16, %j by 32] : memref<64x64xf32> -> tensor<16x32xf32>
+      // CHECK: tile.softmax_step %{{.*}}, %{{.*}}, %{{.*}} exact : tensor<16x32xf32>, tensor<16xf32>
+      tile.softmax_step %s, %mi, %li exact : tensor<16x32xf32>, tensor<16xf32>
       // CHECK: tile.softmax_step %{{.*}}, %{{.*}}, %{{.*}} : tensor<16x32xf32>, tensor<16xf32>
       %p, %alpha, %m1, %l1 = tile.softmax_step %s, %mi, %li : tensor<16x32xf32>, tensor<16xf32>
       tile.yield %m1, %l1 : tensor<16xf32>, tensor<16xf32>

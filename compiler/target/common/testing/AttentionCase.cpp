@@ -144,7 +144,7 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
                     : std::string();
   };
   text += formatv(R"(
-      %p, %alpha, %m1, %l1 = tile.softmax_step %s, %mi, %li : {0}, {1}
+      %p, %alpha, %m1, %l1 = tile.softmax_step %s, %mi, %li exact : {0}, {1}
       {8}
       %v = tile.load %V[%b, %j by {2}, %hk, %dv by {3}] : {4} -> tensor<{2}x{3}x{9}>
       %ab = tile.broadcast %alpha axes [0] : {1} -> {5}
