@@ -13,7 +13,6 @@ Python with numpy, onnx, onnxruntime and, where it is to be compared, openvino
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 import onnx
 
 from attune_api import Session
+from machine import machine
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
@@ -139,15 +139,6 @@ def show(row):
             extra = f"  attune is {entry['attune_speedup']:.2f}x, diff {entry['max_rel_diff']:.1e}"
         low, high = entry["quartiles_ms"]
         print(f"  {name:12} {entry['median_ms']:9.2f} ms [{low:.2f}, {high:.2f}]{extra}")
-
-
-def machine():
-    with open("/proc/cpuinfo") as file:
-        lines = [line.split(":", 1) for line in file if ":" in line]
-    first = {key.strip(): value.strip() for key, value in reversed(lines)}
-    return {"cpu": first.get("model name"), "family": first.get("cpu family"),
-            "model": first.get("model"), "cores": os.cpu_count(), "system": platform.platform(),
-            "avx512": "avx512f" in first.get("flags", "").split()}
 
 
 def main():

@@ -21,6 +21,7 @@ import time
 import numpy as np
 
 from attune_api import Session
+from machine import machine
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # Sizes of examples/models, the batch, and what a step of them is called.
@@ -89,12 +90,6 @@ def torch_engine(name, sizes, data, threads, compiled):
     return step
 
 
-def cpu_model():
-    with open("/proc/cpuinfo", encoding="utf8") as info:
-        names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
-    return names[0] if names else "unknown"
-
-
 def measure(engines, rounds, steps):
     times = {name: [] for name in engines}
     for run in engines.values():
@@ -124,7 +119,7 @@ def main():
     facts = MODELS[options.model]
     data = make_batch(options.model, facts["sizes"], facts["batch"])
     record = {"model": options.model, "sizes": facts["sizes"], "batch": facts["batch"],
-              "machine": {"cpu": cpu_model(), "cores": os.cpu_count()}, "results": []}
+              "machine": machine(), "results": []}
     with tempfile.TemporaryDirectory() as options.scratch:
         for threads in map(int, options.threads.split(",")):
             engines = {"attune": attune_engine(options.model, facts["sizes"], data, threads,

@@ -208,7 +208,7 @@ class Transformer(nn.Module):
 
     def embedded(self, tokens):
         # Section 3.5 of the paper, element by element.
-        table = torch.zeros(tokens.shape[1], self.width, dtype=torch.float64)
+        table = torch.zeros(tokens.shape[1], self.width, dtype=self.embed.weight.dtype)
         for position in range(tokens.shape[1]):
             for i in range(0, self.width, 2):
                 angle = position / 10000 ** (i / self.width)
