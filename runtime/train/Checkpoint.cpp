@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace attune::train {
 
@@ -12,6 +13,13 @@ using nlohmann::json;
 using tools::NamedTensors;
 
 static constexpr char kMetadata[] = "attune";
+
+std::string parameterOf(const std::string &average) {
+  static constexpr std::string_view kEnd = ".ema";
+  return average.ends_with(kEnd)
+             ? average.substr(0, average.size() - kEnd.size())
+             : std::string();
+}
 
 /// Gradients live for a step only.
 static bool isKept(const attune_state_info &info) {
@@ -75,12 +83,29 @@ static Error readProgress(const tools::Metadata &metadata, Progress &progress,
   return {};
 }
 
+/// The averages in `missing` begin as their parameters do, as a new state has
+/// it.
+static void followParameters(const std::vector<attune_state_info> &all,
+                             const std::set<std::string> &missing) {
+  for (const attune_state_info &average : all) {
+    if (average.kind != ATTUNE_STATE_AVERAGE || !missing.count(average.name))
+      continue;
+    std::string name = parameterOf(average.name);
+    for (const attune_state_info &info : all)
+      if (info.kind == ATTUNE_STATE_PARAMETER && info.name == name &&
+          info.tensor.bytes == average.tensor.bytes)
+        std::memcpy(average.tensor.data, info.tensor.data,
+                    average.tensor.bytes);
+  }
+}
+
 /// Copies what fits and lists what does not. Whoever wants parameters only does
 /// not mind what else there is.
 static std::string fill(const std::vector<attune_state_info> &wanted,
                         NamedTensors &found, bool parametersOnly) {
   constexpr int kMostComplaints = 20;
   std::string complaints;
+  std::set<std::string> missing;
   int count = 0;
   auto complain = [&](const std::string &text) {
     if (++count <= kMostComplaints)
@@ -91,6 +116,7 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
     auto it = found.find(info.name);
     bool mayMiss = parametersOnly && info.kind != ATTUNE_STATE_PARAMETER;
     if (it == found.end()) {
+      missing.insert(info.name);
       if (!mayMiss)
         complain(cat("\"", info.name, "\" is missing"));
       continue;
@@ -108,6 +134,7 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
       std::memcpy(info.tensor.data, tensor.data.data(), tensor.data.size());
     found.erase(it);
   }
+  followParameters(wanted, missing);
   if (!parametersOnly)
     for (const auto &[name, tensor] : found)
       complain(cat("the model has no \"", name, "\""));

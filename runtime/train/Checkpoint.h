@@ -23,14 +23,17 @@ struct Progress {
   std::string model; ///< Hash of the model's source.
 };
 
+/// The parameter that an average follows: "w" of "w.ema".
+std::string parameterOf(const std::string &average);
+
 /// Gradients live for a step and are left out. Atomic and durable.
 Error writeCheckpoint(const std::string &path, attune_model *model,
                       attune_state *state, const Progress &progress);
 
 /// Fills the state. Tensors that are missing, unknown or of another shape are
-/// one error that lists them. With `parametersOnly` moments and averages may be
-/// missing, what the model has not is passed over, and files of other programs
-/// are welcome.
+/// one error that lists them. With `parametersOnly` moments may be missing, and
+/// averages, which then begin as their parameters; what the model has not is
+/// passed over, and files of other programs are welcome.
 Error readCheckpoint(const std::string &path, attune_model *model,
                      attune_state *state, bool parametersOnly,
                      Progress &progress);

@@ -60,7 +60,8 @@ static uint64_t aligned(uint64_t bytes) {
 }
 
 /// The state table, in which the parameters begin with what lies one behind the
-/// other in section `weights`.
+/// other in section `weights`, and each average where its parameter does, so
+/// that it can be trained further.
 std::string Rewriter::states(std::span<const std::byte> json,
                              uint32_t weights) {
   std::map<std::string, uint64_t> places;
@@ -70,12 +71,15 @@ std::string Rewriter::states(std::span<const std::byte> json,
     at = aligned(at + tensor.bytes);
   }
   ordered_json table = parse(json); // was checked when the model was loaded
-  for (ordered_json &tensor : table["tensors"])
-    if (auto place = places.find(tensor["name"].get<std::string>());
-        place != places.end()) {
+  for (ordered_json &tensor : table["tensors"]) {
+    auto name = tensor["name"].get<std::string>();
+    if (tensor["kind"] == "average")
+      name = parameterOf(name);
+    if (auto place = places.find(name); place != places.end()) {
       tensor["section"] = weights;
       tensor["at"] = place->second;
     }
+  }
   return table.dump();
 }
 

@@ -4,7 +4,8 @@
 Enters: the built programs. Leaves: a failure for each promise that does not hold: a
 training that was cut off goes on bit for bit; so does one with another number of threads;
 gradients of a batch do not depend on how it is cut; fused and unfused attention draw the
-same dropout; every parameter learns; what was trained runs.
+same dropout; every parameter learns; averages go on from what was trained; what was trained
+runs.
 """
 import argparse
 import json
@@ -19,7 +20,8 @@ import numpy as np
 
 from attune import Attune, Failure
 
-MODEL = os.path.join(os.path.dirname(__file__), "../../examples/models/gpt.attn")
+MODELS = os.path.join(os.path.dirname(__file__), "../../examples/models")
+MODEL = os.path.join(MODELS, "gpt.attn")
 SIZES = ["--set", "vocab=12", "--set", "context=16", "--set", "width=32", "--set", "heads=2",
          "--set", "depth=2"]
 TEXT = "to be or not to be: that is it. " * 40
@@ -33,8 +35,20 @@ def read_safetensors(path):
     header.pop("__metadata__")
     return {name: np.frombuffer(data[8 + length:], np.float32,
                                 (entry["data_offsets"][1] - entry["data_offsets"][0]) // 4,
-                                entry["data_offsets"][0])
+                                entry["data_offsets"][0]).reshape(entry["shape"])
             for name, entry in header.items()}
+
+
+def write_safetensors(path, tensors):
+    header, end = {}, 0
+    for name, value in tensors.items():
+        header[name] = {"dtype": "F32", "shape": value.shape,
+                        "data_offsets": [end, end := end + value.nbytes]}
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for value in tensors.values():
+            file.write(value.tobytes())
 
 
 def read_log(path, key="loss"):
@@ -72,10 +86,14 @@ class Training:
 
     def train(self, package, name, *options, steps=10, batch=8, threads=1):
         """The tensors of a checkpoint, and the losses."""
+        return self.train_on(self.text, package, name, "--batch", batch, "--shape", "T=16",
+                             "--steps", steps, "--lr", "1e-2", "--warmup", 5, "--threads",
+                             threads, *options)
+
+    def train_on(self, data, package, name, *options):
         checkpoint, log = self.path(name + ".safetensors"), self.path(name + ".jsonl")
-        self.attune.call("train", package, "--data", self.text, "--batch", batch, "--shape",
-                         "T=16", "--steps", steps, "--lr", "1e-2", "--warmup", 5, "--save",
-                         checkpoint, "--log", log, "--quiet", "--threads", threads, *options)
+        self.attune.call("train", package, "--data", data, "--save", checkpoint, "--log", log,
+                         "--quiet", *options)
         return read_safetensors(checkpoint), read_log(log)
 
     def expect(self, condition, what):
@@ -138,6 +156,36 @@ class Training:
         self.expect(np.allclose(losses["fused"], losses["unfused"], atol=1e-5),
                     "fused and unfused attention drop the same: "
                     f"{np.abs(np.subtract(*losses.values())).max():.1e}")
+
+    def pictures(self):
+        """A vision transformer, which keeps averages, and pictures for it."""
+        package = self.attune.compile(
+            os.path.join(MODELS, "vit.attn"), self.path("vit.attune"), "--set", "size=8", "--set",
+            "width=16", "--set", "heads=2", "--set", "depth=2", "--quiet")
+        data, random = self.path("pictures.npz"), np.random.default_rng(0)
+        np.savez(data, image=random.normal(size=(64, 1, 8, 8)).astype(np.float32),
+                 label=random.integers(0, 10, 64))
+        return package, data
+
+    def averages(self):
+        package, data = self.pictures()
+        trained, foreign = self.path("vit-trained.attune"), self.path("foreign.safetensors")
+        end, _ = self.train_on(data, package, "vit", "--batch", 8, "--steps", 20, "--lr", "1e-2",
+                               "-o", trained)
+        weights = [name[:-4] for name in end if name.endswith(".ema")]
+        self.expect(weights and any(np.any(end[name] != end[name + ".ema"]) for name in weights),
+                    f"the model keeps {len(weights)} averages")
+        # At the rate 0 nothing but the averages could change.
+        still = ["--batch", 8, "--steps", 1, "--lr", 0]
+        again, _ = self.train_on(data, trained, "vit-again", *still)
+        self.expect(all(np.array_equal(again[name], end[name + ".ema"]) for name in weights),
+                    "a trained package begins with the averages as weights")
+        self.expect(all(np.allclose(again[name + ".ema"], again[name], rtol=1e-6, atol=1e-7)
+                        for name in weights), "and its averages begin there")
+        write_safetensors(foreign, {name: end[name] for name in weights})
+        taken, _ = self.train_on(data, package, "vit-taken", "--init", foreign, *still)
+        self.expect(all(np.allclose(taken[name + ".ema"], end[name], rtol=1e-6, atol=1e-7)
+                        for name in weights), "averages that a file lacks begin as its weights")
 
     def runs(self):
         trained, plain = self.path("trained.attune"), self.compile("plain", rate=0)
@@ -214,8 +262,8 @@ def main():
         training = Training(options.attune, folder)
         failures = 0
         for check in (training.resumes, training.repeats, training.accumulates, training.learns,
-                      training.freezes, training.fuses, training.runs, training.stops,
-                      training.refuses):
+                      training.freezes, training.fuses, training.averages, training.runs,
+                      training.stops, training.refuses):
             try:
                 check()
             except (Failure, OSError) as failure:
