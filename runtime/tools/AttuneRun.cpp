@@ -84,7 +84,8 @@ static void addData(CLI::App *command, TrainOptions &options) {
       ->check(CLI::IsMember({"char", "byte"}));
   group
       ->add_option("--validation", options.data.validation,
-                   "Share of one file that is kept for validation")
+                   "Share of one file that is kept for validation; 0: none, of "
+                   "a folder neither")
       ->check(CLI::Range(0.0, 0.9));
   group->add_option("--seed", options.seed,
                     "Of first values, order of samples, and dropout");

@@ -275,8 +275,10 @@ static Error save(const TrainOptions &options, const Model &model,
                                trainer.progress);
 }
 
+/// `evaluated`: whether the last step was followed by a validation.
 static Error loop(const TrainOptions &options, const Model &model,
-                  Trainer &trainer, int64_t last, Report &report) {
+                  Trainer &trainer, int64_t last, Report &report,
+                  bool &evaluated) {
   int64_t items = 1;
   for (const train::Row &row : trainer.rows())
     if (row.name == "labels" || row.name == "targets")
@@ -284,7 +286,7 @@ static Error loop(const TrainOptions &options, const Model &model,
   auto isDue = [&](int64_t every) {
     return every > 0 && trainer.progress.step % every == 0;
   };
-  bool evaluated = false;
+  evaluated = false;
   while (trainer.progress.step < last && !interrupted) {
     train::StepResult result;
     if (Error error = trainer.step(result))
@@ -298,7 +300,20 @@ static Error loop(const TrainOptions &options, const Model &model,
       if (Error error = save(options, model, trainer))
         return error;
   }
-  return evaluated ? Error() : evaluate(options, trainer, report);
+  return {};
+}
+
+/// What was trained, as files.
+static Error writeResults(const TrainOptions &options, const Model &model,
+                          Trainer &trainer, Report &report) {
+  if (Error error = save(options, model, trainer))
+    return error;
+  if (!options.output.empty())
+    if (Error error = writeTrainedPackage(
+            options.package, options.output, model.get(), trainer.state(),
+            trainer.progress, trainer.training().vocabulary()))
+      return error;
+  return report.writePlot();
 }
 
 static Error run(const TrainOptions &options) {
@@ -323,19 +338,19 @@ static Error run(const TrainOptions &options) {
   if (Error error = report.openLog(!options.resume.empty()))
     return error;
   watchInterrupts();
-  Error error = loop(options, model, trainer, last, report);
+  bool evaluated = false;
+  Error error = loop(options, model, trainer, last, report, evaluated);
+  Error closing;
+  if (!error && !evaluated)
+    closing = evaluate(options, trainer, report);
   report.finish();
   if (error)
     return error;
-  if (Error failure = save(options, model, trainer))
+  // A validation that fails takes nothing from what was trained.
+  if (Error failure = writeResults(options, model, trainer, report))
     return failure;
-  if (!options.output.empty())
-    if (Error failure = writeTrainedPackage(
-            options.package, options.output, model.get(), trainer.state(),
-            trainer.progress, trainer.training().vocabulary()))
-      return failure;
-  if (Error failure = report.writePlot())
-    return failure;
+  if (closing)
+    return closing;
   report.facts["interrupted"] = interrupted != 0;
   if (options.json)
     printJson(report.facts);

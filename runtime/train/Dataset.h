@@ -61,7 +61,8 @@ struct DatasetOptions {
   std::string path;
   /// Of text: "char" (its code points; it must be UTF-8) or "byte".
   std::string vocabulary = "char";
-  /// Of one file without a validation part: the last share of it.
+  /// Of one file without a validation part: the last share of it. 0: nothing
+  /// is validated, whatever there is.
   double validation = 0.1;
 };
 

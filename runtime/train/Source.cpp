@@ -107,6 +107,8 @@ static bool isTensorFile(const std::string &path) {
 
 Error openSource(const DatasetOptions &options, Part part,
                  const std::vector<Row> &rows, std::unique_ptr<Source> &out) {
+  if (part == Part::Validation && options.validation == 0)
+    return {};
   if (isTensorFile(options.path)) {
     auto source = std::make_unique<TensorSource>();
     if (Error error =
@@ -129,8 +131,7 @@ Error openSource(const DatasetOptions &options, Part part,
   if (Error error =
           openDataset(options, part, rows[data], rows[*labels], dataset))
     return error;
-  if (dataset)
-    out = std::make_unique<PairSource>(std::move(dataset), data, *labels);
+  out = std::make_unique<PairSource>(std::move(dataset), data, *labels);
   return {};
 }
 

@@ -24,7 +24,7 @@ public:
 /// A .npz or .safetensors has a tensor for each input, whose first dim counts
 /// samples; of one without a validation part that is its end. Everything else
 /// is a dataset (Dataset.h) for two inputs, of which one is called labels or
-/// targets. Null if there is no validation part.
+/// targets. No validation part, null, where its share is 0.
 Error openSource(const DatasetOptions &options, Part part,
                  const std::vector<Row> &rows, std::unique_ptr<Source> &out);
 

@@ -116,14 +116,16 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (Error error =
           openSource(options.data, Part::Training, feed.rows(), source))
     return error;
-  if (!source || source->size() < 1)
+  if (source->size() < 1)
     return {ATTUNE_INVALID_ARGUMENT,
             cat(options.data.path, ": it has no sample to train on")};
   if (Error error = checkClasses(model, *source, options.data.path))
     return error;
   sampler = Sampler(options.seed, source->size(), source->isWindowed());
-  if (!hasEntry(model, "eval"))
-    return {};
+  return hasEntry(model, "eval") ? openValidation(model) : Error();
+}
+
+Error Trainer::openValidation(attune_model *model) {
   if (Error error = openEntry(model, "eval", evalEntry, evalSession))
     return error;
   if (Error error =
@@ -132,8 +134,29 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (Error error = openSource(options.data, Part::Validation, evalFeed.rows(),
                                validation))
     return error;
-  return validation ? checkClasses(model, *validation, options.data.path)
-                    : Error();
+  if (!validation)
+    return {};
+  if (Error error = checkClasses(model, *validation, options.data.path))
+    return error;
+  return planEvaluation();
+}
+
+/// Windows follow each other, so that each token counts once. Where a model
+/// takes batches of one size only, what is left over at the end is left out.
+/// That nothing is left at all must be known before anything is trained.
+Error Trainer::planEvaluation() {
+  int64_t samples = validation->size(), batch = evalFeed.batch();
+  if (validation->isWindowed()) {
+    stride = std::max<int64_t>(evalFeed.rows().front().elements(), 1);
+    samples = (samples - 1) / stride + 1;
+  }
+  evaluated = evalFeed.mayBeSmaller() ? samples : samples / batch * batch;
+  if (evaluated > 0)
+    return {};
+  return {ATTUNE_INVALID_ARGUMENT,
+          cat(options.data.path, ": the validation part has ", samples,
+              " samples, which is less than the model's batch of ", batch,
+              "; --validation gives it another share, 0 does without one")};
 }
 
 Error Trainer::call(attune_session *session, const Scalars &scalars,
@@ -195,22 +218,10 @@ Error Trainer::step(StepResult &result) {
   return {};
 }
 
-/// Where a model takes batches of one size only, what is left over at the end
-/// is left out.
 Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
   Clock::time_point start = Clock::now();
   result = {};
-  int64_t batch = evalFeed.batch(), samples = validation->size(), stride = 1;
-  if (validation->isWindowed()) { // so that each token counts once
-    stride = std::max<int64_t>(evalFeed.rows().front().elements(), 1);
-    samples = (samples - 1) / stride + 1;
-  }
-  if (!evalFeed.mayBeSmaller())
-    samples = samples / batch * batch;
-  if (samples < 1)
-    return {ATTUNE_INVALID_ARGUMENT,
-            cat("the validation part has ", validation->size(),
-                " samples, which is less than the model's batch of ", batch)};
+  int64_t batch = evalFeed.batch(), samples = evaluated;
   if (mostBatches > 0)
     samples = std::min(samples, mostBatches * batch);
   double loss = 0, count = 0, correct = 0;

@@ -49,7 +49,7 @@ public:
   Error step(StepResult &result);
   /// Over the validation part, at most `mostBatches` of it (0: all).
   Error evaluate(int64_t mostBatches, Evaluation &result);
-  bool hasValidation() const { return validation && evalSession; }
+  bool hasValidation() const { return validation != nullptr; }
 
   Progress progress;
   attune_state *state() const { return memory.get(); }
@@ -66,6 +66,8 @@ private:
              double &loss);
   Error openEntry(attune_model *model, const char *name, Model &entry,
                   Session &session);
+  Error openValidation(attune_model *model);
+  Error planEvaluation();
 
   TrainerOptions options;
   State memory;
@@ -73,6 +75,9 @@ private:
   Session stepSession, applySession, evalSession;
   Feed feed, applyFeed, evalFeed;
   std::unique_ptr<Source> source, validation;
+  /// Samples of the validation part that an evaluation takes, and how far apart
+  /// they are.
+  int64_t evaluated = 0, stride = 1;
   Sampler sampler{0, 1, false};
 };
 

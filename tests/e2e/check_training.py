@@ -10,6 +10,7 @@ runs.
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,11 +158,16 @@ class Training:
                     "fused and unfused attention drop the same: "
                     f"{np.abs(np.subtract(*losses.values())).max():.1e}")
 
-    def pictures(self):
+    def pictures(self, batch="B"):
         """A vision transformer, which keeps averages, and pictures for it."""
+        model = self.path("vit.attn")
+        with open(os.path.join(MODELS, "vit.attn"), encoding="utf8") as source:
+            text = re.sub(r"\bB\b", str(batch), source.read())
+        with open(model, "w", encoding="utf8") as file:
+            file.write(text)
         package = self.attune.compile(
-            os.path.join(MODELS, "vit.attn"), self.path("vit.attune"), "--set", "size=8", "--set",
-            "width=16", "--set", "heads=2", "--set", "depth=2", "--quiet")
+            model, self.path(f"vit-{batch}.attune"), "--set", "size=8", "--set", "width=16",
+            "--set", "heads=2", "--set", "depth=2", "--quiet")
         data, random = self.path("pictures.npz"), np.random.default_rng(0)
         np.savez(data, image=random.normal(size=(64, 1, 8, 8)).astype(np.float32),
                  label=random.integers(0, 10, 64))
@@ -186,6 +192,18 @@ class Training:
         taken, _ = self.train_on(data, package, "vit-taken", "--init", foreign, *still)
         self.expect(all(np.allclose(taken[name + ".ema"], end[name], rtol=1e-6, atol=1e-7)
                         for name in weights), "averages that a file lacks begin as its weights")
+
+    def validates(self):
+        package, data = self.pictures(batch=32)
+        found = self.refusal(package, "--data", data, "--batch", "32")
+        self.expect("the validation part has 7 samples, which is less than the model's batch of "
+                    "32" in found, f"refused before it trains: {found.strip()}")
+        for share, count in (("0", 0), ("0.5", 1)):
+            self.train_on(data, package, "vit-share", "--steps", 1, "--validation", share)
+            self.expect(len(read_log(self.path("vit-share.jsonl"), "validation_loss")) == count,
+                        f"tensors have {count} validations where their share is {share}")
+        self.train(self.package, "all", "--validation", 0, steps=1)
+        self.expect(not read_log(self.path("all.jsonl"), "validation_loss"), "text has none too")
 
     def runs(self):
         trained, plain = self.path("trained.attune"), self.compile("plain", rate=0)
@@ -229,16 +247,17 @@ class Training:
             file.write("# another\n" + source.read())
         return self.attune.compile(model, self.path("other.attune"), *self.sizes, "--quiet")
 
+    def refusal(self, package, *arguments):
+        log = self.path("refused.jsonl")
+        done = subprocess.run([self.attune.program, "train", package, "--steps", "1", "--log", log,
+                               *arguments], capture_output=True, text=True, timeout=60)
+        if done.returncode != 1:
+            raise Failure(f"{arguments}: exit code {done.returncode}")
+        if os.path.exists(log):
+            raise Failure(f"{arguments}: it trained before it refused")
+        return done.stderr
+
     def refuses(self):
-        def message(*arguments):
-            if "--shape" not in arguments:
-                arguments = [*arguments, "--shape", "T=16"]
-            done = subprocess.run([self.attune.program, "train", self.package, "--batch", "8",
-                                   "--steps", "1", *arguments],
-                                  capture_output=True, text=True, timeout=60)
-            if done.returncode != 1:
-                raise Failure(f"{arguments}: exit code {done.returncode}")
-            return done.stderr
         part = self.path("part.safetensors")
         for words, arguments in {
                 "it was trained with --seed 3": ["--data", self.text, "--resume", part],
@@ -246,11 +265,10 @@ class Training:
                 "cannot open": ["--data", self.path("nothing")],
                 'the size of "T" is not given': ["--data", self.text, "--shape", "S=3"],
                 "different tokens or classes": ["--data", __file__]}.items():
-            package = self.package
-            if "another model" in words:
-                self.package = self.other()
-            found = message(*arguments)
-            self.package = package
+            package = self.other() if "another model" in words else self.package
+            if "--shape" not in arguments:
+                arguments = [*arguments, "--shape", "T=16"]
+            found = self.refusal(package, "--batch", "8", *arguments)
             self.expect(words in found, f"refused: {found.strip()}")
 
 
@@ -262,8 +280,8 @@ def main():
         training = Training(options.attune, folder)
         failures = 0
         for check in (training.resumes, training.repeats, training.accumulates, training.learns,
-                      training.freezes, training.fuses, training.averages, training.runs,
-                      training.stops, training.refuses):
+                      training.freezes, training.fuses, training.averages, training.validates,
+                      training.runs, training.stops, training.refuses):
             try:
                 check()
             except (Failure, OSError) as failure:
