@@ -25,4 +25,11 @@ inline Error check(attune_status status) {
   return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
+/// What --shape names and the model lacks; `names` are the dims that it has.
+inline Error noSuchDim(std::string_view name, std::string_view names) {
+  return {ATTUNE_INVALID_ARGUMENT,
+          cat("--shape: the model has no dim \"", name, "\"; it has ",
+              names.empty() ? "none" : names)};
+}
+
 } // namespace attune::tools

@@ -89,7 +89,7 @@ static std::string symbolNames(const Model &model) {
     if (!readSymbol(model, i, info))
       names += (names.empty() ? "" : ", ") + std::string(info.name);
   }
-  return names.empty() ? "none" : names;
+  return names;
 }
 
 Error parseSizes(const std::string &shape,
@@ -129,8 +129,7 @@ Error parseShape(const Model &model, const std::string &shape,
       values[i] = given.mapped();
   }
   if (!sizes.empty())
-    return usage(cat("--shape: the model has no dim \"", sizes.begin()->first,
-                     "\"; it has ", symbolNames(model)));
+    return noSuchDim(sizes.begin()->first, symbolNames(model));
   for (size_t i = 0; i < values.size(); ++i) {
     attune_symbol_info info;
     if (Error error = readSymbol(model, i, info))

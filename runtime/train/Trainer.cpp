@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 namespace attune::train {
 
@@ -101,6 +102,14 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
     return error;
   memory.reset(state);
   progress.seed = options.seed;
+  if (Error error = openEntries(model))
+    return error;
+  if (Error error = checkSizes())
+    return error;
+  return openData(model);
+}
+
+Error Trainer::openEntries(attune_model *model) {
   bool accumulates = options.accumulate > 1;
   if (Error error = openEntry(model, accumulates ? "grad" : "step", stepEntry,
                               stepSession))
@@ -113,6 +122,34 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
     if (Error error = applyFeed.create(applyEntry.get(), {}, 0))
       return error;
   }
+  if (!hasEntry(model, "eval"))
+    return {};
+  if (Error error = openEntry(model, "eval", evalEntry, evalSession))
+    return error;
+  return evalFeed.create(evalEntry.get(), options.sizes, options.batch);
+}
+
+/// A size under a name that no dim has would be passed over, and nobody would
+/// know.
+Error Trainer::checkSizes() const {
+  std::set<std::string> known;
+  for (attune_model *entry : {stepEntry.get(), evalEntry.get()})
+    for (size_t i = 0; entry && i < attune_model_symbol_count(entry); ++i) {
+      attune_symbol_info info;
+      if (Error error = check(attune_model_symbol(entry, i, &info)))
+        return error;
+      known.insert(info.name);
+    }
+  std::string names;
+  for (const std::string &name : known)
+    names += cat(names.empty() ? "" : ", ", name);
+  for (const auto &[name, size] : options.sizes)
+    if (!known.count(name))
+      return tools::noSuchDim(name, names);
+  return {};
+}
+
+Error Trainer::openData(attune_model *model) {
   if (Error error =
           openSource(options.data, Part::Training, feed.rows(), source))
     return error;
@@ -122,15 +159,8 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (Error error = checkClasses(model, *source, options.data.path))
     return error;
   sampler = Sampler(options.seed, source->size(), source->isWindowed());
-  return hasEntry(model, "eval") ? openValidation(model) : Error();
-}
-
-Error Trainer::openValidation(attune_model *model) {
-  if (Error error = openEntry(model, "eval", evalEntry, evalSession))
-    return error;
-  if (Error error =
-          evalFeed.create(evalEntry.get(), options.sizes, options.batch))
-    return error;
+  if (!evalSession)
+    return {};
   if (Error error = openSource(options.data, Part::Validation, evalFeed.rows(),
                                validation))
     return error;

@@ -66,7 +66,9 @@ private:
              double &loss);
   Error openEntry(attune_model *model, const char *name, Model &entry,
                   Session &session);
-  Error openValidation(attune_model *model);
+  Error openEntries(attune_model *model);
+  Error openData(attune_model *model);
+  Error checkSizes() const;
   Error planEvaluation();
 
   TrainerOptions options;

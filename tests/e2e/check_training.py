@@ -264,6 +264,8 @@ class Training:
                 "it is of another model": ["--data", self.text, "--resume", part, "--seed", "3"],
                 "cannot open": ["--data", self.path("nothing")],
                 'the size of "T" is not given': ["--data", self.text, "--shape", "S=3"],
+                '--shape: the model has no dim "S"; it has B, T': [
+                    "--data", self.text, "--shape", "T=16,S=3"],
                 "different tokens or classes": ["--data", __file__]}.items():
             package = self.other() if "another model" in words else self.package
             if "--shape" not in arguments:
