@@ -70,7 +70,7 @@ public:
   }
 
   Error openLog(bool append);
-  void step(const train::StepResult &result, int64_t itemsOfSample);
+  void step(const train::StepResult &result, int64_t labelsOfSample);
   void evaluation(int64_t step, const Evaluation &result);
   /// Ends the line on the terminal.
   void finish();
@@ -137,12 +137,12 @@ std::string Report::lineOf(const train::StepResult &result) {
   return line + text;
 }
 
-void Report::step(const train::StepResult &result, int64_t itemsOfSample) {
-  unit = itemsOfSample > 1 ? "tokens" : "samples";
+void Report::step(const train::StepResult &result, int64_t labelsOfSample) {
+  unit = labelsOfSample > 1 ? "tokens" : "samples";
   ++steps;
   seconds += result.seconds;
   flops += result.flops;
-  items += double(result.samples * itemsOfSample);
+  items += double(result.samples * labelsOfSample);
   curve.training.push_back({result.step, result.loss});
   write({{"step", result.step},
          {"loss", result.loss},
@@ -279,10 +279,6 @@ static Error save(const TrainOptions &options, const Model &model,
 static Error loop(const TrainOptions &options, const Model &model,
                   Trainer &trainer, int64_t last, Report &report,
                   bool &evaluated) {
-  int64_t items = 1;
-  for (const train::Row &row : trainer.rows())
-    if (row.name == "labels" || row.name == "targets")
-      items = std::max<int64_t>(row.elements(), 1);
   auto isDue = [&](int64_t every) {
     return every > 0 && trainer.progress.step % every == 0;
   };
@@ -291,7 +287,7 @@ static Error loop(const TrainOptions &options, const Model &model,
     train::StepResult result;
     if (Error error = trainer.step(result))
       return error;
-    report.step(result, items);
+    report.step(result, trainer.labelsOfSample());
     evaluated = isDue(options.evaluateEvery);
     if (evaluated)
       if (Error error = evaluate(options, trainer, report))

@@ -2,7 +2,6 @@
 #include "runtime/train/Source.h"
 #include "runtime/tools/TensorFiles.h"
 #include <cstring>
-#include <optional>
 
 namespace attune::train {
 
@@ -92,8 +91,7 @@ Error TensorSource::open(const std::string &path, double validation, Part part,
   return {};
 }
 
-/// The input that a dataset's labels go to.
-static std::optional<size_t> labelsAmong(const std::vector<Row> &rows) {
+std::optional<size_t> labelsAmong(const std::vector<Row> &rows) {
   for (const char *name : {"labels", "targets", "label", "target"})
     for (size_t i = 0; i < rows.size(); ++i)
       if (rows[i].name == name)

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/train/Dataset.h"
+#include <optional>
 #include <span>
 
 namespace attune::train {
@@ -20,6 +21,9 @@ public:
   /// Writes sample `index`, one row for each input.
   virtual void read(int64_t index, std::span<std::byte *const> rows) const = 0;
 };
+
+/// The input that a dataset's labels go to, by its name.
+std::optional<size_t> labelsAmong(const std::vector<Row> &rows);
 
 /// A .npz or .safetensors has a tensor for each input, whose first dim counts
 /// samples; of one without a validation part that is its end. Everything else

@@ -189,6 +189,11 @@ Error Trainer::planEvaluation() {
               "; --validation gives it another share, 0 does without one")};
 }
 
+int64_t Trainer::labelsOfSample() const {
+  std::optional<size_t> labels = labelsAmong(feed.rows());
+  return labels ? std::max<int64_t>(feed.rows()[*labels].elements(), 1) : 1;
+}
+
 Error Trainer::call(attune_session *session, const Scalars &scalars,
                     int64_t number, double &loss) {
   std::vector<int64_t> indices;

@@ -54,8 +54,8 @@ public:
   Progress progress;
   attune_state *state() const { return memory.get(); }
   const Source &training() const { return *source; }
-  /// What the model takes of a sample.
-  const std::vector<Row> &rows() const { return feed.rows(); }
+  /// Labels of a sample: the tokens of a window, the class of a picture.
+  int64_t labelsOfSample() const;
   int64_t samplesOfStep() const { return feed.batch() * options.accumulate; }
   /// How many steps there will be, for the schedule.
   void setSteps(int64_t steps) { options.schedule.steps = steps; }

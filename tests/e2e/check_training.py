@@ -22,7 +22,6 @@ import numpy as np
 from attune import Attune, Failure
 
 MODELS = os.path.join(os.path.dirname(__file__), "../../examples/models")
-MODEL = os.path.join(MODELS, "gpt.attn")
 SIZES = ["--set", "vocab=12", "--set", "context=16", "--set", "width=32", "--set", "heads=2",
          "--set", "depth=2"]
 TEXT = "to be or not to be: that is it. " * 40
@@ -81,8 +80,18 @@ class Training:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def compile(self, name, *options, rate=0.1):
-        return self.attune.compile(MODEL, self.path(name + ".attune"), *self.sizes,
+    def rewritten(self, model, name, change):
+        """The text of an example, changed, as another file."""
+        path = self.path(name + ".attn")
+        with open(os.path.join(MODELS, model + ".attn"), encoding="utf8") as source:
+            text = change(source.read())
+        with open(path, "w", encoding="utf8") as file:
+            file.write(text)
+        return path
+
+    def compile(self, name, *options, rate=0.1, change=lambda text: text):
+        model = self.rewritten("gpt", name, change)
+        return self.attune.compile(model, self.path(name + ".attune"), *self.sizes,
                                    "--set", f"rate={rate}", "--quiet", *options)
 
     def train(self, package, name, *options, steps=10, batch=8, threads=1):
@@ -160,11 +169,8 @@ class Training:
 
     def pictures(self, batch="B"):
         """A vision transformer, which keeps averages, and pictures for it."""
-        model = self.path("vit.attn")
-        with open(os.path.join(MODELS, "vit.attn"), encoding="utf8") as source:
-            text = re.sub(r"\bB\b", str(batch), source.read())
-        with open(model, "w", encoding="utf8") as file:
-            file.write(text)
+        model = self.rewritten("vit", f"vit-{batch}",
+                               lambda text: re.sub(r"\bB\b", str(batch), text))
         package = self.attune.compile(
             model, self.path(f"vit-{batch}.attune"), "--set", "size=8", "--set", "width=16",
             "--set", "heads=2", "--set", "depth=2", "--quiet")
@@ -226,6 +232,15 @@ class Training:
         self.expect(set(facts["entries"]) == {"infer", "init", "grad", "apply", "step", "eval"},
                     f"entry points: {facts['entries']}")
 
+    def counts(self):
+        """Labels of any name that data can be read for are what is counted."""
+        package = self.compile("target", change=lambda text: text.replace("targets", "target"))
+        facts = json.loads(self.attune.call(
+            "train", package, "--data", self.text, "--batch", 8, "--shape", "T=16", "--steps", 3,
+            "--json", "--quiet"))
+        items = facts["items_per_second"] * facts["seconds"]
+        self.expect(round(items) == 3 * 8 * 16, f"{items:.1f} tokens are counted")
+
     def stops(self):
         checkpoint = self.path("stopped.safetensors")
         process = subprocess.Popen(
@@ -240,13 +255,6 @@ class Training:
         code = process.wait(timeout=60)
         self.expect(code == 0 and os.path.exists(checkpoint), "ctrl-C saves a checkpoint")
 
-    def other(self):
-        """The same model from another text."""
-        model = self.path("other.attn")
-        with open(MODEL, encoding="utf8") as source, open(model, "w", encoding="utf8") as file:
-            file.write("# another\n" + source.read())
-        return self.attune.compile(model, self.path("other.attune"), *self.sizes, "--quiet")
-
     def refusal(self, package, *arguments):
         log = self.path("refused.jsonl")
         done = subprocess.run([self.attune.program, "train", package, "--steps", "1", "--log", log,
@@ -259,6 +267,7 @@ class Training:
 
     def refuses(self):
         part = self.path("part.safetensors")
+        other = self.compile("other", change=lambda text: "# another\n" + text)
         for words, arguments in {
                 "it was trained with --seed 3": ["--data", self.text, "--resume", part],
                 "it is of another model": ["--data", self.text, "--resume", part, "--seed", "3"],
@@ -267,7 +276,7 @@ class Training:
                 '--shape: the model has no dim "S"; it has B, T': [
                     "--data", self.text, "--shape", "T=16,S=3"],
                 "different tokens or classes": ["--data", __file__]}.items():
-            package = self.other() if "another model" in words else self.package
+            package = other if "another model" in words else self.package
             if "--shape" not in arguments:
                 arguments = [*arguments, "--shape", "T=16"]
             found = self.refusal(package, "--batch", "8", *arguments)
@@ -283,7 +292,7 @@ def main():
         failures = 0
         for check in (training.resumes, training.repeats, training.accumulates, training.learns,
                       training.freezes, training.fuses, training.averages, training.validates,
-                      training.runs, training.stops, training.refuses):
+                      training.runs, training.counts, training.stops, training.refuses):
             try:
                 check()
             except (Failure, OSError) as failure:
