@@ -16,31 +16,17 @@ import argparse
 import fnmatch
 import os
 import re
-import subprocess
 import sys
+
+from attune import Attune, Failure
 
 # The output that a loss reads, by the name of the model.
 OUTPUTS = {"gpt2": "logits", "vit": "logits"}
 
 
-class Failure(Exception):
-    """A model is not what it should be."""
-
-
-def differentiate(attune, path, output, loss):
-    call = [attune, "compile", path, "--emit", "differentiate", "--loss", loss]
-    if output:
-        call += ["--loss-output", output]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        raise Failure(f"exit code {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
 def outputs_of(attune, path):
     """The names of the model's float outputs."""
-    text = subprocess.run([attune, "compile", path, "--emit", "nn"], capture_output=True,
-                          text=True, timeout=600, check=True).stdout
+    text = attune.call("compile", path, "--emit", "nn")
     results = re.search(r"func\.func @main\(.*", text).group(0).rpartition("->")[2]
     return re.findall(r"xf32[^{]*\{nn\.name = \"([^\"]+)\"", results)
 
@@ -103,7 +89,8 @@ def check(attune, path):
     loss = "cross_entropy" if model in OUTPUTS else "mse"
     if output not in names:
         output = names[0]
-    module = differentiate(attune, path, output, loss)
+    module = attune.call("compile", path, "--emit", "differentiate", "--loss", loss,
+                         "--loss-output", output)
     found = check_functions(module)
     trained = check_weights(module, found)
     check_ops(found)
@@ -118,10 +105,11 @@ def main():
     options = parser.parse_args()
     paths = sorted(name for name in os.listdir(options.models) if name.endswith(".onnx")
                    and any(fnmatch.fnmatch(name, f"{glob}*") for glob in options.names))
+    attune = Attune(options.attune, timeout=600)
     broken = 0 if paths else 1
     for name in paths:
         try:
-            facts = check(options.attune, os.path.join(options.models, name))
+            facts = check(attune, os.path.join(options.models, name))
             print(f"{name}: {facts[0]} weights, {facts[1]} products, {facts[2]} attentions")
         except Failure as failure:
             broken += 1
