@@ -123,8 +123,8 @@ static Error bench(const BenchOptions &options, Json &out) {
   }
   if (Error error = checkShape(model, options.shape, inputs))
     return error;
-  if (Error error =
-          openSession(model, options.threads, options.profile, session))
+  if (Error error = openSession(model.get(), options.threads, options.profile,
+                                nullptr, session))
     return error;
   if (Error error = setInputs(model, session, inputs))
     return error;

@@ -25,6 +25,20 @@ inline Error check(attune_status status) {
   return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
+/// 0 threads: all processors. A null state: one of the session's own.
+inline Error openSession(attune_model *entry, uint32_t threads, bool profile,
+                         attune_state *state, Session &out) {
+  attune_session_options options;
+  attune_session_options_init(&options);
+  options.threads = threads;
+  options.profile = profile;
+  options.state = state;
+  attune_session *session = nullptr;
+  Error error = check(attune_session_create(entry, &options, &session));
+  out.reset(session);
+  return error;
+}
+
 /// What --shape names and the model lacks; `names` are the dims that it has.
 inline Error noSuchDim(std::string_view name, std::string_view names) {
   return {ATTUNE_INVALID_ARGUMENT,

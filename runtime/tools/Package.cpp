@@ -38,22 +38,9 @@ Error loadModel(const CommonOptions &wanted, bool inspectOnly, bool mapWeights,
   return error;
 }
 
-Error openSession(const Model &model, uint32_t threads, bool profile,
-                  Session &out) {
-  attune_session_options options;
-  attune_session_options_init(&options);
-  options.threads = threads;
-  options.profile = profile;
-  attune_session *session = nullptr;
-  Error error = check(attune_session_create(model.get(), &options, &session));
-  out.reset(session);
-  return error;
-}
-
-Error openSession(const Model &model, const CommonOptions &wanted,
-                  const std::string &checkpoint, Session &out) {
-  if (checkpoint.empty())
-    return openSession(model, wanted.threads, /*profile=*/false, out);
+/// A state with the parameters of a file.
+static Error readState(const Model &model, const std::string &checkpoint,
+                       State &out) {
   if (!attune_model_state_count(model.get()))
     return usage(cat("--state ", checkpoint,
                      ": the package has no parameters that could be replaced; "
@@ -61,19 +48,20 @@ Error openSession(const Model &model, const CommonOptions &wanted,
   attune_state *state = nullptr;
   if (Error error = check(attune_state_create(model.get(), 0, &state)))
     return error;
-  State owner(state); // the session keeps it alive
+  out.reset(state);
   train::Progress ignored;
-  if (Error error = readCheckpoint(checkpoint, model.get(), state,
-                                   /*parametersOnly=*/true, ignored))
-    return error;
-  attune_session_options options;
-  attune_session_options_init(&options);
-  options.threads = wanted.threads;
-  options.state = state;
-  attune_session *session = nullptr;
-  Error error = check(attune_session_create(model.get(), &options, &session));
-  out.reset(session);
-  return error;
+  return readCheckpoint(checkpoint, model.get(), state, /*parametersOnly=*/true,
+                        ignored);
+}
+
+Error openSession(const Model &model, const CommonOptions &wanted,
+                  const std::string &checkpoint, Session &out) {
+  State state; // the session keeps it alive
+  if (!checkpoint.empty())
+    if (Error error = readState(model, checkpoint, state))
+      return error;
+  return openSession(model.get(), wanted.threads, /*profile=*/false,
+                     state.get(), out);
 }
 
 static Error readSymbol(const Model &model, size_t index,

@@ -11,8 +11,6 @@ namespace attune::tools {
 
 Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
                 Model &out);
-Error openSession(const Model &model, uint32_t threads, bool profile,
-                  Session &out);
 /// With the parameters of a checkpoint, or of any .safetensors; "" for those
 /// that the package begins with.
 Error openSession(const Model &model, const CommonOptions &options,

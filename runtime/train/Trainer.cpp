@@ -52,14 +52,8 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
   if (Error error = check(attune_model_entry(model, name, &handle)))
     return error;
   entry.reset(handle);
-  attune_session_options wanted;
-  attune_session_options_init(&wanted);
-  wanted.threads = options.threads;
-  wanted.state = memory.get();
-  attune_session *created = nullptr;
-  Error error = check(attune_session_create(handle, &wanted, &created));
-  session.reset(created);
-  return error;
+  return tools::openSession(handle, options.threads, /*profile=*/false,
+                            memory.get(), session);
 }
 
 /// Classes that the model tells apart: the last dim of what it gives, where
