@@ -1,6 +1,7 @@
 //===- State.cpp - the memory of what outlasts a run ----------------------===//
 #include "runtime/core/State.h"
 #include "runtime/core/Session.h"
+#include <algorithm>
 #include <cstring>
 
 namespace attune::core {
@@ -8,7 +9,17 @@ namespace attune::core {
 /// The entry point that gives first values, and its one input.
 static constexpr char kInit[] = "init", kSeed[] = "seed";
 
-/// Runs "init" on a state that holds zeros and the values of the package.
+/// Whether the package lacks a value that "init" would give.
+static bool needsInit(const StateTable &table) {
+  return std::any_of(table.tensors.begin(), table.tensors.end(),
+                     [](const StateTensor &tensor) {
+                       bool begins = tensor.kind == ATTUNE_STATE_PARAMETER ||
+                                     tensor.kind == ATTUNE_STATE_AVERAGE;
+                       return begins && !tensor.initial;
+                     });
+}
+
+/// Runs "init" on a state that holds zeros.
 static Error runInit(const std::shared_ptr<const Program> &program,
                      uint64_t seed, uint32_t threads,
                      const std::shared_ptr<State> &state) {
@@ -41,7 +52,7 @@ Error State::create(std::shared_ptr<const Model> model, uint64_t seed,
   const StateTable &table = state->owner->states();
   if (Error error = Mapping::anonymous(table.bytes, "the state", state->memory))
     return error;
-  if (const Program *init = state->owner->find(kInit))
+  if (const Program *init = state->owner->find(kInit); init && needsInit(table))
     if (Error error = runInit({state->owner, init}, seed, threads, state))
       return error;
   // What the package holds counts more than what init would give.
