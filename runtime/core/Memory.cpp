@@ -62,6 +62,14 @@ Error Mapping::ofFile(int fd, uint64_t offset, uint64_t bytes, Mapping &out) {
   return {};
 }
 
+Error mapFile(const std::string &path, Mapping &out) {
+  FileHandle file;
+  uint64_t bytes = 0;
+  if (Error error = openForReading(path.c_str(), file, bytes))
+    return error;
+  return Mapping::ofFile(file.get(), 0, bytes, out).in(path);
+}
+
 Error Mapping::anonymous(uint64_t bytes, const char *what, Mapping &out) {
   out = Mapping();
   if (bytes == 0)

@@ -69,6 +69,9 @@ private:
   uint64_t length = 0;
 };
 
+/// All of a file, read-only; errors name it.
+Error mapFile(const std::string &path, Mapping &out);
+
 /// The text of errno: "No such file or directory".
 std::string systemError();
 

@@ -90,11 +90,6 @@ Error Model::readStates() {
   return {};
 }
 
-static std::string nameOf(const Section &section) {
-  return {section.name.data(),
-          strnlen(section.name.data(), section.name.size())};
-}
-
 Error Model::readPlans() {
   for (const Section &section : file.sections()) {
     if (section.kind != uint32_t(SectionKind::Plan))

@@ -52,10 +52,14 @@ static const char *kindName(uint32_t kind) {
   return nullptr;
 }
 
+std::string_view nameOf(const Section &section) {
+  return {section.name.data(),
+          strnlen(section.name.data(), section.name.size())};
+}
+
 std::string describeSection(const Section &section, size_t index) {
   const char *kind = kindName(section.kind);
-  std::string name(section.name.data(),
-                   strnlen(section.name.data(), section.name.size()));
+  std::string_view name = nameOf(section);
   return cat("section ", index, " (", kind ? kind : "unknown kind",
              name.empty() ? "" : " ", name, ")");
 }
@@ -174,12 +178,8 @@ Error PackageFile::verifySection(size_t index) const {
 }
 
 Error PackageFile::open(const char *path) {
-  FileHandle file;
-  uint64_t bytes = 0;
-  if (Error error = openForReading(path, file, bytes))
+  if (Error error = mapFile(path, mapping))
     return error;
-  if (Error error = Mapping::ofFile(file.get(), 0, bytes, mapping))
-    return error.in(path);
   if (Error error = locate())
     return error.in(path);
   if (Error error = verifyHeader())

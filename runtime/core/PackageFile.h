@@ -46,6 +46,9 @@ private:
 /// verified. False for files that cannot be read.
 bool carriesPackage(const char *path);
 
+/// Without its padding; lives as long as the section.
+std::string_view nameOf(const format::Section &section);
+
 /// "section 3 (code x86-64-v3)".
 std::string describeSection(const format::Section &section, size_t index);
 

@@ -5,9 +5,6 @@
 
 namespace attune::core {
 
-/// More tensors than any model has.
-static constexpr size_t kMaxTensors = size_t(1) << 20;
-
 static constexpr std::pair<const char *, attune_state_kind> kKinds[] = {
     {"parameter", ATTUNE_STATE_PARAMETER},
     {"gradient", ATTUNE_STATE_GRADIENT},
@@ -92,7 +89,7 @@ Error parseStateTable(std::span<const std::byte> bytes,
   json root = reader.root(bytes);
   if (reader.error)
     return reader.error;
-  reader.each(root, "tensors", "", kMaxTensors,
+  reader.each(root, "tensors", "", kMaxEntries,
               [&](const json &value, const std::string &where) {
                 table.tensors.push_back(readTensor(reader, value, where));
               });

@@ -122,8 +122,7 @@ static Error describe(const DescribeOptions &options, Json &out) {
   if (Error error = loadModel(options, true, true, model))
     return error;
   out["file"] = options.package;
-  out["manifest"] =
-      Json::parse(attune_model_manifest(model.get()), nullptr, false);
+  out["manifest"] = manifestOf(model);
   if (Error error = describeValues(model, true, out["inputs"]))
     return error;
   if (Error error = describeValues(model, false, out["outputs"]))

@@ -61,11 +61,9 @@ private:
 //===----------------------------------------------------------------------===//
 
 Error Tokens::create(const Model &model, int64_t size) {
-  Json manifest =
-      Json::parse(attune_model_manifest(model.get()), nullptr, false);
-  auto found =
-      manifest.is_object() ? manifest.find("vocabulary") : manifest.end();
-  if (!manifest.is_object() || found == manifest.end()) {
+  Json manifest = manifestOf(model);
+  auto found = manifest.find("vocabulary"); // the end where it is no object
+  if (found == manifest.end()) {
     kind = size == 256 ? Kind::Bytes : Kind::Numbers;
     return {};
   }

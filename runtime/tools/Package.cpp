@@ -38,6 +38,10 @@ Error loadModel(const CommonOptions &wanted, bool inspectOnly, bool mapWeights,
   return error;
 }
 
+Json manifestOf(const Model &model) {
+  return Json::parse(attune_model_manifest(model.get()), nullptr, false);
+}
+
 /// A state with the parameters of a file.
 static Error readState(const Model &model, const std::string &checkpoint,
                        State &out) {

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "runtime/tools/Facts.h"
 #include "runtime/tools/Handles.h"
 #include "runtime/tools/Options.h"
 
@@ -15,6 +16,9 @@ Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
 /// that the package begins with.
 Error openSession(const Model &model, const CommonOptions &options,
                   const std::string &checkpoint, Session &out);
+
+/// What the package says of itself; an object in all packages of ours.
+Json manifestOf(const Model &model);
 
 /// "batch=1,seq=128" by name, each once.
 Error parseSizes(const std::string &shape,

@@ -32,15 +32,11 @@ static Error parse(const std::string &path, std::span<const std::byte> bytes,
 }
 
 Error readTensors(const std::string &path, NamedTensors &out) {
-  core::FileHandle file;
-  uint64_t bytes = 0;
-  if (Error error = core::openForReading(path.c_str(), file, bytes))
+  core::Mapping mapping;
+  if (Error error = core::mapFile(path, mapping))
     return error;
   if (!hasKnownFormat(path))
     return unknownFormat(path);
-  core::Mapping mapping;
-  if (Error error = core::Mapping::ofFile(file.get(), 0, bytes, mapping))
-    return error.in(path);
   if (Error error = parse(path, mapping.bytes(), out))
     return error.in(path);
   for (auto &[name, tensor] : out)

@@ -210,10 +210,8 @@ Error Report::writePlot() {
 //===----------------------------------------------------------------------===//
 
 static std::string sourceHash(const Model &model) {
-  Json manifest =
-      Json::parse(attune_model_manifest(model.get()), nullptr, false);
-  auto hash =
-      manifest.is_object() ? manifest.find("source_hash") : manifest.end();
+  Json manifest = manifestOf(model);
+  auto hash = manifest.find("source_hash");
   return hash != manifest.end() && hash->is_string() ? hash->get<std::string>()
                                                      : "";
 }

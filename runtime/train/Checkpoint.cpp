@@ -146,14 +146,9 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
 Error readCheckpoint(const std::string &path, attune_model *model,
                      attune_state *state, bool parametersOnly,
                      Progress &progress) {
-  core::FileHandle file;
-  uint64_t bytes = 0;
-  if (Error error = core::openForReading(path.c_str(), file, bytes))
-    return error;
   core::Mapping mapping;
-  if (bytes)
-    if (Error error = core::Mapping::ofFile(file.get(), 0, bytes, mapping))
-      return error.in(path);
+  if (Error error = core::mapFile(path, mapping))
+    return error;
   NamedTensors found;
   tools::Metadata metadata;
   if (Error error = tools::parseSafetensors(mapping.bytes(), found, &metadata))

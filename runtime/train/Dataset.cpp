@@ -51,14 +51,6 @@ Error listFolder(const std::string &path, std::vector<std::string> &names) {
   return {};
 }
 
-Error mapFile(const std::string &path, core::Mapping &out) {
-  core::FileHandle file;
-  uint64_t bytes = 0;
-  if (Error error = core::openForReading(path.c_str(), file, bytes))
-    return error;
-  return core::Mapping::ofFile(file.get(), 0, bytes, out).in(path);
-}
-
 Error checkMemory(const std::string &path, uint64_t bytes) {
   uint64_t most = uint64_t(::sysconf(_SC_PHYS_PAGES)) *
                   uint64_t(::sysconf(_SC_PAGE_SIZE)) / 2;
@@ -71,11 +63,8 @@ Error checkMemory(const std::string &path, uint64_t bytes) {
 }
 
 std::string describe(const Row &row) {
-  std::string dims;
-  for (int64_t dim : row.dims)
-    dims += cat(dims.empty() ? "" : ", ", dim);
-  return cat("input \"", row.name, "\", ", attune_dtype_name(row.dtype), " [",
-             dims, "]");
+  return cat("input \"", row.name, "\", ", attune_dtype_name(row.dtype), " ",
+             tools::dimsText(row.dims));
 }
 
 bool isInteger(const Row &row) {

@@ -11,6 +11,7 @@
 
 namespace attune::train {
 
+using core::mapFile;
 using OpenedDataset = std::unique_ptr<Dataset>;
 
 Error openIdx(const std::string &folder, Part part, const Row &data,
@@ -34,9 +35,6 @@ bool isFolder(const std::string &path);
 
 /// The names in a folder, sorted, less the hidden ones.
 Error listFolder(const std::string &path, std::vector<std::string> &names);
-
-/// All of a file, read-only.
-Error mapFile(const std::string &path, core::Mapping &out);
 
 /// A few bytes on disk can promise any number in memory, so a dataset that
 /// takes more than half of the machine's is refused before any is taken.

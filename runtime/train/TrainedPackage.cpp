@@ -99,10 +99,8 @@ bool Rewriter::writeValues() {
 
 bool Rewriter::copySection(const Section &section, uint32_t weights) {
   auto payload = file.payload(section);
-  std::string name(section.name.data(),
-                   strnlen(section.name.data(), section.name.size()));
   package::SectionInfo info{SectionKind(section.kind), section.variant,
-                            section.features, name};
+                            section.features, core::nameOf(section)};
   if (info.kind == SectionKind::State)
     return writer.add(info, states(payload, weights));
   if (info.kind != SectionKind::Manifest)
