@@ -1,6 +1,7 @@
 //===- Checkpoint.cpp - where a training stands, as a file ----------------===//
 #include "runtime/train/Checkpoint.h"
 #include "runtime/core/Memory.h"
+#include "runtime/tools/Handles.h"
 #include "runtime/tools/TensorFiles.h"
 #include <algorithm>
 #include <cstring>
@@ -21,19 +22,13 @@ std::string parameterOf(const std::string &average) {
              : std::string();
 }
 
-/// Gradients live for a step only.
-static bool isKept(const attune_state_info &info) {
-  return info.kind != ATTUNE_STATE_GRADIENT;
-}
-
-/// The tensors of a checkpoint, in the order of the file.
-static Error tensorsOf(attune_model *model, attune_state *state,
-                       std::vector<attune_state_info> &out) {
+Error tensorsOf(attune_model *model, attune_state *state,
+                std::vector<attune_state_info> &out) {
   for (size_t i = 0; i < attune_model_state_count(model); ++i) {
     attune_state_info info;
-    if (attune_state_get(state, i, &info) != ATTUNE_OK)
-      return {ATTUNE_INTERNAL, attune_error_message()};
-    if (isKept(info))
+    if (Error error = tools::check(attune_state_get(state, i, &info)))
+      return error;
+    if (info.kind != ATTUNE_STATE_GRADIENT)
       out.push_back(info);
   }
   return {};

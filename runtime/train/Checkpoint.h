@@ -9,6 +9,7 @@
 #include "attune/attune.h"
 #include "runtime/core/Error.h"
 #include <string>
+#include <vector>
 
 namespace attune::train {
 
@@ -23,10 +24,15 @@ struct Progress {
   std::string model; ///< Hash of the model's source.
 };
 
+/// The tensors of a state, in the order of its table, less the gradients, which
+/// live for a step only.
+Error tensorsOf(attune_model *model, attune_state *state,
+                std::vector<attune_state_info> &out);
+
 /// The parameter that an average follows: "w" of "w.ema".
 std::string parameterOf(const std::string &average);
 
-/// Gradients live for a step and are left out. Atomic and durable.
+/// Atomic and durable.
 Error writeCheckpoint(const std::string &path, attune_model *model,
                       attune_state *state, const Progress &progress);
 

@@ -18,22 +18,8 @@ namespace {
 
 class Rewriter {
 public:
-  Rewriter(attune_model *model, attune_state *state) {
-    std::map<std::string, attune_state_info> all;
-    for (size_t i = 0; i < attune_model_state_count(model); ++i) {
-      attune_state_info info;
-      if (attune_state_get(state, i, &info) == ATTUNE_OK)
-        all[info.name] = info;
-    }
-    for (auto &[name, info] : all)
-      if (info.kind == ATTUNE_STATE_PARAMETER) {
-        auto average = all.find(name + ".ema");
-        bool has = average != all.end() &&
-                   average->second.kind == ATTUNE_STATE_AVERAGE;
-        values[name] = (has ? average->second : info).tensor;
-      }
-  }
-
+  /// The weights that the package will begin with.
+  Error take(attune_model *model, attune_state *state);
   Error run(const std::string &source, const std::string &path,
             const ordered_json &extra);
 
@@ -49,6 +35,20 @@ private:
 };
 
 } // namespace
+
+Error Rewriter::take(attune_model *model, attune_state *state) {
+  std::vector<attune_state_info> all;
+  if (Error error = tensorsOf(model, state, all))
+    return error;
+  for (const attune_state_info &info : all)
+    if (info.kind == ATTUNE_STATE_PARAMETER)
+      values[info.name] = info.tensor;
+  for (const attune_state_info &info : all)
+    if (info.kind == ATTUNE_STATE_AVERAGE)
+      if (auto it = values.find(parameterOf(info.name)); it != values.end())
+        it->second = info.tensor;
+  return {};
+}
 
 static ordered_json parse(std::span<const std::byte> bytes) {
   const auto *text = reinterpret_cast<const char *>(bytes.data());
@@ -138,7 +138,10 @@ Error writeTrainedPackage(const std::string &source, const std::string &path,
                    });
   if (isText)
     extra["vocabulary"] = vocabulary->words;
-  return Rewriter(model, state).run(source, path, extra);
+  Rewriter rewriter;
+  if (Error error = rewriter.take(model, state))
+    return error;
+  return rewriter.run(source, path, extra);
 }
 
 } // namespace attune::train
