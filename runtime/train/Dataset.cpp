@@ -106,21 +106,25 @@ static Error checkRow(const std::string &path, const Row &row) {
                            ", has no known size; give all its dims"));
 }
 
-Error openDataset(const DatasetOptions &options, Part part, const Row &data,
-                  const Row &labels, std::unique_ptr<Dataset> &out) {
+Error openDataset(const DatasetOptions &options, const Row &data,
+                  const Row &labels, Parts &out) {
   const std::string &path = options.path;
   for (const Row *row : {&data, &labels})
     if (Error error = checkRow(path, *row))
       return error;
-  if (isFolder(path))
-    return openFolder(path, part, data, labels, out);
+  if (isFolder(path)) {
+    Error error = openFolder(path, Part::Training, data, labels, out.training);
+    if (error || options.validation == 0)
+      return error;
+    return openFolder(path, Part::Validation, data, labels, out.validation);
+  }
   // NaN is no share either.
   if (!(options.validation >= 0 && options.validation < 1))
     return badData(path, cat("validation share ", options.validation,
                              ", expected at least 0 and below 1"));
   if (path.ends_with(".bin"))
-    return openTokens(options, part, data, labels, out);
-  return openText(options, part, data, labels, out);
+    return openTokens(options, data, labels, out);
+  return openText(options, data, labels, out);
 }
 
 } // namespace attune::train

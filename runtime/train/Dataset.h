@@ -22,6 +22,7 @@ struct Row {
 
   /// -1 where the dims are no size: one is negative, or they overflow.
   int64_t elements() const;
+  bool operator==(const Row &) const = default;
 };
 
 /// How many different tokens or classes there are, and how they are written.
@@ -49,8 +50,6 @@ public:
                     std::byte *labels) const = 0;
 };
 
-enum class Part { Training, Validation };
-
 struct DatasetOptions {
   /// A folder or file. IDX files (MNIST, also .gz): a folder with
   /// train-images-idx3-ubyte and so on. CIFAR binary: a folder with
@@ -66,9 +65,15 @@ struct DatasetOptions {
   double validation = 0.1;
 };
 
-/// Opens a part of a dataset for rows of these kinds; an error names the file,
-/// what was expected and what was found.
-Error openDataset(const DatasetOptions &options, Part part, const Row &data,
-                  const Row &labels, std::unique_ptr<Dataset> &out);
+/// The parts of a dataset; those of one file share its memory.
+struct Parts {
+  std::unique_ptr<Dataset> training;
+  std::unique_ptr<Dataset> validation; ///< Null where its share is 0.
+};
+
+/// Opens a dataset for rows of these kinds; an error names the file, what was
+/// expected and what was found.
+Error openDataset(const DatasetOptions &options, const Row &data,
+                  const Row &labels, Parts &out);
 
 } // namespace attune::train

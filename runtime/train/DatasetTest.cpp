@@ -27,8 +27,6 @@ TEST_F(DatasetTest, Options) {
                                  ", expected at least 0 and below 1"));
   }
   options.validation = 0;
-  EXPECT_THAT(open(options, tokens(2), tokens(2), Part::Validation),
-              StartsWith(options.path + ": this part has 0 tokens"));
   put("t.txt", "");
   EXPECT_THAT(open(options, tokens(2), tokens(2)),
               StartsWith(options.path + ": this part has 0 tokens"));

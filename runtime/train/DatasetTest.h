@@ -34,18 +34,26 @@ protected:
     return path;
   }
 
-  /// Opens `out`; the error, or "".
+  /// Opens `out` and, unless its share is 0, `held`; the error, or "".
   std::string open(const DatasetOptions &options, const Row &data,
-                   const Row &labels, Part part = Part::Training) {
-    out.reset();
-    Error error = openDataset(options, part, data, labels, out);
-    EXPECT_EQ(bool(error), out == nullptr);
+                   const Row &labels) {
+    Parts parts;
+    Error error = openDataset(options, data, labels, parts);
+    EXPECT_TRUE(error || parts.training);
+    EXPECT_TRUE(error || bool(parts.validation) == (options.validation != 0));
+    out = std::move(parts.training);
+    held = std::move(parts.validation);
     return error.message();
   }
-  /// All in the test's folder.
-  std::string open(const Row &data, const Row &labels = kLabel,
-                   Part part = Part::Training) {
-    return open({folder.path}, data, labels, part);
+  /// What is there for training in the test's folder.
+  std::string open(const Row &data, const Row &labels = kLabel) {
+    return open({folder.path, "char", 0}, data, labels);
+  }
+  /// All in it; leaves the validation part as `out`.
+  std::string openHeld(const Row &data, const Row &labels = kLabel) {
+    std::string error = open({folder.path}, data, labels);
+    out = std::move(held);
+    return error;
   }
 
   Floats picture(int64_t index, size_t elements, int64_t &label) {
@@ -66,7 +74,7 @@ protected:
   std::string at(const std::string &name) { return folder.file(name) + ": "; }
 
   testing::TempFolder folder;
-  std::unique_ptr<Dataset> out;
+  std::unique_ptr<Dataset> out, held;
 };
 
 } // namespace attune::train::test

@@ -66,7 +66,9 @@ TEST_F(DatasetTest, IdxPlainAndPacked) {
 TEST_F(DatasetTest, IdxHasItsOwnValidationFiles) {
   put("t10k-images-idx3-ubyte", idx(2051, {1, 1, 1}, "\xff"));
   put("t10k-labels-idx1-ubyte", idx(2049, {1}, "\x02"));
-  ASSERT_EQ(open(pictures({1}), {"y", ATTUNE_I32, {1}}, Part::Validation), "");
+  put(kTrainImages, idx(2051, {1, 1, 1}, "\x01"));
+  put(kTrainLabels, idx(2049, {1}, "\x03"));
+  ASSERT_EQ(openHeld(pictures({1}), {"y", ATTUNE_I32, {1}}), "");
   EXPECT_EQ(out->size(), 1);
   float pixel = 0;
   int32_t label = 0;
@@ -74,6 +76,7 @@ TEST_F(DatasetTest, IdxHasItsOwnValidationFiles) {
             reinterpret_cast<std::byte *>(&label));
   EXPECT_EQ(pixel, 1);
   EXPECT_EQ(label, 2);
+  std::filesystem::remove(folder.file(kTrainImages));
   EXPECT_EQ(open(pictures({1})), folder.path +
                                      ": expected train-images-idx3-ubyte or "
                                      "train-images-idx3-ubyte.gz in it, found "
@@ -202,9 +205,8 @@ TEST_F(DatasetTest, FashionMnist) {
   const std::string real = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::is_directory(real))
     GTEST_SKIP() << "dataset-fashion-mnist is not installed";
-  for (auto [part, size] :
-       {std::pair(Part::Training, 60000), std::pair(Part::Validation, 10000)}) {
-    ASSERT_EQ(open({real}, pictures({1, 28, 28}), kLabel, part), "");
+  ASSERT_EQ(open({real}, pictures({1, 28, 28}), kLabel), "");
+  for (int64_t size : {60000, 10000}) {
     EXPECT_EQ(out->size(), size);
     EXPECT_EQ(out->vocabulary().size, 10);
     // Every class has its tenth.
@@ -216,6 +218,7 @@ TEST_F(DatasetTest, FashionMnist) {
     }
     for (int64_t each : count)
       EXPECT_EQ(each, size / 10);
+    out = std::move(held);
   }
 }
 
@@ -256,7 +259,7 @@ TEST_F(DatasetTest, Cifar10) {
           EXPECT_EQ(data[size_t(channel) * 1024 + pixel],
                     float(10 * batch + i + channel) / 255);
     }
-  ASSERT_EQ(open(kCifarRow, kLabel, Part::Validation), "");
+  ASSERT_EQ(openHeld(kCifarRow), "");
   EXPECT_EQ(out->size(), 1);
   picture(0, 3072, label);
   EXPECT_EQ(label, 9);
@@ -277,11 +280,13 @@ TEST_F(DatasetTest, Cifar100TakesTheFineLabel) {
 }
 
 TEST_F(DatasetTest, CifarMalformed) {
+  for (int batch = 2; batch <= 5; ++batch)
+    put(cat("data_batch_", batch, ".bin"), cifar("\x01", 1));
   auto error = [&](const std::string &record) {
-    put("test_batch.bin", record);
-    return open(kCifarRow, kLabel, Part::Validation);
+    put("data_batch_1.bin", record);
+    return open(kCifarRow);
   };
-  const std::string prefix = at("test_batch.bin");
+  const std::string prefix = at("data_batch_1.bin");
   EXPECT_EQ(error(""),
             prefix + "expected records of 3073 bytes, found 0 and 0 bytes");
   EXPECT_EQ(error(cifar("\x01", 1) + "12"),
@@ -294,8 +299,9 @@ TEST_F(DatasetTest, CifarMalformed) {
                 "expected the names of 10 classes, one a line, found 2");
   put("batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\n\xff\n");
   EXPECT_EQ(error(cifar("\x01", 1)), at("batches.meta.txt") + "expected UTF-8");
-  EXPECT_EQ(open(kCifarRow),
-            at("data_batch_1.bin") + "cannot open: No such file or directory");
+  std::filesystem::remove(folder.file("batches.meta.txt"));
+  EXPECT_EQ(openHeld(kCifarRow),
+            at("test_batch.bin") + "cannot open: No such file or directory");
   EXPECT_EQ(open(pictures({1, 28, 28})),
             folder.path + ": pictures are [3, 32, 32], 3072 numbers, the "
                           "model's data is input \"x\", f32 [1, 28, 28], 784 "
@@ -331,9 +337,9 @@ TEST_F(DatasetTest, ImageFolder) {
   EXPECT_EQ(picture(2, 6, label), scaled({4, 4, 4, 4, 4, 4}));
   EXPECT_EQ(label, 1);
   // The classes are those of train: dog stays 1 where there is no cat.
-  ASSERT_EQ(open(pictures({2}), kLabel, Part::Validation), "");
+  ASSERT_EQ(openHeld(pictures({3, 1, 2})), "");
   EXPECT_EQ(out->vocabulary().size, 2);
-  EXPECT_EQ(picture(0, 2, label), scaled({7, 8}));
+  EXPECT_EQ(picture(0, 6, label), scaled({7, 8, 7, 8, 7, 8}));
   EXPECT_EQ(label, 1);
 }
 
@@ -341,14 +347,13 @@ TEST_F(DatasetTest, ImageFolderRefusals) {
   put("train/a/1.pgm", "P5 2 1 255\n12");
   const Row row = pictures({2});
   ASSERT_EQ(open(row), "");
-  EXPECT_EQ(open(row, kLabel, Part::Validation),
+  EXPECT_EQ(openHeld(row),
             folder.file("val") + ": cannot list: No such file or directory");
   std::filesystem::create_directories(folder.file("val/a"));
-  EXPECT_EQ(open(row, kLabel, Part::Validation),
+  EXPECT_EQ(openHeld(row),
             at("val") + "expected pictures in CLASS/ folders, found none");
   put("val/b/1.pgm", "P5 2 1 255\n12");
-  EXPECT_EQ(open(row, kLabel, Part::Validation),
-            at("val/b") + "a class that train has no folder of");
+  EXPECT_EQ(openHeld(row), at("val/b") + "a class that train has no folder of");
   // One after the other, so that each is the first.
   auto refused = [&](const std::string &name, const std::string &bytes) {
     std::string path = put(name, bytes), error = open(row);

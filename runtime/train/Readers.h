@@ -14,6 +14,9 @@ namespace attune::train {
 using core::mapFile;
 using OpenedDataset = std::unique_ptr<Dataset>;
 
+/// Of folders, which have files for each.
+enum class Part { Training, Validation };
+
 Error openIdx(const std::string &folder, Part part, const Row &data,
               const Row &labels, OpenedDataset &out);
 /// Of 10 classes or of 100.
@@ -21,10 +24,10 @@ Error openCifar(const std::string &folder, int64_t classes, Part part,
                 const Row &data, const Row &labels, OpenedDataset &out);
 Error openImageFolder(const std::string &folder, Part part, const Row &data,
                       const Row &labels, OpenedDataset &out);
-Error openTokens(const DatasetOptions &options, Part part, const Row &data,
-                 const Row &labels, OpenedDataset &out);
-Error openText(const DatasetOptions &options, Part part, const Row &data,
-               const Row &labels, OpenedDataset &out);
+Error openTokens(const DatasetOptions &options, const Row &data,
+                 const Row &labels, Parts &out);
+Error openText(const DatasetOptions &options, const Row &data,
+               const Row &labels, Parts &out);
 
 /// The failure of a dataset: its path, then what was expected and found.
 Error badData(std::string_view path, std::string_view fact);

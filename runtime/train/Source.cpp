@@ -30,32 +30,36 @@ private:
   size_t data, labels;
 };
 
-/// Any inputs from tensors of a file.
-class TensorSource : public Source {
+/// Tensors of a file, of which each row is a sample's.
+struct Table {
+  std::vector<tools::Tensor> tensors; ///< By row.
+  std::vector<size_t> rowBytes;
+  int64_t count = 0;
+};
+
+/// Any inputs from a stretch of a table.
+class TableSource : public Source {
 public:
-  Error open(const std::string &path, double validation, Part part,
-             const std::vector<Row> &rows);
+  TableSource(std::shared_ptr<const Table> table, int64_t first, int64_t count)
+      : table(std::move(table)), first(first), count(count) {}
   int64_t size() const override { return count; }
   void read(int64_t index, std::span<std::byte *const> rows) const override {
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      size_t bytes = rowBytes[i];
+    for (size_t i = 0; i < table->tensors.size(); ++i) {
+      size_t bytes = table->rowBytes[i];
       std::memcpy(rows[i],
-                  tensors[i].data.data() + size_t(first + index) * bytes,
+                  table->tensors[i].data.data() + size_t(first + index) * bytes,
                   bytes);
     }
   }
 
 private:
-  Error take(const Row &row, tools::NamedTensors &found);
-
-  std::vector<tools::Tensor> tensors; ///< By row.
-  std::vector<size_t> rowBytes;
-  int64_t first = 0, count = 0;
+  std::shared_ptr<const Table> table;
+  int64_t first, count;
 };
 
 } // namespace
 
-Error TensorSource::take(const Row &row, tools::NamedTensors &found) {
+static Error take(const Row &row, tools::NamedTensors &found, Table &out) {
   auto it = found.find(row.name);
   if (it == found.end())
     return usage(cat("it has no tensor \"", row.name, "\""));
@@ -68,26 +72,30 @@ Error TensorSource::take(const Row &row, tools::NamedTensors &found) {
                      tools::dimsText(row.dims), " for each sample, found ",
                      attune_dtype_name(tensor.dtype), " ",
                      tools::dimsText(tensor.dims), " in all"));
-  if (!tensors.empty() && expected[0] != count)
+  if (!out.tensors.empty() && expected[0] != out.count)
     return usage(cat("\"", row.name, "\" has ", expected[0],
-                     " samples, other tensors have ", count));
-  count = expected[0];
-  rowBytes.push_back(size_t(row.elements()) * attune_dtype_bytes(row.dtype));
-  tensors.push_back(std::move(tensor));
+                     " samples, other tensors have ", out.count));
+  out.count = expected[0];
+  out.rowBytes.push_back(size_t(row.elements()) *
+                         attune_dtype_bytes(row.dtype));
+  out.tensors.push_back(std::move(tensor));
   return {};
 }
 
-Error TensorSource::open(const std::string &path, double validation, Part part,
-                         const std::vector<Row> &rows) {
+static Error openTable(const DatasetOptions &options,
+                       const std::vector<Row> &rows, Sources &out) {
   tools::NamedTensors found;
-  if (Error error = tools::readTensors(path, found))
+  if (Error error = tools::readTensors(options.path, found))
     return error;
+  auto table = std::make_shared<Table>();
   for (const Row &row : rows)
-    if (Error error = take(row, found))
-      return error.in(path);
-  auto kept = int64_t(double(count) * (1 - validation));
-  first = part == Part::Training ? 0 : kept;
-  count = part == Part::Training ? kept : count - kept;
+    if (Error error = take(row, found, *table))
+      return error.in(options.path);
+  auto kept = int64_t(double(table->count) * (1 - options.validation));
+  out.training = std::make_unique<TableSource>(table, 0, kept);
+  if (options.validation != 0)
+    out.validation =
+        std::make_unique<TableSource>(table, kept, table->count - kept);
   return {};
 }
 
@@ -103,18 +111,10 @@ static bool isTensorFile(const std::string &path) {
   return path.ends_with(".npz") || path.ends_with(".safetensors");
 }
 
-Error openSource(const DatasetOptions &options, Part part,
-                 const std::vector<Row> &rows, std::unique_ptr<Source> &out) {
-  if (part == Part::Validation && options.validation == 0)
-    return {};
-  if (isTensorFile(options.path)) {
-    auto source = std::make_unique<TensorSource>();
-    if (Error error =
-            source->open(options.path, options.validation, part, rows))
-      return error;
-    out = std::move(source);
-    return {};
-  }
+Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
+                  Sources &out) {
+  if (isTensorFile(options.path))
+    return openTable(options, rows, out);
   std::optional<size_t> labels = labelsAmong(rows);
   if (rows.size() != 2 || !labels) {
     std::string names;
@@ -124,12 +124,16 @@ Error openSource(const DatasetOptions &options, Part part,
                      "\"; only a .npz or .safetensors can feed other inputs "
                      "than one of data and one called labels or targets"));
   }
-  std::unique_ptr<Dataset> dataset;
+  Parts parts;
   size_t data = 1 - *labels;
-  if (Error error =
-          openDataset(options, part, rows[data], rows[*labels], dataset))
+  if (Error error = openDataset(options, rows[data], rows[*labels], parts))
     return error;
-  out = std::make_unique<PairSource>(std::move(dataset), data, *labels);
+  auto sourceOf = [&](std::unique_ptr<Dataset> &part) {
+    return std::make_unique<PairSource>(std::move(part), data, *labels);
+  };
+  out.training = sourceOf(parts.training);
+  if (parts.validation)
+    out.validation = sourceOf(parts.validation);
   return {};
 }
 

@@ -22,14 +22,20 @@ public:
   virtual void read(int64_t index, std::span<std::byte *const> rows) const = 0;
 };
 
+/// Both parts; those of one file share its memory.
+struct Sources {
+  std::unique_ptr<Source> training;
+  std::unique_ptr<Source> validation; ///< Null where its share is 0.
+};
+
 /// The input that a dataset's labels go to, by its name.
 std::optional<size_t> labelsAmong(const std::vector<Row> &rows);
 
 /// A .npz or .safetensors has a tensor for each input, whose first dim counts
 /// samples; of one without a validation part that is its end. Everything else
 /// is a dataset (Dataset.h) for two inputs, of which one is called labels or
-/// targets. No validation part, null, where its share is 0.
-Error openSource(const DatasetOptions &options, Part part,
-                 const std::vector<Row> &rows, std::unique_ptr<Source> &out);
+/// targets.
+Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
+                  Sources &out);
 
 } // namespace attune::train

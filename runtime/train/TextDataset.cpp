@@ -69,7 +69,7 @@ static Error tokenize(const std::string &path, std::string_view text,
     return badData(path, cat(distinct, " different characters, at most ",
                              kMostCodePoints,
                              " are supported; use the vocabulary \"byte\""));
-  uint64_t bytes = sizeof(uint16_t) * uint64_t(out.count);
+  uint64_t bytes = out.bytes * uint64_t(out.count);
   if (Error error = checkMemory(path, bytes))
     return error;
   if (Error error = core::Mapping::anonymous(bytes, "the dataset", out.memory))
@@ -83,13 +83,14 @@ static Error tokenize(const std::string &path, std::string_view text,
 static void takeBytes(core::Mapping file, Tokens &out) {
   out.count = int64_t(file.size());
   out.memory = std::move(file);
+  out.bytes = 1;
   out.vocabulary.size = 256;
   for (int byte = 0; byte < 256; ++byte)
     out.vocabulary.words.emplace_back(1, char(byte));
 }
 
-Error openText(const DatasetOptions &options, Part part, const Row &data,
-               const Row &labels, OpenedDataset &out) {
+Error openText(const DatasetOptions &options, const Row &data,
+               const Row &labels, Parts &out) {
   const std::string &path = options.path;
   bool areBytes = options.vocabulary == "byte";
   if (!areBytes && options.vocabulary != "char")
@@ -105,8 +106,7 @@ Error openText(const DatasetOptions &options, Part part, const Row &data,
     takeBytes(std::move(file), tokens);
   else if (Error error = tokenize(path, textOf(file), tokens))
     return error;
-  takePart(tokens, part, options.validation);
-  return makeWindows(path, std::move(tokens), areBytes ? 1 : 2, data, labels,
+  return makeWindows(path, std::move(tokens), options.validation, data, labels,
                      out);
 }
 

@@ -61,23 +61,34 @@ static std::string besides(const std::string &path) {
   return isFile(other) ? other : std::string();
 }
 
-Error openTokens(const DatasetOptions &options, Part part, const Row &data,
-                 const Row &labels, OpenedDataset &out) {
-  std::string path = options.path, other = besides(path);
-  if (part == Part::Validation && !other.empty())
-    path = other;
+static Error readTokens(const std::string &path, Tokens &out) {
+  if (Error error = mapFile(path, out.memory))
+    return error;
+  if (Error error = readHeader(path, out))
+    return error;
+  out.vocabulary.size = largestOf(out) + 1;
+  return {};
+}
+
+Error openTokens(const DatasetOptions &options, const Row &data,
+                 const Row &labels, Parts &out) {
+  const std::string &path = options.path, other = besides(path);
   if (Error error = checkWindowRows(path, data, labels))
     return error;
   Tokens tokens;
-  if (Error error = mapFile(path, tokens.memory))
+  if (Error error = readTokens(path, tokens))
     return error;
-  if (Error error = readHeader(path, tokens))
-    return error;
-  tokens.vocabulary.size = largestOf(tokens) + 1;
   if (other.empty())
-    takePart(tokens, part, options.validation);
-  return makeWindows(path, std::move(tokens), sizeof(uint16_t), data, labels,
-                     out);
+    return makeWindows(path, std::move(tokens), options.validation, data,
+                       labels, out);
+  Error error =
+      makeWindows(path, std::move(tokens), data, labels, out.training);
+  if (error || options.validation == 0)
+    return error;
+  Tokens held;
+  if (Error failure = readTokens(other, held))
+    return failure;
+  return makeWindows(other, std::move(held), data, labels, out.validation);
 }
 
 } // namespace attune::train

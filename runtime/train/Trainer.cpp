@@ -143,34 +143,40 @@ Error Trainer::checkSizes() const {
   return {};
 }
 
+/// Both parts are read for one list of rows.
+static Error checkSameRows(const Feed &step, const Feed &eval) {
+  if (step.rows() == eval.rows())
+    return {};
+  return {ATTUNE_BAD_PACKAGE,
+          "the entry points \"step\" and \"eval\" take different data"};
+}
+
 Error Trainer::openData(attune_model *model) {
-  if (Error error =
-          openSource(options.data, Part::Training, feed.rows(), source))
-    return error;
-  if (source->size() < 1)
-    return {ATTUNE_INVALID_ARGUMENT,
-            cat(options.data.path, ": it has no sample to train on")};
-  if (Error error = checkClasses(model, *source, options.data.path))
-    return error;
-  sampler = Sampler(options.seed, source->size(), source->isWindowed());
+  DatasetOptions wanted = options.data;
   if (!evalSession)
-    return {};
-  if (Error error = openSource(options.data, Part::Validation, evalFeed.rows(),
-                               validation))
+    wanted.validation = 0;
+  else if (Error error = checkSameRows(feed, evalFeed))
     return error;
-  if (!validation)
-    return {};
-  if (Error error = checkClasses(model, *validation, options.data.path))
+  if (Error error = openSources(wanted, feed.rows(), sources))
     return error;
-  return planEvaluation();
+  if (training().size() < 1)
+    return {ATTUNE_INVALID_ARGUMENT,
+            cat(wanted.path, ": it has no sample to train on")};
+  sampler = Sampler(options.seed, training().size(), training().isWindowed());
+  for (const Source *part : {sources.training.get(), sources.validation.get()})
+    if (part)
+      if (Error error = checkClasses(model, *part, wanted.path))
+        return error;
+  return sources.validation ? planEvaluation() : Error();
 }
 
 /// Windows follow each other, so that each token counts once. Where a model
 /// takes batches of one size only, what is left over at the end is left out.
 /// That nothing is left at all must be known before anything is trained.
 Error Trainer::planEvaluation() {
-  int64_t samples = validation->size(), batch = evalFeed.batch();
-  if (validation->isWindowed()) {
+  const Source &part = *sources.validation;
+  int64_t samples = part.size(), batch = evalFeed.batch();
+  if (part.isWindowed()) {
     stride = std::max<int64_t>(evalFeed.rows().front().elements(), 1);
     samples = (samples - 1) / stride + 1;
   }
@@ -193,7 +199,7 @@ Error Trainer::call(attune_session *session, const Scalars &scalars,
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < feed.batch(); ++i)
     indices.push_back(sampler.indexOf(number + i));
-  feed.fill(*source, indices);
+  feed.fill(training(), indices);
   if (Error error = feed.set(session, scalars))
     return error;
   if (Error error = check(attune_session_run(session)))
@@ -258,7 +264,7 @@ Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
     std::vector<int64_t> indices;
     for (int64_t i = first; i < std::min(first + batch, samples); ++i)
       indices.push_back(i * stride);
-    evalFeed.fill(*validation, indices);
+    evalFeed.fill(*sources.validation, indices);
     if (Error error = evalFeed.set(evalSession.get(), {}))
       return error;
     if (Error error = check(attune_session_run(evalSession.get())))

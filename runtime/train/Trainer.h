@@ -49,11 +49,11 @@ public:
   Error step(StepResult &result);
   /// Over the validation part, at most `mostBatches` of it (0: all).
   Error evaluate(int64_t mostBatches, Evaluation &result);
-  bool hasValidation() const { return validation != nullptr; }
+  bool hasValidation() const { return sources.validation != nullptr; }
 
   Progress progress;
   attune_state *state() const { return memory.get(); }
-  const Source &training() const { return *source; }
+  const Source &training() const { return *sources.training; }
   /// Labels of a sample: the tokens of a window, the class of a picture.
   int64_t labelsOfSample() const;
   int64_t samplesOfStep() const { return feed.batch() * options.accumulate; }
@@ -76,7 +76,7 @@ private:
   Model stepEntry, applyEntry, evalEntry;
   Session stepSession, applySession, evalSession;
   Feed feed, applyFeed, evalFeed;
-  std::unique_ptr<Source> source, validation;
+  Sources sources;
   /// Samples of the validation part that an evaluation takes, and how far apart
   /// they are.
   int64_t evaluated = 0, stride = 1;

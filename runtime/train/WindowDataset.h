@@ -10,12 +10,12 @@
 
 namespace attune::train {
 
-/// Tokens of one or two bytes each in a piece of memory.
+/// The tokens of a file in a piece of memory.
 struct Tokens {
   core::Mapping memory;
   uint64_t offset = 0; ///< Of the first in bytes.
-  int64_t first = 0;   ///< Of the part.
-  int64_t count = 0;   ///< Of the part.
+  int64_t count = 0;
+  size_t bytes = 2; ///< Of each: 1 or 2.
   Vocabulary vocabulary;
 };
 
@@ -23,11 +23,12 @@ struct Tokens {
 Error checkWindowRows(const std::string &path, const Row &data,
                       const Row &labels);
 
-/// Makes tokens those of a part: all but the last share of the file, or it.
-void takePart(Tokens &tokens, Part part, double validation);
-
-/// Checks that there is a window and its next token.
-Error makeWindows(const std::string &path, Tokens tokens, size_t tokenBytes,
-                  const Row &data, const Row &labels, OpenedDataset &out);
+/// Windows over all tokens. Checks that there is one, and its next token.
+Error makeWindows(const std::string &path, Tokens tokens, const Row &data,
+                  const Row &labels, OpenedDataset &out);
+/// Windows over all but the last share of the tokens, and over that, unless it
+/// is 0.
+Error makeWindows(const std::string &path, Tokens tokens, double validation,
+                  const Row &data, const Row &labels, Parts &out);
 
 } // namespace attune::train

@@ -41,9 +41,10 @@ TEST_F(DatasetTest, TokensRawAndWithHeader) {
   const auto values = counted(10, 65526);
   for (const std::string &before : {std::string(), header(20240520, 1, 10)}) {
     DatasetOptions options = {put("t.bin", before + words(values))};
+    options.validation = 0;
     ASSERT_EQ(open(options, tokens(3), tokens(3, ATTUNE_I32)), "");
-    // 9 tokens, the last one only a label.
-    EXPECT_EQ(out->size(), 6);
+    // 10 tokens, the last one only a label.
+    EXPECT_EQ(out->size(), 7);
     EXPECT_TRUE(out->isWindowed());
     EXPECT_EQ(out->vocabulary().size, 65536);
     EXPECT_TRUE(out->vocabulary().words.empty());
@@ -62,11 +63,17 @@ TEST_F(DatasetTest, ValidationIsTheLastShareOfOneFile) {
   ASSERT_EQ(open(options, tokens(4), tokens(4)), "");
   EXPECT_EQ(out->size(), 71);
   EXPECT_THAT(window<int64_t>(70, 4).second, ElementsAre(71, 72, 73, 74));
-  ASSERT_EQ(open(options, tokens(4), tokens(4), Part::Validation), "");
+  out = std::move(held);
   EXPECT_EQ(out->size(), 21);
   EXPECT_EQ(out->vocabulary().size, 100);
   EXPECT_THAT(window<int64_t>(0, 4).first, ElementsAre(75, 76, 77, 78));
   EXPECT_THAT(window<int64_t>(20, 4).second, ElementsAre(96, 97, 98, 99));
+  options.validation = 0;
+  ASSERT_EQ(open(options, tokens(4), tokens(4)), "");
+  EXPECT_EQ(out->size(), 96);
+  options.validation = 1.0 / 32;
+  EXPECT_THAT(open(options, tokens(4), tokens(4)),
+              StartsWith(options.path + ": this part has 4 tokens"));
 }
 
 TEST_F(DatasetTest, ValidationIsTheFileBesides) {
@@ -75,7 +82,7 @@ TEST_F(DatasetTest, ValidationIsTheFileBesides) {
     put(name + "val.bin", words(counted(5, 7)));
     ASSERT_EQ(open(options, tokens(4), tokens(4)), "");
     EXPECT_EQ(out->size(), 96);
-    ASSERT_EQ(open(options, tokens(4), tokens(4), Part::Validation), "");
+    out = std::move(held);
     EXPECT_EQ(out->size(), 1);
     EXPECT_THAT(window<int64_t>(0, 4).second, ElementsAre(8, 9, 10, 11));
   }
@@ -85,7 +92,7 @@ TEST_F(DatasetTest, TokensMalformed) {
   const std::string path = folder.file("t.bin"), prefix = path + ": ";
   auto error = [&](const std::string &bytes) {
     put("t.bin", bytes);
-    return open({path}, tokens(4), tokens(4));
+    return open({path, "char", 0}, tokens(4), tokens(4));
   };
   EXPECT_EQ(error("123"),
             prefix + "expected tokens of two bytes, found 3 bytes");
@@ -103,8 +110,8 @@ TEST_F(DatasetTest, TokensMalformed) {
       " tokens, the model's input \"tokens\", i64 [4], and the token after it "
       "need 4 and one more; use more text or a shorter length";
   EXPECT_EQ(error(""), prefix + "this part has 0" + short5);
-  EXPECT_EQ(error(words(counted(5))), prefix + "this part has 4" + short5);
-  EXPECT_EQ(error(words(counted(6))), "");
+  EXPECT_EQ(error(words(counted(4))), prefix + "this part has 4" + short5);
+  EXPECT_EQ(error(words(counted(5))), "");
   EXPECT_EQ(open({folder.file("none.bin")}, tokens(4), tokens(4)),
             at("none.bin") + "cannot open: No such file or directory");
 }
@@ -168,7 +175,7 @@ TEST_F(DatasetTest, BothPartsOfATextHaveOneVocabulary) {
   ASSERT_EQ(open(options, tokens(2), tokens(2)), "");
   EXPECT_EQ(out->vocabulary().size, 3);
   EXPECT_EQ(out->size(), 4);
-  ASSERT_EQ(open(options, tokens(2), tokens(2), Part::Validation), "");
+  out = std::move(held);
   EXPECT_THAT(out->vocabulary().words, ElementsAre("a", "b", "c"));
   EXPECT_THAT(window<int64_t>(1, 2).second, ElementsAre(1, 0));
 }

@@ -29,35 +29,41 @@ private:
   attune::testing::TempFolder folder;
 };
 
-void readAll(const DatasetOptions &options, Part part, const Row &data,
-             const Row &labels) {
-  std::unique_ptr<Dataset> dataset;
-  if (openDataset(options, part, data, labels, dataset))
-    return;
-  int64_t size = dataset->size();
+void readAll(const Dataset &dataset, const Row &data, const Row &labels) {
+  int64_t size = dataset.size();
   if (size < 1)
     __builtin_trap();
   std::vector<std::byte> row(size_t(data.elements()) * 8);
   std::vector<int64_t> label(size_t(labels.elements()));
   for (int64_t index = 0; index < size; ++index) {
-    dataset->read(index, row.data(),
-                  reinterpret_cast<std::byte *>(label.data()));
+    dataset.read(index, row.data(),
+                 reinterpret_cast<std::byte *>(label.data()));
     for (int64_t value : label)
-      if (value < 0 || value >= dataset->vocabulary().size)
+      if (value < 0 || value >= dataset.vocabulary().size)
         __builtin_trap();
   }
 }
 
-void readPictures(const Folder &folder, std::vector<int64_t> dims) {
-  for (Part part : {Part::Training, Part::Validation})
-    readAll({folder.path()}, part, {"x", ATTUNE_F32, dims},
-            {"y", ATTUNE_I64, {}});
+/// Without a validation part and with one, which may be what is not sound.
+void readParts(DatasetOptions options, const Row &data, const Row &labels) {
+  for (double share : {0.0, 0.1}) {
+    Parts parts;
+    options.validation = share;
+    if (openDataset(options, data, labels, parts))
+      continue;
+    readAll(*parts.training, data, labels);
+    if (parts.validation)
+      readAll(*parts.validation, data, labels);
+  }
 }
 
-void readWindows(DatasetOptions options) {
+void readPictures(const Folder &folder, std::vector<int64_t> dims) {
+  readParts({folder.path()}, {"x", ATTUNE_F32, dims}, {"y", ATTUNE_I64, {}});
+}
+
+void readWindows(const DatasetOptions &options) {
   const Row row = {"x", ATTUNE_I64, {kLength}};
-  for (Part part : {Part::Training, Part::Validation})
-    readAll(options, part, row, row);
+  readParts(options, row, row);
 }
 
 /// Two files in one: the first byte says where the second begins.
