@@ -19,10 +19,6 @@
 
 namespace attune::tools {
 
-static Error usage(std::string fact) {
-  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
-
 namespace {
 
 /// Text to tokens and back.

@@ -25,6 +25,11 @@ inline Error check(attune_status status) {
   return status == ATTUNE_OK ? Error() : Error(status, attune_error_message());
 }
 
+/// What a user asked for and cannot have.
+inline Error usage(std::string fact) {
+  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
+}
+
 /// 0 threads: all processors. A null state: one of the session's own.
 inline Error openSession(attune_model *entry, uint32_t threads, bool profile,
                          attune_state *state, Session &out) {
@@ -41,9 +46,8 @@ inline Error openSession(attune_model *entry, uint32_t threads, bool profile,
 
 /// What --shape names and the model lacks; `names` are the dims that it has.
 inline Error noSuchDim(std::string_view name, std::string_view names) {
-  return {ATTUNE_INVALID_ARGUMENT,
-          cat("--shape: the model has no dim \"", name, "\"; it has ",
-              names.empty() ? "none" : names)};
+  return usage(cat("--shape: the model has no dim \"", name, "\"; it has ",
+                   names.empty() ? "none" : names));
 }
 
 } // namespace attune::tools

@@ -15,10 +15,6 @@
 
 namespace attune::tools {
 
-static Error usage(std::string fact) {
-  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
-
 int fail(const Error &error) {
   printError(error.message());
   return error.status() == ATTUNE_INTERNAL ? kBug : kFailure;

@@ -37,10 +37,6 @@ static void watchInterrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-static Error usage(std::string fact) {
-  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
-
 /// "1:23:45", "2:05".
 static std::string clockText(double seconds) {
   auto all = int64_t(std::lround(seconds));

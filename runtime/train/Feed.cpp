@@ -4,10 +4,6 @@
 
 namespace attune::train {
 
-static Error usage(std::string fact) {
-  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
-
 /// The scalars that a trainer knows, and what they are.
 static constexpr std::pair<const char *, attune_dtype> kScalars[] = {
     {"seed", ATTUNE_I64},

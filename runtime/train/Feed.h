@@ -18,6 +18,7 @@ using tools::check;
 using tools::Model;
 using tools::Session;
 using tools::State;
+using tools::usage;
 
 /// Values of the scalars of one call.
 struct Scalars {

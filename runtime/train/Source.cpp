@@ -1,13 +1,12 @@
 //===- Source.cpp - batches for the inputs of a model ---------------------===//
 #include "runtime/train/Source.h"
+#include "runtime/tools/Handles.h"
 #include "runtime/tools/TensorFiles.h"
 #include <cstring>
 
 namespace attune::train {
 
-static Error usage(std::string fact) {
-  return {ATTUNE_INVALID_ARGUMENT, std::move(fact)};
-}
+using tools::usage;
 
 namespace {
 

@@ -77,20 +77,18 @@ static Error checkClasses(attune_model *model, const Source &source,
   const Vocabulary *found = source.vocabulary();
   if (!classes || !found || found->size <= *classes)
     return {};
-  return {ATTUNE_INVALID_ARGUMENT,
-          cat(path, ": it has ", found->size,
-              " different tokens or classes, the model ", *classes,
-              "; compile it for as many (--set vocab=", found->size,
-              " of a model that has the parameter vocab)")};
+  return usage(cat(path, ": it has ", found->size,
+                   " different tokens or classes, the model ", *classes,
+                   "; compile it for as many (--set vocab=", found->size,
+                   " of a model that has the parameter vocab)"));
 }
 
 Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   options = wanted;
   if (!hasEntry(model, "step"))
-    return {ATTUNE_INVALID_ARGUMENT,
-            "the package does not train: it has no entry point \"step\"; "
-            "compile a model that has a train section, or an .onnx with "
-            "--train"};
+    return usage("the package does not train: it has no entry point \"step\"; "
+                 "compile a model that has a train section, or an .onnx with "
+                 "--train");
   attune_state *state = nullptr;
   if (Error error = check(attune_state_create(model, options.seed, &state)))
     return error;
@@ -160,8 +158,7 @@ Error Trainer::openData(attune_model *model) {
   if (Error error = openSources(wanted, feed.rows(), sources))
     return error;
   if (training().size() < 1)
-    return {ATTUNE_INVALID_ARGUMENT,
-            cat(wanted.path, ": it has no sample to train on")};
+    return usage(cat(wanted.path, ": it has no sample to train on"));
   sampler = Sampler(options.seed, training().size(), training().isWindowed());
   for (const Source *part : {sources.training.get(), sources.validation.get()})
     if (part)
@@ -183,10 +180,10 @@ Error Trainer::planEvaluation() {
   evaluated = evalFeed.mayBeSmaller() ? samples : samples / batch * batch;
   if (evaluated > 0)
     return {};
-  return {ATTUNE_INVALID_ARGUMENT,
-          cat(options.data.path, ": the validation part has ", samples,
-              " samples, which is less than the model's batch of ", batch,
-              "; --validation gives it another share, 0 does without one")};
+  return usage(
+      cat(options.data.path, ": the validation part has ", samples,
+          " samples, which is less than the model's batch of ", batch,
+          "; --validation gives it another share, 0 does without one"));
 }
 
 int64_t Trainer::labelsOfSample() const {
@@ -246,10 +243,10 @@ Error Trainer::step(StepResult &result) {
   progress.step = result.step;
   progress.samples += result.samples;
   if (!std::isfinite(result.loss))
-    return {ATTUNE_INVALID_ARGUMENT,
-            cat("the loss of step ", result.step,
-                " is no number; a lower --lr, a longer --warmup or clipping "
-                "in the model may help")};
+    return usage(
+        cat("the loss of step ", result.step,
+            " is no number; a lower --lr, a longer --warmup or clipping "
+            "in the model may help"));
   return {};
 }
 
