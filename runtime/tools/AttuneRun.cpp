@@ -69,7 +69,7 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
       "  attune run model.attune -i x=x.npy --output y.npz --device cuda");
 }
 
-static void addData(CLI::App *command, TrainOptions &options) {
+static void addData(CLI::App *command, train::TrainerOptions &options) {
   auto *group = command->add_option_group("data");
   group
       ->add_option("--data", options.data.path,
@@ -98,33 +98,29 @@ static void addSchedule(CLI::App *command, TrainOptions &options) {
       {"linear", ScheduleKind::Linear},
       {"cosine", ScheduleKind::Cosine},
       {"step", ScheduleKind::Step}};
+  train::Schedule &schedule = options.trainer.schedule;
   auto *group = command->add_option_group("steps");
   group->add_option("--steps", options.steps, "How many")
       ->check(CLI::PositiveNumber);
   group->add_option("--epochs", options.epochs, "How many, without --steps")
       ->check(CLI::PositiveNumber);
-  group->add_option("--lr", options.schedule.rate, "Learning rate")
+  group->add_option("--lr", schedule.rate, "Learning rate")
       ->check(CLI::NonNegativeNumber);
   group
-      ->add_option("--min-lr", options.schedule.least,
+      ->add_option("--min-lr", schedule.least,
                    "At the end, of linear and cosine")
       ->check(CLI::NonNegativeNumber);
   group
-      ->add_option("--schedule", options.schedule.kind,
+      ->add_option("--schedule", schedule.kind,
                    "How it goes on after the warm-up")
       ->transform(CLI::CheckedTransformer(kinds).description(
           "constant|linear|cosine|step"))
       ->type_name("");
-  group
-      ->add_option("--warmup", options.schedule.warmup,
-                   "Steps over which it rises")
+  group->add_option("--warmup", schedule.warmup, "Steps over which it rises")
       ->check(CLI::NonNegativeNumber);
-  group
-      ->add_option("--decay-every", options.schedule.every,
-                   "Of the schedule step")
+  group->add_option("--decay-every", schedule.every, "Of the schedule step")
       ->check(CLI::PositiveNumber);
-  group->add_option("--decay", options.schedule.factor,
-                    "Of the schedule step: factor");
+  group->add_option("--decay", schedule.factor, "Of the schedule step: factor");
 }
 
 static void addRecords(CLI::App *command, TrainOptions &options) {
@@ -160,7 +156,7 @@ static void addTrain(CLI::App &app, TrainOptions &options,
                      bool carriesPackage) {
   CLI::App *command = app.add_subcommand("train", "Trains a package on data");
   addCommon(command, options, carriesPackage);
-  addData(command, options);
+  addData(command, options.trainer);
   addSchedule(command, options);
   addRecords(command, options);
   command->footer(

@@ -5,8 +5,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/tools/Tensor.h"
-#include "runtime/train/Dataset.h"
-#include "runtime/train/Schedule.h"
+#include "runtime/train/TrainerOptions.h"
 
 namespace attune::tools {
 
@@ -33,12 +32,9 @@ struct RunOptions : CommonOptions {
 };
 
 struct TrainOptions : CommonOptions {
-  train::DatasetOptions data;
-  train::Schedule schedule;
-  int64_t steps = 0; ///< 0: as many as `epochs` take.
+  train::TrainerOptions trainer; ///< Less threads and sizes, which are above.
+  int64_t steps = 0;             ///< 0: as many as `epochs` take.
   double epochs = 1;
-  int64_t batch = 32, accumulate = 1;
-  uint64_t seed = 0;
   int64_t evaluateEvery = 0, evaluationBatches = 0, saveEvery = 0; ///< 0: not
   std::string save, resume, init; ///< Checkpoints.
   std::string log, plot, output;

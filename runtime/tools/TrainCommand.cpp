@@ -232,22 +232,11 @@ static Error restore(const TrainOptions &options, const Model &model,
     return usage(cat(options.resume, ": it is of another model (source hash ",
                      found.model, ", the package has ", hash,
                      "); --init takes its parameters all the same"));
-  if (found.seed != options.seed)
+  if (found.seed != options.trainer.seed)
     return usage(cat(options.resume, ": it was trained with --seed ",
                      found.seed, "; give the same to go on"));
   trainer.progress = found;
   return {};
-}
-
-static train::TrainerOptions trainerOptions(const TrainOptions &options) {
-  train::TrainerOptions wanted;
-  wanted.threads = options.threads;
-  wanted.seed = options.seed;
-  wanted.batch = options.batch;
-  wanted.accumulate = options.accumulate;
-  wanted.schedule = options.schedule;
-  wanted.data = options.data;
-  return wanted;
 }
 
 static Error evaluate(const TrainOptions &options, Trainer &trainer,
@@ -310,7 +299,8 @@ static Error run(const TrainOptions &options) {
   Model model;
   if (Error error = loadModel(options, false, false, model))
     return error;
-  train::TrainerOptions wanted = trainerOptions(options);
+  train::TrainerOptions wanted = options.trainer;
+  wanted.threads = options.threads;
   if (Error error = parseSizes(options.shape, wanted.sizes))
     return error;
   Trainer trainer;

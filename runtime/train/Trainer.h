@@ -10,20 +10,10 @@
 #include "runtime/train/Checkpoint.h"
 #include "runtime/train/Feed.h"
 #include "runtime/train/Sampler.h"
-#include "runtime/train/Schedule.h"
+#include "runtime/train/TrainerOptions.h"
 #include <optional>
 
 namespace attune::train {
-
-struct TrainerOptions {
-  uint32_t threads = 0;
-  uint64_t seed = 0;
-  int64_t batch = 0;      ///< Samples of one call.
-  int64_t accumulate = 1; ///< Calls whose gradients make one step.
-  std::map<std::string, int64_t> sizes; ///< Of the model's dims, by name.
-  Schedule schedule;
-  DatasetOptions data;
-};
 
 struct StepResult {
   int64_t step = 0;
