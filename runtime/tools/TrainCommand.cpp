@@ -5,25 +5,16 @@
 // ends it after the step at hand, as if that had been the last one.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/core/Memory.h"
-#include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
-#include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
-#include "runtime/train/Curve.h"
+#include "runtime/tools/TrainReport.h"
 #include "runtime/train/TrainedPackage.h"
-#include "runtime/train/Trainer.h"
-#include <chrono>
 #include <cmath>
 #include <csignal>
-#include <cstdio>
-#include <unistd.h>
 
 namespace attune::tools {
 
-using train::Evaluation;
 using train::Trainer;
-using Clock = std::chrono::steady_clock;
 
 static volatile std::sig_atomic_t interrupted = 0;
 
@@ -36,174 +27,6 @@ static void watchInterrupts() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
-
-/// "1:23:45", "2:05".
-static std::string clockText(double seconds) {
-  auto all = int64_t(std::lround(seconds));
-  char text[32];
-  if (all >= 3600)
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld",
-                  (long long)(all / 3600), (long long)(all / 60 % 60),
-                  (long long)(all % 60));
-  else
-    std::snprintf(text, sizeof text, "%lld:%02lld", (long long)(all / 60),
-                  (long long)(all % 60));
-  return text;
-}
-
-namespace {
-
-/// What people see, and what is written down, as training goes on.
-class Report {
-public:
-  Report(const TrainOptions &options, int64_t last)
-      : options(options), last(last), isTerminal(::isatty(STDERR_FILENO)) {
-    curve.title = "loss";
-  }
-  ~Report() {
-    if (log)
-      std::fclose(log);
-  }
-
-  Error openLog(bool append);
-  void step(const train::StepResult &result, int64_t labelsOfSample);
-  void evaluation(int64_t step, const Evaluation &result);
-  /// Ends the line on the terminal.
-  void finish();
-  Error writePlot();
-
-  Json facts = Json::object();
-
-private:
-  void write(const Json &entry);
-  std::string lineOf(const train::StepResult &result);
-
-  const TrainOptions &options;
-  int64_t last;
-  bool isTerminal, isOpen = false;
-  std::FILE *log = nullptr;
-  train::Curve curve;
-  std::optional<Evaluation> newest;
-  double seconds = 0, flops = 0, items = 0; ///< Of the steps so far.
-  int64_t steps = 0;
-  const char *unit = "samples";
-  Clock::time_point shown = Clock::now() - std::chrono::hours(1);
-};
-
-} // namespace
-
-Error Report::openLog(bool append) {
-  if (options.log.empty())
-    return {};
-  log = std::fopen(options.log.c_str(), append ? "a" : "w");
-  if (!log)
-    return {ATTUNE_IO_ERROR,
-            cat(options.log, ": cannot write: ", core::systemError())};
-  return {};
-}
-
-void Report::write(const Json &entry) {
-  if (!log)
-    return;
-  std::string text = entry.dump();
-  std::fprintf(log, "%s\n", text.c_str());
-  std::fflush(log);
-}
-
-std::string Report::lineOf(const train::StepResult &result) {
-  char text[256];
-  double each = seconds / double(std::max<int64_t>(steps, 1));
-  int length =
-      std::snprintf(text, sizeof text, "step %lld/%lld  loss %.4f",
-                    (long long)result.step, (long long)last, result.loss);
-  std::string line(text, size_t(length));
-  if (newest) {
-    std::snprintf(text, sizeof text, "  validation %.4f", newest->loss);
-    line += text;
-    if (newest->accuracy) {
-      std::snprintf(text, sizeof text, " (%.2f %%)", *newest->accuracy * 100);
-      line += text;
-    }
-  }
-  std::snprintf(text, sizeof text,
-                "  lr %.3g  gradient %.3g  %.4g %s/s  %.3g GFLOP/s  %s left",
-                result.rate, result.gradientNorm, items / seconds, unit,
-                flops / seconds * 1e-9,
-                clockText(each * double(last - result.step)).c_str());
-  return line + text;
-}
-
-void Report::step(const train::StepResult &result, int64_t labelsOfSample) {
-  unit = labelsOfSample > 1 ? "tokens" : "samples";
-  ++steps;
-  seconds += result.seconds;
-  flops += result.flops;
-  items += double(result.samples * labelsOfSample);
-  curve.training.push_back({result.step, result.loss});
-  write({{"step", result.step},
-         {"loss", result.loss},
-         {"lr", result.rate},
-         {"gradient_norm", result.gradientNorm},
-         {"seconds", result.seconds},
-         {"samples", result.samples}});
-  facts["loss"] = result.loss;
-  facts["steps"] = result.step;
-  facts["seconds"] = seconds;
-  facts["items_per_second"] = items / seconds;
-  facts["gflop_per_second"] = flops / seconds * 1e-9;
-  // Often enough to be followed, seldom enough to be read in a file.
-  auto pause = isTerminal ? std::chrono::milliseconds(200)
-                          : std::chrono::milliseconds(15000);
-  bool isLast = result.step == last;
-  if (options.quiet || (!isLast && Clock::now() - shown < pause))
-    return;
-  shown = Clock::now();
-  std::fprintf(stderr, isTerminal ? "\r\033[K%s" : "%s\n",
-               lineOf(result).c_str());
-  isOpen = isTerminal;
-}
-
-void Report::evaluation(int64_t step, const Evaluation &result) {
-  newest = result;
-  curve.validation.push_back({step, result.loss});
-  Json entry = {{"step", step},
-                {"validation_loss", result.loss},
-                {"seconds", result.seconds}};
-  if (result.accuracy)
-    entry["accuracy"] = *result.accuracy;
-  write(entry);
-  facts["validation_loss"] = result.loss;
-  if (result.accuracy)
-    facts["accuracy"] = *result.accuracy;
-  if (options.quiet || isTerminal)
-    return;
-  std::string share;
-  if (result.accuracy) {
-    char text[32];
-    std::snprintf(text, sizeof text, " (%.2f %%)", *result.accuracy * 100);
-    share = text;
-  }
-  std::fprintf(stderr, "step %lld  validation %.4f%s\n", (long long)step,
-               result.loss, share.c_str());
-}
-
-void Report::finish() {
-  if (isOpen)
-    std::fprintf(stderr, "\n");
-  isOpen = false;
-}
-
-Error Report::writePlot() {
-  if (options.plot.empty())
-    return {};
-  std::string svg = curveSvg(curve);
-  std::span<const std::byte> bytes = std::as_bytes(std::span(svg));
-  return writeFile(options.plot, std::span(&bytes, 1));
-}
-
-//===----------------------------------------------------------------------===//
-// The run
-//===----------------------------------------------------------------------===//
 
 static std::string sourceHash(const Model &model) {
   Json manifest = manifestOf(model);
@@ -240,10 +63,10 @@ static Error restore(const TrainOptions &options, const Model &model,
 }
 
 static Error evaluate(const TrainOptions &options, Trainer &trainer,
-                      Report &report) {
+                      TrainReport &report) {
   if (!trainer.hasValidation())
     return {};
-  Evaluation result;
+  train::Evaluation result;
   if (Error error = trainer.evaluate(options.evaluationBatches, result))
     return error;
   report.evaluation(trainer.progress.step, result);
@@ -260,7 +83,7 @@ static Error save(const TrainOptions &options, const Model &model,
 
 /// `evaluated`: whether the last step was followed by a validation.
 static Error loop(const TrainOptions &options, const Model &model,
-                  Trainer &trainer, int64_t last, Report &report,
+                  Trainer &trainer, int64_t last, TrainReport &report,
                   bool &evaluated) {
   auto isDue = [&](int64_t every) {
     return every > 0 && trainer.progress.step % every == 0;
@@ -284,7 +107,7 @@ static Error loop(const TrainOptions &options, const Model &model,
 
 /// What was trained, as files.
 static Error writeResults(const TrainOptions &options, const Model &model,
-                          Trainer &trainer, Report &report) {
+                          Trainer &trainer, TrainReport &report) {
   if (Error error = save(options, model, trainer))
     return error;
   if (!options.output.empty())
@@ -314,7 +137,7 @@ static Error run(const TrainOptions &options) {
   trainer.setSteps(last);
   if (Error error = restore(options, model, trainer))
     return error;
-  Report report(options, last);
+  TrainReport report(options, last);
   if (Error error = report.openLog(!options.resume.empty()))
     return error;
   watchInterrupts();

@@ -1,0 +1,143 @@
+//===- TrainReport.cpp - what attune train says ---------------------------===//
+#include "runtime/tools/TrainReport.h"
+#include "runtime/core/Memory.h"
+#include "runtime/tools/TensorFiles.h"
+#include <algorithm>
+#include <cmath>
+#include <unistd.h>
+
+namespace attune::tools {
+
+/// "1:23:45", "2:05".
+static std::string clockText(double seconds) {
+  auto all = int64_t(std::lround(seconds));
+  char text[32];
+  if (all >= 3600)
+    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld",
+                  (long long)(all / 3600), (long long)(all / 60 % 60),
+                  (long long)(all % 60));
+  else
+    std::snprintf(text, sizeof text, "%lld:%02lld", (long long)(all / 60),
+                  (long long)(all % 60));
+  return text;
+}
+
+/// " (12.34 %)"; nothing where the model does not tell.
+static std::string shareText(const std::optional<double> &share) {
+  char text[32] = "";
+  if (share)
+    std::snprintf(text, sizeof text, " (%.2f %%)", *share * 100);
+  return text;
+}
+
+TrainReport::TrainReport(const TrainOptions &options, int64_t last)
+    : options(options), last(last), isTerminal(::isatty(STDERR_FILENO)) {
+  curve.title = "loss";
+}
+
+TrainReport::~TrainReport() {
+  if (log)
+    std::fclose(log);
+}
+
+Error TrainReport::openLog(bool append) {
+  if (options.log.empty())
+    return {};
+  log = std::fopen(options.log.c_str(), append ? "a" : "w");
+  if (!log)
+    return {ATTUNE_IO_ERROR,
+            cat(options.log, ": cannot write: ", core::systemError())};
+  return {};
+}
+
+void TrainReport::write(const Json &entry) {
+  if (!log)
+    return;
+  std::string text = entry.dump();
+  std::fprintf(log, "%s\n", text.c_str());
+  std::fflush(log);
+}
+
+std::string TrainReport::lineOf(const train::StepResult &result) {
+  char text[256];
+  double each = seconds / double(std::max<int64_t>(steps, 1));
+  int length =
+      std::snprintf(text, sizeof text, "step %lld/%lld  loss %.4f",
+                    (long long)result.step, (long long)last, result.loss);
+  std::string line(text, size_t(length));
+  if (newest) {
+    std::snprintf(text, sizeof text, "  validation %.4f", newest->loss);
+    line += text + shareText(newest->accuracy);
+  }
+  std::snprintf(text, sizeof text,
+                "  lr %.3g  gradient %.3g  %.4g %s/s  %.3g GFLOP/s  %s left",
+                result.rate, result.gradientNorm, items / seconds, unit,
+                flops / seconds * 1e-9,
+                clockText(each * double(last - result.step)).c_str());
+  return line + text;
+}
+
+void TrainReport::step(const train::StepResult &result,
+                       int64_t labelsOfSample) {
+  unit = labelsOfSample > 1 ? "tokens" : "samples";
+  ++steps;
+  seconds += result.seconds;
+  flops += result.flops;
+  items += double(result.samples * labelsOfSample);
+  curve.training.push_back({result.step, result.loss});
+  write({{"step", result.step},
+         {"loss", result.loss},
+         {"lr", result.rate},
+         {"gradient_norm", result.gradientNorm},
+         {"seconds", result.seconds},
+         {"samples", result.samples}});
+  facts["loss"] = result.loss;
+  facts["steps"] = result.step;
+  facts["seconds"] = seconds;
+  facts["items_per_second"] = items / seconds;
+  facts["gflop_per_second"] = flops / seconds * 1e-9;
+  // Often enough to be followed, seldom enough to be read in a file.
+  auto pause = isTerminal ? std::chrono::milliseconds(200)
+                          : std::chrono::milliseconds(15000);
+  bool isLast = result.step == last;
+  if (options.quiet || (!isLast && Clock::now() - shown < pause))
+    return;
+  shown = Clock::now();
+  std::fprintf(stderr, isTerminal ? "\r\033[K%s" : "%s\n",
+               lineOf(result).c_str());
+  isOpen = isTerminal;
+}
+
+void TrainReport::evaluation(int64_t step, const train::Evaluation &result) {
+  newest = result;
+  curve.validation.push_back({step, result.loss});
+  Json entry = {{"step", step},
+                {"validation_loss", result.loss},
+                {"seconds", result.seconds}};
+  if (result.accuracy)
+    entry["accuracy"] = *result.accuracy;
+  write(entry);
+  facts["validation_loss"] = result.loss;
+  if (result.accuracy)
+    facts["accuracy"] = *result.accuracy;
+  if (options.quiet || isTerminal)
+    return;
+  std::fprintf(stderr, "step %lld  validation %.4f%s\n", (long long)step,
+               result.loss, shareText(result.accuracy).c_str());
+}
+
+void TrainReport::finish() {
+  if (isOpen)
+    std::fprintf(stderr, "\n");
+  isOpen = false;
+}
+
+Error TrainReport::writePlot() {
+  if (options.plot.empty())
+    return {};
+  std::string svg = curveSvg(curve);
+  std::span<const std::byte> bytes = std::as_bytes(std::span(svg));
+  return writeFile(options.plot, std::span(&bytes, 1));
+}
+
+} // namespace attune::tools
