@@ -62,53 +62,76 @@ static Error restore(const TrainOptions &options, const Model &model,
   return {};
 }
 
-static Error evaluate(const TrainOptions &options, Trainer &trainer,
-                      TrainReport &report) {
-  if (!trainer.hasValidation())
+namespace {
+
+/// A training under way, which evaluates and saves no step twice.
+class Run {
+public:
+  Run(const TrainOptions &options, const Model &model, Trainer &trainer,
+      TrainReport &report)
+      : options(options), model(model), trainer(trainer), report(report) {}
+
+  /// To step `last`, or until it is interrupted; evaluates and saves on the
+  /// way.
+  Error loop(int64_t last);
+  Error evaluate();
+  /// What was trained, as files.
+  Error writeResults();
+
+private:
+  Error save();
+
+  const TrainOptions &options;
+  const Model &model;
+  Trainer &trainer;
+  TrainReport &report;
+  int64_t evaluated = -1, saved = -1; ///< The newest such steps.
+};
+
+} // namespace
+
+Error Run::evaluate() {
+  if (!trainer.hasValidation() || evaluated == trainer.progress.step)
     return {};
+  evaluated = trainer.progress.step;
   train::Evaluation result;
   if (Error error = trainer.evaluate(options.evaluationBatches, result))
     return error;
-  report.evaluation(trainer.progress.step, result);
+  report.evaluation(evaluated, result);
   return {};
 }
 
-static Error save(const TrainOptions &options, const Model &model,
-                  Trainer &trainer) {
-  return options.save.empty()
-             ? Error()
-             : writeCheckpoint(options.save, model.get(), trainer.state(),
-                               trainer.progress);
+Error Run::save() {
+  if (options.save.empty() || saved == trainer.progress.step)
+    return {};
+  saved = trainer.progress.step;
+  return writeCheckpoint(options.save, model.get(), trainer.state(),
+                         trainer.progress);
 }
 
-/// `evaluated`: whether the last step was followed by a validation.
-static Error loop(const TrainOptions &options, const Model &model,
-                  Trainer &trainer, int64_t last, TrainReport &report,
-                  bool &evaluated) {
+Error Run::loop(int64_t last) {
   auto isDue = [&](int64_t every) {
     return every > 0 && trainer.progress.step % every == 0;
   };
-  evaluated = false;
   while (trainer.progress.step < last && !interrupted) {
     train::StepResult result;
     if (Error error = trainer.step(result))
       return error;
     report.step(result, trainer.labelsOfSample());
-    evaluated = isDue(options.evaluateEvery);
-    if (evaluated)
-      if (Error error = evaluate(options, trainer, report))
+    if (result.step == last)
+      break; // run() evaluates and saves the last one
+    if (isDue(options.evaluateEvery))
+      if (Error error = evaluate())
         return error;
     if (isDue(options.saveEvery))
-      if (Error error = save(options, model, trainer))
+      if (Error error = save())
         return error;
   }
   return {};
 }
 
-/// What was trained, as files.
-static Error writeResults(const TrainOptions &options, const Model &model,
-                          Trainer &trainer, TrainReport &report) {
-  if (Error error = save(options, model, trainer))
+Error Run::writeResults() {
+  if (Error error = save())
     return error;
   if (!options.output.empty())
     if (Error error = writeTrainedPackage(
@@ -141,16 +164,14 @@ static Error run(const TrainOptions &options) {
   if (Error error = report.openLog(!options.resume.empty()))
     return error;
   watchInterrupts();
-  bool evaluated = false;
-  Error error = loop(options, model, trainer, last, report, evaluated);
-  Error closing;
-  if (!error && !evaluated)
-    closing = evaluate(options, trainer, report);
+  Run training(options, model, trainer, report);
+  Error error = training.loop(last);
+  Error closing = error ? Error() : training.evaluate();
   report.finish();
   if (error)
     return error;
   // A validation that fails takes nothing from what was trained.
-  if (Error failure = writeResults(options, model, trainer, report))
+  if (Error failure = training.writeResults())
     return failure;
   if (closing)
     return closing;
