@@ -115,15 +115,21 @@ Error Model::readPlans() {
 
 namespace {
 
-/// The blobs that some plans use, each once, in the order of the file.
-using Blobs = std::map<std::pair<uint32_t, uint64_t>, uint64_t>;
+struct Blob {
+  uint64_t bytes = 0;
+  uint64_t at = 0; ///< In memory of our own, if it is copied or made there.
+};
+
+/// The blobs that some plans use, by section and offset: each once, in the
+/// order of the file.
+using Blobs = std::map<std::pair<uint32_t, uint64_t>, Blob>;
 
 } // namespace
 
 static void addBlobs(const Plan &plan, Blobs &blobs) {
   for (const Buffer &buffer : plan.buffers)
     if (buffer.kind == BufferKind::Weight) {
-      uint64_t &bytes = blobs[{buffer.section, buffer.offset}];
+      uint64_t &bytes = blobs[{buffer.section, buffer.offset}].bytes;
       bytes = std::max(bytes, uint64_t(plan.exprs[buffer.bytes].a));
     }
 }
@@ -165,8 +171,8 @@ Error Model::readCodeVersions(uint64_t features) {
     Blobs blobs;
     for (size_t program : version.programs)
       addBlobs(programs[program].plan, blobs);
-    for (const auto &[place, bytes] : blobs)
-      version.weightBytes += bytes;
+    for (const auto &[place, blob] : blobs)
+      version.weightBytes += blob.bytes;
     versions.push_back(std::move(version));
   }
   return versions.empty() ? bad("the package has no code") : Error();
@@ -177,7 +183,7 @@ Error Model::loadCode() {
   if (Error error = CodeObject::load(
           file.payload(file.sections()[version.section]), code))
     return error;
-  for (Program *program : chosenPrograms())
+  for (Program *program : chosenPrograms)
     for (const Kernel &kernel : program->plan.kernels) {
       cpu::Task task = nullptr;
       if (Error error = code.find(kernel.symbol, task))
@@ -187,25 +193,18 @@ Error Model::loadCode() {
   return {};
 }
 
-std::vector<Program *> Model::chosenPrograms() {
-  std::vector<Program *> result;
-  for (size_t program : versions[chosenNumber].programs)
-    result.push_back(&programs[program]);
-  return result;
-}
-
 void Model::takePrograms(size_t version) {
-  chosenNumber = version;
   weightTotal = versions[version].weightBytes;
-  for (const Program *program : chosenPrograms()) {
-    bool isFirst = program->name == kInfer;
-    chosenEntries.insert(isFirst ? chosenEntries.begin() : chosenEntries.end(),
-                         program);
+  for (size_t number : versions[version].programs) {
+    bool isFirst = programs[number].name == kInfer;
+    chosenPrograms.insert(isFirst ? chosenPrograms.begin()
+                                  : chosenPrograms.end(),
+                          &programs[number]);
   }
 }
 
 const Program *Model::find(std::string_view name) const {
-  for (const Program *program : chosenEntries)
+  for (const Program *program : chosenPrograms)
     if (program->name == name)
       return program;
   return nullptr;
@@ -222,19 +221,13 @@ std::span<const std::byte> Model::initial(const StateTensor &tensor) const {
 Error Model::placeWeights(attune_weights_mode mode) {
   bool copy = cuda || mode == ATTUNE_WEIGHTS_COPY ||
               (mode == ATTUNE_WEIGHTS_AUTO && weightTotal < kCopyLimit);
-  struct Blob {
-    uint64_t bytes = 0, at = 0;
-  };
-  std::map<std::pair<uint32_t, uint64_t>, Blob> blobs;
   auto isRecipe = [&](uint32_t section) {
     return file.sections()[section].kind == uint32_t(SectionKind::Recipes);
   };
-  Blobs used;
-  for (const Program *program : entries())
-    addBlobs(program->plan, used);
+  Blobs blobs;
+  for (const Program *program : chosenPrograms)
+    addBlobs(program->plan, blobs);
   uint64_t total = 0;
-  for (auto [place, bytes] : used)
-    blobs[place].bytes = bytes;
   for (auto &[place, blob] : blobs)
     if (copy || isRecipe(place.first)) {
       blob.at = total;
@@ -277,7 +270,7 @@ Error Model::placeWeights(attune_weights_mode mode) {
       return base + blobs[{buffer.section, buffer.offset}].at;
     return file.payload(file.sections()[buffer.section]).data() + buffer.offset;
   };
-  for (Program *program : chosenPrograms())
+  for (Program *program : chosenPrograms)
     for (const Buffer &buffer : program->plan.buffers)
       program->weights.push_back(addressOf(buffer));
   if (cuda) {

@@ -56,7 +56,7 @@ public:
   Model(const Model &) = delete; // programs know where it is
 
   /// The entry points of the version in use, "infer" first if there is one.
-  const std::vector<const Program *> &entries() const { return chosenEntries; }
+  std::span<const Program *const> entries() const { return chosenPrograms; }
   const Program *find(std::string_view name) const;
   const std::string &manifest() const { return manifestText; }
   const std::vector<CodeVersion> &codeVersions() const { return versions; }
@@ -87,7 +87,6 @@ private:
   void takePrograms(size_t version);
   Error loadCode();
   Error placeWeights(attune_weights_mode mode);
-  std::vector<Program *> chosenPrograms();
 
   PackageFile file;
   std::string manifestText;
@@ -95,8 +94,7 @@ private:
   std::vector<Program> programs;
   std::vector<CodeVersion> versions;
   std::optional<size_t> chosenVersion;
-  size_t chosenNumber = 0; ///< Of the version whose programs those are.
-  std::vector<const Program *> chosenEntries;
+  std::vector<Program *> chosenPrograms; ///< entries()
   bool inspectOnly = false;
 
   std::string deviceText;
