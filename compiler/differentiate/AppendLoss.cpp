@@ -189,7 +189,9 @@ void AppendLoss::buildLoss(Expr output, func::FuncOp function) {
     mean = sumTo(crossEntropy(output, labels, smoothing), {}) /
            apply(nn::ElementwiseKind::Max, {count, count.number(1)});
   }
-  addResult(function, "loss", mean);
+  Results results;
+  results.add("loss", mean);
+  results.appendTo(function);
 }
 
 // A label is right if no class has more than its logit.
@@ -206,17 +208,19 @@ static Expr areRight(Expr output, Expr labels) {
 void AppendLoss::buildEval(Expr output, func::FuncOp function) {
   Expr labels = labelsOf(output, function);
   Type element = output.elementType();
+  Results results;
   if (loss == "mse") {
-    addResult(function, "loss", sumTo(squares(output, labels), {}));
-    addResult(function, "count", dimension(output, elementsOf(output)));
-    return;
+    results.add("loss", sumTo(squares(output, labels), {}));
+    results.add("count", dimension(output, elementsOf(output)));
+  } else {
+    Expr counted = areCounted(labels, output.dims().back(), ignore);
+    Expr right =
+        apply(nn::ElementwiseKind::And, {counted, areRight(output, labels)});
+    results.add("loss", sumTo(crossEntropy(output, labels, 0), {}));
+    results.add("count", countOf(counted, element));
+    results.add("correct", countOf(right, element));
   }
-  Expr counted = areCounted(labels, output.dims().back(), ignore);
-  Expr right =
-      apply(nn::ElementwiseKind::And, {counted, areRight(output, labels)});
-  addResult(function, "loss", sumTo(crossEntropy(output, labels, 0), {}));
-  addResult(function, "count", countOf(counted, element));
-  addResult(function, "correct", countOf(right, element));
+  results.appendTo(function);
 }
 
 // A copy of @main that gives nothing yet, and the value of one of its results.

@@ -44,11 +44,12 @@ static void buildApply(ModuleOp module, const SymbolTable &symbols,
   for (nn::WeightOp weight : weights)
     gradients.push_back(
         nn::loadWeight(builder, site.loc, stateOf(symbols, weight, "grad")));
-  appendUpdates(function, site, symbols, training, weights, gradients, lr,
-                step);
+  Results results;
+  addUpdates(results, site, symbols, training, weights, gradients, lr, step);
   for (nn::WeightOp weight : weights)
-    addUpdate(function, stateOf(symbols, weight, "grad"),
-              splat(site, weight.getTensorType(), 0));
+    results.addUpdate(stateOf(symbols, weight, "grad"),
+                      splat(site, weight.getTensorType(), 0));
+  results.appendTo(function);
 }
 
 // ---- @step ----
@@ -80,14 +81,14 @@ static SmallVector<Value> takeGradients(func::FuncOp function,
                                         ArrayRef<nn::WeightOp> weights) {
   Operation *end = function.getBody().front().getTerminator();
   llvm::StringMap<Value> values;
-  for (unsigned i = function.getNumResults(); i-- > 0;) {
-    FlatSymbolRefAttr updated = nn::updatedBy(function, i);
-    if (!updated)
-      continue;
-    values[updated.getValue()] = end->getOperand(i);
-    end->eraseOperand(i);
-    (void)function.eraseResult(i);
-  }
+  llvm::BitVector taken(function.getNumResults());
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (FlatSymbolRefAttr updated = nn::updatedBy(function, i)) {
+      values[updated.getValue()] = end->getOperand(i);
+      taken.set(i);
+    }
+  end->eraseOperands(taken);
+  (void)function.eraseResults(taken);
   SmallVector<Value> gradients;
   for (nn::WeightOp weight : weights)
     gradients.push_back(
@@ -107,8 +108,10 @@ static void buildStep(func::FuncOp grad, const SymbolTable &symbols,
   SmallVector<Value> gradients = takeGradients(function, symbols, weights);
   builder.setInsertionPoint(function.getBody().front().getTerminator());
   Site site{builder, function.getLoc()};
-  appendUpdates(function, site, symbols, training, weights, gradients, lr,
-                argumentNamed(function, "step"));
+  Results results;
+  addUpdates(results, site, symbols, training, weights, gradients, lr,
+             argumentNamed(function, "step"));
+  results.appendTo(function);
 }
 
 // The average begins as the weights do.
@@ -119,9 +122,11 @@ static void extendInit(func::FuncOp init, const SymbolTable &symbols,
   for (unsigned i = 0; i < init.getNumResults(); ++i)
     if (FlatSymbolRefAttr updated = nn::updatedBy(init, i))
       values[updated.getValue()] = end->getOperand(i);
+  Results results;
   for (nn::WeightOp weight : weights)
     if (Value value = values.lookup(weight.getSymName()))
-      addUpdate(init, stateOf(symbols, weight, "ema"), value);
+      results.addUpdate(stateOf(symbols, weight, "ema"), value);
+  results.appendTo(init);
 }
 
 namespace {

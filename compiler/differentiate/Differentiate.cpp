@@ -131,6 +131,7 @@ static LogicalResult buildGrad(SymbolTable &symbols, func::FuncOp function,
   if (failed(buildGradients(loss(), seed, sources, gradients)))
     return failure();
   LogicalResult result = success();
+  Results results;
   for (auto [shared, source, gradient] :
        llvm::zip(weights, sources, gradients)) {
     nn::WeightOp weight = shared; // generated accessors are not const
@@ -148,8 +149,9 @@ static LogicalResult buildGrad(SymbolTable &symbols, func::FuncOp function,
       continue;
     }
     Expr sum{site, nn::loadWeight(builder, weight.getLoc(), *state)};
-    addUpdate(function, *state, sum + Expr(site, gradient));
+    results.addUpdate(*state, sum + Expr(site, gradient));
   }
+  results.appendTo(function);
   return result;
 }
 

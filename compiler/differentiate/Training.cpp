@@ -161,29 +161,29 @@ Value addArgument(func::FuncOp function, StringRef name, Type type) {
   return function.getArgument(index);
 }
 
-static void addResult(func::FuncOp function, NamedAttribute attribute,
-                      Value value) {
-  auto attributes = DictionaryAttr::get(function.getContext(), attribute);
-  (void)function.insertResult(function.getNumResults(), value.getType(),
-                              attributes);
-  Operation *end = function.getBody().front().getTerminator();
-  end->insertOperands(end->getNumOperands(), value);
+void Results::add(StringAttr key, Attribute attribute, Value value) {
+  values.push_back(value);
+  attributes.push_back(
+      DictionaryAttr::get(key.getContext(), NamedAttribute(key, attribute)));
 }
 
-void addResult(func::FuncOp function, StringRef name, Value value) {
-  MLIRContext *context = function.getContext();
-  addResult(function,
-            NamedAttribute(StringAttr::get(context, names::name),
-                           StringAttr::get(context, name)),
-            value);
-}
-
-void addUpdate(func::FuncOp function, nn::WeightOp weight, Value value) {
-  addResult(
-      function,
-      NamedAttribute(StringAttr::get(function.getContext(), nn::updatesAttr),
-                     FlatSymbolRefAttr::get(weight.getSymNameAttr())),
+void Results::add(StringRef name, Value value) {
+  MLIRContext *context = value.getContext();
+  add(StringAttr::get(context, names::name), StringAttr::get(context, name),
       value);
+}
+
+void Results::addUpdate(nn::WeightOp weight, Value value) {
+  add(StringAttr::get(value.getContext(), nn::updatesAttr),
+      FlatSymbolRefAttr::get(weight.getSymNameAttr()), value);
+}
+
+void Results::appendTo(func::FuncOp function) const {
+  SmallVector<unsigned> places(values.size(), function.getNumResults());
+  (void)function.insertResults(places, TypeRange(ValueRange(values)),
+                               attributes);
+  Operation *end = function.getBody().front().getTerminator();
+  end->insertOperands(end->getNumOperands(), values);
 }
 
 Value argumentNamed(func::FuncOp function, StringRef name) {

@@ -52,12 +52,23 @@ mlir::FailureOr<nn::WeightOp> addState(mlir::SymbolTable &symbols,
 mlir::Value addArgument(mlir::func::FuncOp function, llvm::StringRef name,
                         mlir::Type type);
 
-/// Appends `value` to the results: under a name, or as the new value of a
-/// weight.
-void addResult(mlir::func::FuncOp function, llvm::StringRef name,
-               mlir::Value value);
-void addUpdate(mlir::func::FuncOp function, nn::WeightOp weight,
-               mlir::Value value);
+/// Results to be. A function gets them all at once, since every change of its
+/// results makes a new type and a new list of attributes, as long as they are.
+class Results {
+public:
+  /// Under a name, or as the new value of a weight.
+  void add(llvm::StringRef name, mlir::Value value);
+  void addUpdate(nn::WeightOp weight, mlir::Value value);
+
+  /// Behind those that `function` has, in the order in which they were added.
+  void appendTo(mlir::func::FuncOp function) const;
+
+private:
+  void add(mlir::StringAttr key, mlir::Attribute attribute, mlir::Value value);
+
+  llvm::SmallVector<mlir::Value> values;
+  llvm::SmallVector<mlir::DictionaryAttr> attributes;
+};
 
 /// The argument of that name; null if there is none.
 mlir::Value argumentNamed(mlir::func::FuncOp function, llvm::StringRef name);

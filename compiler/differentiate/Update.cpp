@@ -41,9 +41,9 @@ struct Step {
 
 class Updates {
 public:
-  Updates(func::FuncOp function, Site &site, const SymbolTable &symbols,
+  Updates(Results &results, Site &site, const SymbolTable &symbols,
           const Training &training)
-      : function(function), site(site), symbols(symbols), training(training) {}
+      : results(results), site(site), symbols(symbols), training(training) {}
 
   Expr normOf(ArrayRef<Value> gradients);
   Expr clipped(Expr gradient, Expr norm);
@@ -58,7 +58,7 @@ private:
   Expr adamW(nn::WeightOp weight, Expr w, Expr gradient, const Step &step);
   Expr sgd(nn::WeightOp weight, Expr w, Expr gradient, const Step &step);
 
-  func::FuncOp function;
+  Results &results;
   Site &site;
   const SymbolTable &symbols;
   const Training &training;
@@ -146,18 +146,17 @@ void Updates::update(nn::WeightOp weight, Expr gradient, const Step &step) {
     Expr old = load(average);
     changed.push_back({average, old + (next - old) * (1 - *training.average)});
   }
-  addUpdate(function, weight, next);
+  results.addUpdate(weight, next);
   for (auto [state, value] : changed)
-    addUpdate(function, state, value);
+    results.addUpdate(state, value);
 }
 
-void appendUpdates(func::FuncOp function, Site &site,
-                   const SymbolTable &symbols, const Training &training,
-                   ArrayRef<nn::WeightOp> weights, ArrayRef<Value> gradients,
-                   Value lr, Value step) {
-  Updates updates(function, site, symbols, training);
+void addUpdates(Results &results, Site &site, const SymbolTable &symbols,
+                const Training &training, ArrayRef<nn::WeightOp> weights,
+                ArrayRef<Value> gradients, Value lr, Value step) {
+  Updates updates(results, site, symbols, training);
   Expr norm = updates.normOf(gradients);
-  addResult(function, "grad_norm", castTo(norm, site.builder.getF32Type()));
+  results.add("grad_norm", castTo(norm, site.builder.getF32Type()));
   llvm::DenseMap<Type, Step> steps;
   for (auto [shared, gradient] : llvm::zip(weights, gradients)) {
     nn::WeightOp weight = shared; // generated accessors are not const

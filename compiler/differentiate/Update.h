@@ -11,14 +11,12 @@ mlir::LogicalResult addOptimizerState(mlir::SymbolTable &symbols,
                                       const Training &training,
                                       llvm::ArrayRef<nn::WeightOp> weights);
 
-/// Appends to `function` the results `grad_norm` and the new value of each
+/// Builds at `site` and adds to `results` `grad_norm` and the new value of each
 /// weight and of its state, from `gradients` in the order of `weights`. `lr`
-/// and `step` are scalars, f32 and i64; the first step is 1. Built at `site`,
-/// before the terminator.
-void appendUpdates(mlir::func::FuncOp function, Site &site,
-                   const mlir::SymbolTable &symbols, const Training &training,
-                   llvm::ArrayRef<nn::WeightOp> weights,
-                   llvm::ArrayRef<mlir::Value> gradients, mlir::Value lr,
-                   mlir::Value step);
+/// and `step` are scalars, f32 and i64; the first step is 1.
+void addUpdates(Results &results, Site &site, const mlir::SymbolTable &symbols,
+                const Training &training, llvm::ArrayRef<nn::WeightOp> weights,
+                llvm::ArrayRef<mlir::Value> gradients, mlir::Value lr,
+                mlir::Value step);
 
 } // namespace attune::differentiate
