@@ -73,6 +73,7 @@ private:
   // Root tensor -> memory of the caller, or of the state.
   llvm::DenseMap<Value, Value> results;
   llvm::StringMap<Value> states; // weight -> buffer
+  llvm::StringMap<SmallVector<nn::LoadWeightOp>> loads;
   llvm::DenseMap<Value, Operation *> lastUse;
 };
 
@@ -104,9 +105,12 @@ LogicalResult Planner::run() {
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
 
   Block &body = function.getBody().front();
-  for (Operation &op : body)
+  for (Operation &op : body) {
+    if (auto load = dyn_cast<nn::LoadWeightOp>(op))
+      loads[load.getWeight()].push_back(load);
     for (Value operand : op.getOperands())
       lastUse[rootOf(operand)] = &op;
+  }
   planInputs();
   planUpdates();
   planResults();
@@ -148,9 +152,9 @@ Value Planner::stateOf(StringRef weight, Location loc) {
 // Whether a launch may write a result over the old value of a weight: whoever
 // reads that has done so, or is the launch and says that it may.
 bool Planner::mayOverwrite(nn::LaunchOp op, unsigned result, StringRef weight) {
-  for (auto load : function.getBody().front().getOps<nn::LoadWeightOp>()) {
+  for (nn::LoadWeightOp load : loads.lookup(weight)) {
     Operation *last = lastUse.lookup(load);
-    if (load.getWeight() != weight || !last)
+    if (!last)
       continue;
     if (last != op) {
       if (!last->isBeforeInBlock(op))
