@@ -117,7 +117,7 @@ void addInitialValues(Expander &expander, ModuleOp module) {
   SymbolTable symbols(module);
   SmallVector<Tensor> values;
   SmallVector<Type> types;
-  SmallVector<StringRef> names;
+  SmallVector<DictionaryAttr> attributes;
   for (auto [number, weight] : llvm::enumerate(expander.weights())) {
     if (symbols.lookup<nn::WeightOp>(weight->name).getValue())
       continue;
@@ -126,7 +126,10 @@ void addInitialValues(Expander &expander, ModuleOp module) {
         Drawing(graph, *weight, int64_t(number), function.getArgument(0)).run();
     values.push_back(value);
     types.push_back(value.getType());
-    names.push_back(weight->name);
+    attributes.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("nn.name", b.getStringAttr(weight->name)),
+         b.getNamedAttr(nn::updatesAttr, FlatSymbolRefAttr::get(
+                                             b.getContext(), weight->name))}));
   }
   if (values.empty()) {
     function.erase();
@@ -134,11 +137,8 @@ void addInitialValues(Expander &expander, ModuleOp module) {
   }
   func::ReturnOp::create(b, loc, values);
   function.setFunctionType(b.getFunctionType({seedType}, types));
-  for (auto [i, name] : llvm::enumerate(names)) {
-    function.setResultAttr(unsigned(i), "nn.name", b.getStringAttr(name));
-    function.setResultAttr(unsigned(i), nn::updatesAttr,
-                           FlatSymbolRefAttr::get(b.getContext(), name));
-  }
+  // All at once: each change makes a new list of all of them.
+  function.setAllResultAttrs(attributes);
 }
 
 } // namespace attune::dsl
