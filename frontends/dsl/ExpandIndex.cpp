@@ -24,14 +24,14 @@ MaybeValue Expander::indexList(const std::vector<Value> &list,
 }
 
 MaybeTensor Expander::indexAxis(Tensor x, int64_t axis, const Subscript &entry,
-                                Frame &frame) {
+                                Frame &frame, const Value *only) {
   DimAttr extent = nn::getDim(x, axis);
   // A number below 0 counts from the end.
   auto position = [&](const ExpressionPtr &expression,
                       DimAttr fallback) -> FailureOr<DimAttr> {
     if (!expression)
       return fallback;
-    auto value = evaluate(*expression, frame);
+    MaybeValue value = only ? *only : evaluate(*expression, frame);
     if (failed(value))
       return failure();
     graph.at = expression->span;
@@ -75,7 +75,7 @@ MaybeTensor Expander::indexAxis(Tensor x, int64_t axis, const Subscript &entry,
 }
 
 MaybeTensor Expander::indexTensor(Tensor x, const Expression &expression,
-                                  Frame &frame) {
+                                  Frame &frame, const Value *only) {
   const auto &entries = expression.subscripts;
   int64_t rank = Graph::rankOf(x);
   size_t given = size_t(llvm::count_if(entries, [](const Subscript &entry) {
@@ -93,7 +93,7 @@ MaybeTensor Expander::indexTensor(Tensor x, const Expression &expression,
       axis += rank - int64_t(given);
       continue;
     }
-    auto part = indexAxis(x, axis, entry, frame);
+    auto part = indexAxis(x, axis, entry, frame, only);
     if (failed(part))
       return failure();
     x = *part;
@@ -126,15 +126,16 @@ MaybeValue Expander::index(const Expression &expression, Frame &frame) {
     return failure();
   // A tensor as the one index picks entries of the first axis.
   const Subscript &entry = expression.subscripts.front();
-  if (expression.subscripts.size() == 1 &&
-      entry.kind == Subscript::Kind::Index && Graph::rankOf(*x) > 0) {
-    auto at = evaluate(*entry.first, frame);
-    if (failed(at))
-      return failure();
-    if (at->is<mlir::Value>())
-      return asValue(graph.gather(*x, *at->as<mlir::Value>(), 0));
-  }
-  return asValue(indexTensor(*x, expression, frame));
+  bool isOne = expression.subscripts.size() == 1 &&
+               entry.kind == Subscript::Kind::Index && Graph::rankOf(*x) > 0;
+  if (!isOne)
+    return asValue(indexTensor(*x, expression, frame, nullptr));
+  auto at = evaluate(*entry.first, frame);
+  if (failed(at))
+    return failure();
+  if (at->is<mlir::Value>())
+    return asValue(graph.gather(*x, *at->as<mlir::Value>(), 0));
+  return asValue(indexTensor(*x, expression, frame, &*at));
 }
 
 } // namespace attune::dsl

@@ -102,9 +102,11 @@ private:
   MaybeValue index(const Expression &expression, Frame &frame);
   MaybeValue indexList(const std::vector<Value> &list,
                        const Expression &expression, Frame &frame);
-  MaybeTensor indexTensor(Tensor x, const Expression &expression, Frame &frame);
+  /// `only` is the value of the one index, where that is known already.
+  MaybeTensor indexTensor(Tensor x, const Expression &expression, Frame &frame,
+                          const Value *only);
   MaybeTensor indexAxis(Tensor x, int64_t axis, const Subscript &entry,
-                        Frame &frame);
+                        Frame &frame, const Value *only);
   mlir::FailureOr<bool> condition(const Expression &expression, Frame &frame);
 
   // Calls and statements (Expander.cpp), types (Types.cpp).

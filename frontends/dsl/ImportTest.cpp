@@ -284,6 +284,15 @@ TEST_F(ImportTest, ALayerThatIsUsedTwiceHasOneWeight) {
   EXPECT_EQ(all<nn::LoadWeightOp>().size(), 1u);
 }
 
+TEST_F(ImportTest, AnIndexIsEvaluatedOnce) {
+  // Twice each would be a million times.
+  std::string index = "0";
+  for (int i = 0; i < 20; ++i)
+    index = "f(x[" + index + "])";
+  import("def f(t):\n    return 0\n" + around("return x[" + index + "]"));
+  EXPECT_EQ(typeOfResult(), "tensor<4x6xf32>");
+}
+
 TEST_F(ImportTest, LossesCanBeAdded) {
   import(around("return x") + "train:\n    loss = mse(y, x) + 0.5 * mse(y, x "
                               "* 2)\n");
