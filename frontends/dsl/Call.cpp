@@ -66,8 +66,7 @@ LogicalResult Call::wrong(StringRef name, const Twine &expected) {
 
 MaybeTensor Call::tensor(StringRef name, Type elementOfNumbers) {
   const Value *value = get(name);
-  if (!value || !(value->is<mlir::Value>() || value->is<const Weight *>() ||
-                  (elementOfNumbers && value->isNumber())))
+  if (!value || !(value->isTensor() || (elementOfNumbers && value->isNumber())))
     return wrong(name, "a tensor");
   return expander.tensor(*value, elementOfNumbers);
 }

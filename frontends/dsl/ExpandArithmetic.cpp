@@ -196,8 +196,7 @@ static std::optional<Kind> kindOf(Operator op) {
 
 MaybeValue Expander::tensors(Operator op, const Value &lhs, const Value &rhs) {
   auto isTensor = [](const Value &value) {
-    return value.is<mlir::Value>() || value.is<const Weight *>() ||
-           value.is<std::shared_ptr<Loss>>();
+    return value.isTensor() || value.is<std::shared_ptr<Loss>>();
   };
   if ((!isTensor(lhs) && !lhs.isNumber()) ||
       (!isTensor(rhs) && !rhs.isNumber()))

@@ -229,7 +229,7 @@ MaybeValue Expander::member(const Expression &expression, Frame &frame) {
     return graph.fail(value->describe() + " has no member " + quoted(name) +
                       suggestion(name, names));
   }
-  bool isTensor = value->is<mlir::Value>() || value->is<const Weight *>();
+  bool isTensor = value->isTensor();
   if (isTensor && name == "shape") {
     auto x = tensor(*value);
     if (failed(x))

@@ -63,19 +63,15 @@ LogicalResult Expander::assign(const Statement &statement, Frame &frame) {
     return success();
   }
   // A tensor whose first dim is as long is taken apart along it.
-  bool fits =
-      value->is<mlir::Value>() &&
-      Graph::rankOf(*value->as<mlir::Value>()) > 0 &&
-      nn::getDim(*value->as<mlir::Value>(), 0).getConstant() == int64_t(count);
-  if (!fits)
+  MaybeTensor whole = value->isTensor() ? tensor(*value) : MaybeTensor();
+  Dims rest = succeeded(whole) ? Graph::dimsOf(*whole) : Dims();
+  if (rest.empty() || rest.front().getConstant() != int64_t(count))
     return graph.fail("expected a list or a tensor of " + Twine(count) +
                       " for " + Twine(count) + " names, found " +
                       value->describe());
-  Tensor whole = *value->as<mlir::Value>();
-  Dims rest = Graph::dimsOf(whole);
   rest.erase(rest.begin());
   for (auto [i, name] : llvm::enumerate(statement.targets)) {
-    auto part = graph.window(whole, 0, graph.dim(int64_t(i)), graph.dim(1));
+    auto part = graph.window(*whole, 0, graph.dim(int64_t(i)), graph.dim(1));
     if (succeeded(part))
       part = graph.reshape(*part, rest);
     if (failed(part))

@@ -81,9 +81,7 @@ static MaybeValue callGelu(Call &call) {
   return asValue(call.graph.elementwise(kind, {*x}));
 }
 
-static bool isTensor(const Value *value) {
-  return value && (value->is<mlir::Value>() || value->is<const Weight *>());
-}
+static bool isTensor(const Value *value) { return value && value->isTensor(); }
 
 static MaybeValue callExtremum(Call &call) {
   bool isMax = call.builtin.name == "maximum";

@@ -351,6 +351,17 @@ TEST_F(Refusal, Options) {
   expect(text, "expected T <= 8, as the model says, found 9");
 }
 
+TEST_F(Refusal, WeightsThatCannotBeTakenApart) {
+  for (const char *shape : {"[3, 6]", "[]"})
+    expect(around("a, b = table\n        return x",
+                  "table = Parameter(" + std::string(shape) + ")"),
+           "m.attn:4:16: expected a list or a tensor of 2 for 2 names, found "
+           "the weight 'table'");
+  expect(around("return table", "table = Parameter([2])") +
+             "train:\n    loss = y\n",
+         "f32[] as the loss, found the weight 'table'");
+}
+
 TEST_F(Refusal, Params) {
   expect("param a = relu\n" + around("return x"),
          "expected a number, a flag or a text as a param, found the function "

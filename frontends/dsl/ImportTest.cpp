@@ -293,6 +293,16 @@ TEST_F(ImportTest, AnIndexIsEvaluatedOnce) {
   EXPECT_EQ(typeOfResult(), "tensor<4x6xf32>");
 }
 
+TEST_F(ImportTest, AWeightIsATensorLikeAnyOther) {
+  import(around("a, b = table\n        return x + a * b",
+                "table = Parameter([2, 6])"));
+  EXPECT_EQ(typeOfResult(), "tensor<?x4x6xf32, #nn.shape<[B, 4, 6]>>");
+  EXPECT_EQ(all<nn::LoadWeightOp>().size(), 1u);
+  import("model M:\n    w = Parameter([])\n    def forward(x: f32[B]) -> y, "
+         "penalty:\n        return x, w\ntrain:\n    loss = penalty\n");
+  EXPECT_EQ(typeOfResult("loss"), "tensor<f32>");
+}
+
 TEST_F(ImportTest, LossesCanBeAdded) {
   import(around("return x") + "train:\n    loss = mse(y, x) + 0.5 * mse(y, x "
                               "* 2)\n");

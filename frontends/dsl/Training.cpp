@@ -17,14 +17,14 @@ FailureOr<Loss> evaluateLoss(Expander &expander, const Train &train,
   if (value->is<std::shared_ptr<Loss>>())
     return **value->as<std::shared_ptr<Loss>>();
   // Any other number is one loss for the whole batch.
-  bool isTensor = value->is<mlir::Value>();
-  if (!isTensor || Graph::rankOf(*value->as<mlir::Value>()) != 0 ||
-      !Graph::elementOf(*value->as<mlir::Value>()).isF32())
+  MaybeTensor whole =
+      value->isTensor() ? expander.tensor(*value) : MaybeTensor();
+  if (failed(whole) || Graph::rankOf(*whole) != 0 ||
+      !Graph::elementOf(*whole).isF32())
     return graph.fail("expected cross_entropy(...), mse(...) or a tensor "
                       "f32[] as the loss, found " +
                       value->describe());
-  return Loss{*value->as<mlir::Value>(),
-              graph.scalar(graph.b.getF32Type(), 1.0), Tensor()};
+  return Loss{*whole, graph.scalar(graph.b.getF32Type(), 1.0), Tensor()};
 }
 
 namespace {

@@ -78,6 +78,8 @@ public:
     return std::holds_alternative<T>(content);
   }
   bool isNumber() const { return is<DimAttr>() || is<double>(); }
+  /// Of the function that is built, or a weight that it loads.
+  bool isTensor() const { return is<mlir::Value>() || is<const Weight *>(); }
 
   /// What it is, for errors: "the number 3", "f32[B, T, 64]".
   std::string describe() const;
