@@ -2,6 +2,7 @@
 #include "compiler/differentiate/Activations.h"
 #include "compiler/differentiate/Training.h"
 #include "compiler/fusion/Cost.h"
+#include "dialects/nn/Symbols.h"
 
 namespace attune::differentiate {
 
@@ -31,12 +32,9 @@ bool Activations::computes(Operation *op) {
 
 static llvm::StringMap<int64_t> largestSymbols(func::FuncOp function) {
   llvm::StringMap<int64_t> symbols;
-  if (auto all = function->getAttrOfType<DictionaryAttr>("nn.symbols"))
-    for (NamedAttribute entry : all)
-      if (auto range = dyn_cast<nn::RangeAttr>(entry.getValue()))
-        symbols[entry.getName()] = range.getMax() >= 0
-                                       ? range.getMax()
-                                       : std::max(usualExtent, range.getMin());
+  for (const auto &[name, range] : nn::symbolRanges(function))
+    symbols[name] = range.getMax() >= 0 ? range.getMax()
+                                        : std::max(usualExtent, range.getMin());
   return symbols;
 }
 

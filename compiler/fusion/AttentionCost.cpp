@@ -24,7 +24,7 @@
 // x 197, 1.05 times for 12 x 512 x 512, and no faster for 2 x 2048 x 2048 (Zen
 // 3).
 #include "compiler/fusion/AttentionCost.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "dialects/nn/Symbols.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace attune::fusion {
@@ -46,14 +46,11 @@ static llvm::StringMap<int64_t> likelySymbols(Operation *op,
   llvm::SetVector<StringRef> names;
   for (DimAttr dim : dims)
     dim.collectSymbols(names);
-  auto function = op->getParentOfType<func::FuncOp>();
-  auto ranges = function ? function->getAttrOfType<DictionaryAttr>("nn.symbols")
-                         : DictionaryAttr();
+  nn::SymbolRanges ranges = nn::symbolRanges(op);
   llvm::StringMap<int64_t> values;
   for (StringRef name : names) {
     int64_t value = 128;
-    if (auto range =
-            ranges ? ranges.getAs<nn::RangeAttr>(name) : nn::RangeAttr()) {
+    if (nn::RangeAttr range = ranges.lookup(name)) {
       value = std::max(value, range.getMin());
       if (range.getMax() >= 0)
         value = std::min(value, range.getMax());

@@ -6,25 +6,11 @@
 // s with S = 256 - s.
 #include "compiler/kernels/Bounds.h"
 
-#include "mlir/Interfaces/FunctionInterfaces.h"
-
 namespace attune::kernels {
 
 using namespace mlir;
 using nn::DimAttr;
-using Ranges = llvm::StringMap<nn::RangeAttr>;
-
-Ranges symbolRanges(Operation *op) {
-  Ranges ranges;
-  auto function = op->getParentOfType<FunctionOpInterface>();
-  if (!function)
-    return ranges;
-  if (auto symbols = function->getAttrOfType<DictionaryAttr>("nn.symbols"))
-    for (NamedAttribute entry : symbols)
-      if (auto range = dyn_cast<nn::RangeAttr>(entry.getValue()))
-        ranges[entry.getName()] = range;
-  return ranges;
-}
+using nn::SymbolRanges;
 
 // Whether an atom is not negative if symbols are not.
 static bool isAtomNonNegative(Attribute atom);
@@ -58,7 +44,7 @@ static bool isAtomNonNegative(Attribute atom) {
 // More symbols than this do not occur in one dim of a model.
 static constexpr size_t kMostSymbols = 8;
 
-bool isNonNegative(DimAttr dim, const Ranges &ranges) {
+bool isNonNegative(DimAttr dim, const SymbolRanges &ranges) {
   if (!dim)
     return false;
   llvm::SetVector<StringRef> symbols;
@@ -89,7 +75,7 @@ bool isNonNegative(DimAttr dim, const Ranges &ranges) {
   return false;
 }
 
-int64_t greatest(DimAttr dim, const Ranges &ranges) {
+int64_t greatest(DimAttr dim, const SymbolRanges &ranges) {
   llvm::SetVector<StringRef> used;
   dim.collectSymbols(used);
   llvm::StringMap<int64_t> values;

@@ -287,7 +287,7 @@ void ContractionBuilder::chooseBlocks(unsigned variant) {
     batches = batches * axes.extents[axis];
   Type element = cast<RankedTensorType>(op.getLhs().getType()).getElementType();
   int64_t elementBytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
-  auto ranges = symbolRanges(kernel.group);
+  auto ranges = nn::symbolRanges(kernel.group);
   auto most = [&](DimAttr dim) { return greatest(dim, ranges); };
   DimAttr rows = axes.extents[axes.rows], columns = axes.extents[axes.columns],
           depth = axes.extents[axes.depth];

@@ -108,7 +108,7 @@ static LogicalResult checkInside(nn::LaunchOp launch, const Filled &argument) {
       nn::numElements(nn::getDims(argument.root), launch.getContext());
   DimAttr first = extreme(argument, false);
   DimAttr room = elements - 1 - extreme(argument, true);
-  llvm::StringMap<nn::RangeAttr> ranges = symbolRanges(launch);
+  nn::SymbolRanges ranges = nn::symbolRanges(launch);
   if (isNonNegative(first, ranges) && isNonNegative(room, ranges))
     return success();
   return launch.emitOpError()

@@ -7,6 +7,7 @@
 #include "compiler/memory/Passes.h"
 
 #include "compiler/kernels/Bounds.h"
+#include "dialects/nn/Symbols.h"
 #include "dialects/nn/Weights.h"
 #include "dialects/nn/reference/Array.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -86,22 +87,22 @@ StringAttr nameOf(Builder &builder, Attribute name, StringRef fallback,
 
 // The symbols that inputs have; others have no value at run time, and after the
 // passes before nothing should need them (verify-plan).
-DictionaryAttr symbolRanges(func::FuncOp function) {
-  SmallVector<NamedAttribute> ranges;
-  auto all = function->getAttrOfType<DictionaryAttr>("nn.symbols");
+DictionaryAttr inputSymbols(func::FuncOp function) {
+  nn::SymbolRanges all = nn::symbolRanges(function);
   llvm::SetVector<StringRef> used;
   for (BlockArgument argument : function.getArguments())
     for (nn::DimAttr dim : nn::getDims(argument))
       dim.collectSymbols(used);
-  for (NamedAttribute range : all ? all.getValue() : ArrayRef<NamedAttribute>())
-    if (used.contains(range.getName().getValue()))
-      ranges.push_back(range);
-  return DictionaryAttr::get(function.getContext(), ranges);
+  NamedAttrList ranges;
+  for (StringRef name : used)
+    if (nn::RangeAttr range = all.lookup(name))
+      ranges.set(name, range);
+  return ranges.getDictionary(function.getContext());
 }
 
 LogicalResult Planner::run() {
   auto program = plan::ProgramOp::create(
-      builder, function.getLoc(), function.getName(), symbolRanges(function));
+      builder, function.getLoc(), function.getName(), inputSymbols(function));
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
 
   Block &body = function.getBody().front();
@@ -264,8 +265,7 @@ void Planner::planConstant(arith::ConstantOp op) {
 // end as well.
 nn::ShapeAttr Planner::byteOffsets(ValueRange tensors, ArrayAttr layouts) {
   nn::Dims offsets;
-  auto ranges =
-      kernels::symbolRanges(function.getBody().front().getTerminator());
+  nn::SymbolRanges ranges = nn::symbolRanges(function);
   for (auto [tensor, layout] :
        llvm::zip(tensors, layouts.getAsRange<nn::LayoutAttr>())) {
     nn::DimAttr offset = layout.getOffset() * elementBytes(tensor);

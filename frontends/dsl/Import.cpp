@@ -1,6 +1,7 @@
 // The functions of the module: @main, @init, @loss and @eval.
 #include "frontends/dsl/Import.h"
 
+#include "dialects/nn/Symbols.h"
 #include "frontends/dsl/Expander.h"
 #include "frontends/dsl/InitialValues.h"
 #include "frontends/dsl/Training.h"
@@ -172,7 +173,8 @@ void Importer::finish(ArrayRef<Output> outputs) {
   for (auto [i, output] : llvm::enumerate(outputs))
     function.setResultAttr(unsigned(i), "nn.name",
                            graph.b.getStringAttr(output.name));
-  function->setAttr("nn.symbols", graph.bounds.attribute(graph.b.getContext()));
+  function->setAttr(nn::symbolsAttr,
+                    graph.bounds.attribute(graph.b.getContext()));
   // Loads of weights that a formula did not need in the end, and the like.
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))

@@ -5,6 +5,7 @@
 #include "frontends/dsl/InitialValues.h"
 #include "dialects/nn/Weights.h"
 
+#include "dialects/nn/Symbols.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <cmath>
@@ -112,7 +113,7 @@ void addInitialValues(Expander &expander, ModuleOp module) {
   auto function =
       func::FuncOp::create(b, loc, "init", b.getFunctionType({seedType}, {}));
   function.setArgAttr(0, "nn.name", b.getStringAttr("seed"));
-  function->setAttr("nn.symbols", b.getDictionaryAttr({}));
+  function->setAttr(nn::symbolsAttr, b.getDictionaryAttr({}));
   b.setInsertionPointToEnd(function.addEntryBlock());
   SymbolTable symbols(module);
   SmallVector<Tensor> values;

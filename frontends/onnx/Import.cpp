@@ -6,6 +6,7 @@
 // all independent causes and no consequences.
 #include "frontends/onnx/Import.h"
 
+#include "dialects/nn/Symbols.h"
 #include "frontends/onnx/Binder.h"
 #include "frontends/onnx/Constants.h"
 #include "frontends/onnx/GraphToOnnx.h"
@@ -335,7 +336,7 @@ bool Importer::finish() {
       FunctionType::get(main.getContext(), main.getArgumentTypes(), types));
   for (unsigned i = 0; i < results.size(); ++i)
     main.setResultAttr(i, "nn.name", graph.getResultAttr(i, "nn.name"));
-  main->setAttr("nn.symbols", symbols.ranges());
+  main->setAttr(nn::symbolsAttr, symbols.ranges());
   // Shape arithmetic that was folded leaves ops that nobody reads.
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
