@@ -1,6 +1,7 @@
 // verify-plan: what the memory stage promises to target.
 #include "compiler/memory/Passes.h"
 
+#include "dialects/nn/Symbols.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace attune::memory {
@@ -21,13 +22,7 @@ LogicalResult verifySymbols(plan::ProgramOp program) {
       known.insert(dim.getSymbol());
   WalkResult result = program.getBody().walk([&](Operation *op) {
     llvm::SetVector<StringRef> used;
-    for (NamedAttribute attribute : op->getAttrs()) {
-      if (auto dim = dyn_cast<nn::DimAttr>(attribute.getValue()))
-        dim.collectSymbols(used);
-      if (auto shape = dyn_cast<nn::ShapeAttr>(attribute.getValue()))
-        for (nn::DimAttr dim : shape.getDims())
-          dim.collectSymbols(used);
-    }
+    nn::collectSymbols(op, used);
     for (StringRef name : used)
       if (!known.contains(name) || !program.getSymbols().get(name)) {
         op->emitError() << "needs '" << name

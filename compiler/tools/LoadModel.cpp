@@ -1,8 +1,10 @@
 // Extensions to frontends, and the options that each has.
 #include "compiler/tools/LoadModel.h"
 
+#include "dialects/nn/Symbols.h"
 #include "frontends/dsl/Import.h"
 #include "frontends/onnx/Import.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -80,6 +82,58 @@ static OwningOpRef<ModuleOp> loadDsl(const Request &request,
   return dsl::importDsl(request.model, options, context, error);
 }
 
+// ---- .mlir, where no frontend has seen to what all stages rely on ----
+
+/// A run reads the value of a symbol off an input.
+static LogicalResult checkSymbols(func::FuncOp function) {
+  llvm::SetVector<StringRef> known, used;
+  for (BlockArgument input : function.getArguments())
+    for (nn::DimAttr dim : nn::getDims(input)) {
+      known.insert(dim.getSymbol());
+      dim.collectSymbols(used);
+    }
+  function.walk([&](Operation *op) { nn::collectSymbols(op, used); });
+  nn::SymbolRanges ranges = nn::symbolRanges(function);
+  for (StringRef name : used) {
+    if (!known.contains(name))
+      return function.emitError()
+             << "'" << name << "' of @" << function.getSymName()
+             << " is no whole dim of any input";
+    if (!ranges.contains(name))
+      return function.emitError()
+             << nn::symbolsAttr << " of @" << function.getSymName()
+             << " does not say what '" << name << "' may be; add it, such as "
+             << name << " = #nn.range<min = 1, max = -1, divisor = 1>";
+  }
+  return success();
+}
+
+static LogicalResult checkFunction(func::FuncOp function) {
+  if (function.isExternal())
+    return function.emitError()
+           << "@" << function.getSymName() << " has no body";
+  for (Type type : function.getArgumentTypes())
+    if (!nn::isCanonicalTensorType(type))
+      return function.emitError()
+             << "@" << function.getSymName()
+             << " takes tensors whose dims are known or named, found " << type;
+  return checkSymbols(function);
+}
+
+static OwningOpRef<ModuleOp> loadText(const Request &request,
+                                      MLIRContext &context) {
+  auto module = parseSourceFile<ModuleOp>(request.model, &context);
+  if (!module)
+    return {};
+  auto functions = llvm::to_vector(module->getOps<func::FuncOp>());
+  if (functions.empty())
+    module->emitError("expected a function");
+  bool isRight = !functions.empty();
+  for (func::FuncOp function : functions)
+    isRight &= succeeded(checkFunction(function));
+  return isRight ? std::move(module) : OwningOpRef<ModuleOp>();
+}
+
 void printErrors(const std::string &errors) {
   SmallVector<StringRef> lines;
   StringRef(errors).split(lines, '\n', -1, /*KeepEmpty=*/false);
@@ -98,7 +152,7 @@ OwningOpRef<ModuleOp> loadModel(const Request &request, MLIRContext &context,
   if (!refuseParameters(request, error))
     return {};
   if (extension == ".mlir")
-    return parseSourceFile<ModuleOp>(request.model, &context);
+    return loadText(request, context);
   if (extension != ".onnx") {
     error = request.model + ": expected a .onnx, .attn or .mlir file";
     return {};

@@ -7,6 +7,22 @@ namespace attune::nn {
 
 using namespace mlir;
 
+void collectSymbols(Operation *op, llvm::SetVector<StringRef> &symbols) {
+  auto collect = [&](ArrayRef<DimAttr> dims) {
+    for (DimAttr dim : dims)
+      dim.collectSymbols(symbols);
+  };
+  for (NamedAttribute attribute : op->getAttrs()) {
+    if (auto dim = dyn_cast<DimAttr>(attribute.getValue()))
+      collect(dim);
+    if (auto shape = dyn_cast<ShapeAttr>(attribute.getValue()))
+      collect(shape.getDims());
+  }
+  for (Type type : op->getResultTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      collect(getDims(tensor));
+}
+
 SymbolRanges symbolRanges(Operation *op) {
   SymbolRanges ranges;
   auto function = dyn_cast<FunctionOpInterface>(op);

@@ -11,6 +11,10 @@ inline constexpr llvm::StringLiteral symbolsAttr = "nn.symbols";
 
 using SymbolRanges = llvm::StringMap<RangeAttr>;
 
+/// Adds the symbols in the dims of op's attributes and of its results' types.
+void collectSymbols(mlir::Operation *op,
+                    llvm::SetVector<llvm::StringRef> &symbols);
+
 /// What is said of the symbols of the function that `op` is or stands in.
 SymbolRanges symbolRanges(mlir::Operation *op);
 

@@ -131,6 +131,28 @@ MODELS = [  # what makes it, what the error must contain
     (no_model, []),
 ]
 
+ROWS = "tensor<?x4xf32, #nn.shape<[B, 4]>>"
+RANGES = "attributes {nn.symbols = {B = #nn.range<min = 1, max = -1, divisor = 1>}}"
+
+
+def function(argument=ROWS, result=ROWS, ranges=RANGES):
+    return f"""func.func @main(%x: {argument}) -> {result} {ranges} {{
+  %y = nn.elementwise relu %x : ({argument}) -> {result}
+  return %y : {result}
+}}"""
+
+
+TEXTS = [  # of an .mlir file, what the error must contain
+    (function(ranges=""), ["nn.symbols of @main", "'B'", "#nn.range<"]),
+    (function(ROWS.replace("B", "2 * B"), ROWS.replace("B", "2 * B")),
+     ["'B' of @main is no whole dim of any input"]),
+    (function("tensor<?x4xf32>", "tensor<?x4xf32>"), ["tensor<?x4xf32>"]),
+    ("func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> { return %x : tensor<?x4xf32> }",
+     ["@main", "tensor<?x4xf32>"]),
+    (f"func.func private @main({ROWS})", ["@main has no body"]),
+    ("", ["expected a function"]),
+]
+
 COMMANDS = [  # arguments after `attune`, exit code, what the error must contain
     (["compile"], 2, ["MODEL"]),
     (["compile", "{good}", "--attention", "sideways"], 2, ["sideways"]),
@@ -211,6 +233,12 @@ def main():
                 print("FAILED: a package was left behind")
                 passed.append(False)
                 os.remove(names["out"])
+        for number, (text, wanted) in enumerate(TEXTS):
+            path = os.path.join(folder, f"text{number}.mlir")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            code, error = call(attune, ["compile", path, "-o", names["out"]])
+            passed.append(judge(f"text {number}", code, 1, error, [path, *wanted], 1))
         for arguments, wanted_code, wanted in COMMANDS:
             code, error = call(attune, [a.format(**names) for a in arguments])
             passed.append(judge(" ".join(arguments), code, wanted_code, error, wanted,
