@@ -12,6 +12,7 @@
 // is.
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Update.h"
+#include "compiler/fusion/Ledger.h"
 #include "dialects/nn/Weights.h"
 
 namespace attune::differentiate {
@@ -152,6 +153,7 @@ struct AppendOptimizer : impl::AppendOptimizerBase<AppendOptimizer> {
       return failure();
     buildApply(module, symbols, *training, weights);
     buildStep(grad, symbols, *training, weights);
+    fusion::handOn(module, "grad", {"grad", "step"});
     auto init = symbols.lookup<func::FuncOp>("init");
     if (init && training->average)
       extendInit(init, symbols, weights);

@@ -15,6 +15,7 @@
 #include "compiler/differentiate/Gradients.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Training.h"
+#include "compiler/fusion/Ledger.h"
 #include "dialects/nn/Weights.h"
 
 namespace attune::differentiate {
@@ -180,6 +181,7 @@ struct Differentiate : impl::DifferentiateBase<Differentiate> {
     if (symbols.lookup("grad"))
       return loss.emitError("@grad is the name of another function");
     loss.setSymName("grad");
+    fusion::handOn(module, "loss", {"grad"});
     return buildGrad(symbols, loss, *weights);
   }
 };

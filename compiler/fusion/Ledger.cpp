@@ -2,6 +2,7 @@
 #include "compiler/fusion/Ledger.h"
 #include "dialects/nn/NodeName.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace attune::fusion {
 
@@ -26,6 +27,7 @@ static DictionaryAttr toAttribute(MLIRContext *context,
   };
   text("subject", entry.subject);
   text("name", entry.name);
+  text("function", entry.function);
   text("reason", entry.reason);
   text("strategy", entry.strategy);
   list.append("fired", BoolAttr::get(context, entry.fired));
@@ -45,6 +47,7 @@ static LedgerEntry fromAttribute(DictionaryAttr attribute) {
   auto fired = attribute.getAs<BoolAttr>("fired");
   return {text("subject"),
           text("name"),
+          text("function"),
           fired && fired.getValue(),
           text("reason"),
           text("strategy"),
@@ -75,6 +78,11 @@ static ModuleOp moduleOf(Operation *op) {
   return module ? module : op->getParentOfType<ModuleOp>();
 }
 
+static std::string functionOf(Operation *op) {
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  return function ? function.getName().str() : "";
+}
+
 static void emitRemark(Operation *op, const LedgerEntry &entry) {
   auto options = remark::RemarkOpts::name(entry.subject).category("ledger");
   std::string name = entry.name.empty() ? nn::nodeName(op) : entry.name;
@@ -95,6 +103,7 @@ void record(Operation *op, const LedgerEntry &entry) {
   ModuleOp module = moduleOf(op);
   SmallVector<LedgerEntry> entries = readLedger(module);
   entries.push_back(entry);
+  entries.back().function = functionOf(op);
   writeLedger(module, entries);
   emitRemark(op, entry);
 }
@@ -104,7 +113,8 @@ void amendReason(Operation *op, StringRef subject, StringRef name,
   ModuleOp module = moduleOf(op);
   SmallVector<LedgerEntry> entries = readLedger(module);
   for (LedgerEntry &entry : llvm::reverse(entries))
-    if (entry.subject == subject && entry.name == name && entry.fired) {
+    if (entry.subject == subject && entry.name == name &&
+        entry.function == functionOf(op) && entry.fired) {
       entry.reason += text;
       return writeLedger(module, entries);
     }
@@ -115,7 +125,8 @@ void recordStrategy(Operation *op, StringRef name, StringRef strategy,
   ModuleOp module = moduleOf(op);
   SmallVector<LedgerEntry> entries = readLedger(module);
   auto *found = llvm::find_if(entries, [&](const LedgerEntry &entry) {
-    return entry.subject == "attention" && entry.name == name && entry.fired &&
+    return entry.subject == "attention" && entry.name == name &&
+           entry.function == functionOf(op) && entry.fired &&
            entry.strategy.empty();
   });
   // An attention that the model itself wrote was not detected.
@@ -123,6 +134,7 @@ void recordStrategy(Operation *op, StringRef name, StringRef strategy,
     LedgerEntry entry;
     entry.subject = "attention";
     entry.name = name.str();
+    entry.function = functionOf(op);
     entry.fired = true;
     entry.reason = "an attention operator of the model";
     entries.push_back(entry);
@@ -133,6 +145,22 @@ void recordStrategy(Operation *op, StringRef name, StringRef strategy,
   found->after = after;
   writeLedger(module, entries);
   emitRemark(op, *found);
+}
+
+void handOn(ModuleOp module, StringRef function, ArrayRef<StringRef> copies) {
+  SmallVector<LedgerEntry> entries, all = readLedger(module);
+  for (LedgerEntry &entry : all) {
+    if (entry.function != function) {
+      entries.push_back(std::move(entry));
+      continue;
+    }
+    for (StringRef copy : copies) {
+      entries.push_back(entry);
+      entries.back().function = copy.str();
+    }
+  }
+  if (!all.empty())
+    writeLedger(module, entries);
 }
 
 // ---- JSON ----
@@ -150,6 +178,7 @@ static llvm::json::Object toJson(const LedgerEntry &entry,
                                  const llvm::StringMap<int64_t> &symbols) {
   return llvm::json::Object{
       {"name", entry.name},
+      {"function", entry.function},
       {"status", entry.fired ? "fired" : "missed"},
       {"strategy", entry.strategy},
       {"reason", entry.reason},

@@ -18,6 +18,8 @@ struct LedgerEntry {
   std::string subject;
   /// The model's node that the candidate is named after.
   std::string name;
+  /// The function that it stands in, which record() finds out.
+  std::string function;
   /// Whether it became what was looked for.
   bool fired = false;
   /// What was found, or the first condition that failed and at which node.
@@ -31,6 +33,10 @@ struct LedgerEntry {
 /// Appends an entry to the module's ledger and emits it as a remark at `op`.
 void record(mlir::Operation *op, const LedgerEntry &entry);
 
+/// What was said of `function` holds for `copies` of it, which takes its place.
+void handOn(mlir::ModuleOp module, llvm::StringRef function,
+            llvm::ArrayRef<llvm::StringRef> copies);
+
 /// The entries in the order in which they were recorded.
 llvm::SmallVector<LedgerEntry> readLedger(mlir::ModuleOp module);
 
@@ -39,7 +45,8 @@ llvm::SmallVector<LedgerEntry> readLedger(mlir::ModuleOp module);
 void amendReason(mlir::Operation *op, llvm::StringRef subject,
                  llvm::StringRef name, llvm::StringRef text);
 
-/// Completes the entry of the attention named `name` by what was chosen for it.
+/// Completes the entry of the attention `op` named `name` by what was chosen
+/// for it.
 void recordStrategy(mlir::Operation *op, llvm::StringRef name,
                     llvm::StringRef strategy, llvm::StringRef reason,
                     Cost after);

@@ -14,18 +14,22 @@ namespace attune::tools {
 
 using namespace mlir;
 
-static void printItem(const llvm::json::Object &item) {
+static void printItem(const llvm::json::Object &item, bool hasFunctions) {
   std::string status = ledgerField(item, "status");
   llvm::outs() << "  "
                << painted(status,
                           status == "fired" ? Colour::Green : Colour::Yellow)
-               << "  " << printable(ledgerField(item, "name"));
+               << "  ";
+  if (hasFunctions)
+    llvm::outs() << '@' << printable(ledgerField(item, "function")) << "  ";
+  llvm::outs() << printable(ledgerField(item, "name"));
   if (std::string strategy = ledgerField(item, "strategy"); !strategy.empty())
     llvm::outs() << "  [" << strategy << ']';
   llvm::outs() << "  " << printable(ledgerField(item, "reason")) << '\n';
 }
 
 static void printTable(const llvm::json::Object &ledger) {
+  bool hasFunctions = hasSeveralFunctions(ledger);
   for (const auto &[subject, value] : ledger) {
     const auto *section = value.getAsObject();
     const auto *items = section ? section->getArray("items") : nullptr;
@@ -38,7 +42,7 @@ static void printTable(const llvm::json::Object &ledger) {
         llvm::outs() << ", " << ledgerField(*section, count) << ' ' << count;
     llvm::outs() << '\n';
     for (const llvm::json::Value &entry : *items)
-      printItem(*entry.getAsObject());
+      printItem(*entry.getAsObject(), hasFunctions);
   }
 }
 

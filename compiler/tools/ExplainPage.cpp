@@ -9,6 +9,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include <set>
 
 namespace attune::tools {
 
@@ -26,6 +27,16 @@ std::string ledgerField(const llvm::json::Object &item, llvm::StringRef key) {
   std::string text;
   llvm::raw_string_ostream(text) << *value;
   return text;
+}
+
+bool hasSeveralFunctions(const llvm::json::Object &ledger) {
+  std::set<std::string> functions;
+  for (const auto &[subject, value] : ledger)
+    if (const auto *section = value.getAsObject())
+      if (const auto *items = section->getArray("items"))
+        for (const llvm::json::Value &entry : *items)
+          functions.insert(ledgerField(*entry.getAsObject(), "function"));
+  return functions.size() > 1;
 }
 
 // "384 * B * S * S + 4" with products and powers as people write them.
@@ -92,7 +103,7 @@ static std::string breakable(llvm::StringRef name) {
 }
 
 static void writeItem(llvm::raw_ostream &os, const llvm::json::Object &item,
-                      bool hasCosts) {
+                      bool hasFunctions, bool hasCosts) {
   bool fired = ledgerField(item, "status") == "fired";
   std::string strategy = ledgerField(item, "strategy");
   os << "<tr><td class='tight'><span class='pill " << (fired ? "good" : "bad")
@@ -100,6 +111,8 @@ static void writeItem(llvm::raw_ostream &os, const llvm::json::Object &item,
   if (!strategy.empty())
     os << " <span class='pill " << (strategy == "fused" ? "good" : "bad")
        << "'>" << escaped(strategy) << "</span>";
+  if (hasFunctions)
+    os << "<td class='tight'>@" << escaped(ledgerField(item, "function"));
   os << "<td><code>" << breakable(ledgerField(item, "name")) << "</code><td>"
      << escaped(ledgerField(item, "reason"));
   if (hasCosts)
@@ -110,7 +123,7 @@ static void writeItem(llvm::raw_ostream &os, const llvm::json::Object &item,
 
 static void writeSubject(llvm::raw_ostream &os, llvm::StringRef subject,
                          const llvm::json::Object &section,
-                         const llvm::json::Array &items) {
+                         const llvm::json::Array &items, bool hasFunctions) {
   os << "<h2>" << escaped(subject) << "<small>"
      << ledgerField(section, "recognised") << " of " << items.size()
      << " recognised</small></h2>\n";
@@ -121,10 +134,11 @@ static void writeSubject(llvm::raw_ostream &os, llvm::StringRef subject,
   bool hasCosts = llvm::any_of(items, [](const llvm::json::Value &entry) {
     return !cost(*entry.getAsObject(), "flops", "").empty();
   });
-  os << "<div class='wide'><table>\n<tr><th>status<th>node<th>reason"
+  os << "<div class='wide'><table>\n<tr><th>status"
+     << (hasFunctions ? "<th>entry point" : "") << "<th>node<th>reason"
      << (hasCosts ? "<th>work<th>memory traffic" : "") << '\n';
   for (const llvm::json::Value &entry : items)
-    writeItem(os, *entry.getAsObject(), hasCosts);
+    writeItem(os, *entry.getAsObject(), hasFunctions, hasCosts);
   os << "</table></div>\n";
 }
 
@@ -174,10 +188,11 @@ void writeExplainPage(llvm::raw_ostream &os, llvm::StringRef model,
             "Which parts of the graph were recognised, what was chosen for "
             "them, and why.",
             tilesOf(ledger));
+  bool hasFunctions = hasSeveralFunctions(ledger);
   for (const auto &[subject, value] : ledger)
     if (const auto *section = value.getAsObject())
       if (const auto *items = section->getArray("items"))
-        writeSubject(os, subject, *section, *items);
+        writeSubject(os, subject, *section, *items, hasFunctions);
   if (const auto *kernels = ledger.getArray("kernels"))
     writeKernels(os, *kernels);
   os << "<footer>Work and memory traffic of the parts, and (→) of what they "

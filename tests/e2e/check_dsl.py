@@ -6,6 +6,8 @@ failure where a package gives other numbers than PyTorch did, or where a mistake
 user does not end in its message, with the right exit code.
 """
 import argparse
+import collections
+import json
 import pathlib
 import re
 import subprocess
@@ -108,6 +110,19 @@ class Check:
         done = self.compile(model, "--emit", "nn", "--set", "width=8")
         assert done.returncode == 0 and "@loss" in done.stdout, done.stderr
 
+    def entry_points(self):
+        """The report says which of them an attention is in."""
+        model = SOURCE / "examples" / "models" / "gpt.attn"
+        done = run(self.attune, "explain", model, "--json")
+        assert done.returncode == 0, done.stderr
+        for subject, section in json.loads(done.stdout).items():
+            counts = collections.Counter(item["function"] for item in section["items"])
+            assert set(counts) == {"main", "eval", "grad", "step"}, f"{subject}: {counts}"
+            assert counts["main"] == counts["eval"] and counts["grad"] == counts["step"], counts
+        done = run(self.attune, "explain", model)
+        for name in ("main", "eval", "grad", "step"):
+            assert f"fired  @{name}  h.0." in done.stdout, done.stdout
+
     def weight_files(self):
         model, path = self.write("m.attn", MODEL), self.folder / "w.npz"
         self.refused(1, ["none.npz"], model, "--weights", self.folder / "none.npz")
@@ -132,6 +147,7 @@ def main():
         check.refusals()
         check.readme()
         check.weight_files()
+        check.entry_points()
         names = [path.stem for path in sorted((SOURCE / "examples" / "models").glob("*.attn"))]
         assert len(names) >= 6, names
         for name in names:

@@ -39,7 +39,9 @@ func.func @grad(%x: tensor<2x3xf32> {nn.name = "x"}, %step: tensor<i64> {nn.name
 
 // -----
 
-// SGD without momentum has no state; an average begins as the weight does.
+// SGD without momentum has no state; an average begins as the weight does. What
+// was found in @grad was found in @step.
+// CHECK: nn.ledger = [{fired = true, function = "main", {{[^}]*}}}, {fired = true, function = "grad", {{[^}]*}}}, {fired = true, function = "step", {{[^}]*}}}]
 // CHECK-NOT: state optimizer
 // CHECK: nn.weight @b.ema state average : tensor<3xf32> = dense<1.000000e+00>
 // CHECK-NOT: state optimizer
@@ -49,7 +51,10 @@ func.func @grad(%x: tensor<2x3xf32> {nn.name = "x"}, %step: tensor<i64> {nn.name
 // CHECK-LABEL: func.func @apply
 // CHECK-SAME: {nn.updates = @b}, tensor<3xf32> {nn.updates = @b.ema}, tensor<3xf32> {nn.updates = @b.grad})
 // CHECK: nn.elementwise min
-module attributes {nn.training = {optimizer = "sgd", clip = 1.0, ema = 0.99}} {
+module attributes {
+    nn.ledger = [{fired = true, function = "main", name = "n", reason = "r", subject = "norm"},
+                 {fired = true, function = "grad", name = "n", reason = "r", subject = "norm"}],
+    nn.training = {optimizer = "sgd", clip = 1.0, ema = 0.99}} {
   nn.weight @b trainable state parameter : tensor<3xf32> = dense<1.0> : tensor<3xf32>
   nn.weight @b.grad state gradient : tensor<3xf32>
   func.func @init(%v: tensor<3xf32>) -> (tensor<3xf32> {nn.updates = @b}) {
