@@ -314,6 +314,24 @@ TEST_F(CudaSessionTest, PackagesThatFitNoDevice) {
   EXPECT_THAT(loadErrorOn("auto"), HasSubstr("--target cpu"));
 }
 
+TEST_F(CudaSessionTest, PackagesThatDoMoreThanInfer) {
+  PackageOptions entries, state;
+  entries.entries = {"", "eval"};
+  state.state = R"({"version": 1, "tensors": [{"name": "w", "kind":
+    "parameter", "dtype": "f32", "dims": [4], "offset": 0}]})";
+  for (const PackageOptions &options : {entries, state}) {
+    write(options);
+    EXPECT_EQ(loadErrorOn("cuda"),
+              "ATTUNE_NO_DEVICE: " + file +
+                  ": packages with several entry points or a state run on the "
+                  "processor only");
+    ASSERT_EQ(load("auto", model), ATTUNE_OK) << attune_error_message();
+    EXPECT_STREQ(attune_model_device(model), "cpu");
+    EXPECT_EQ(attune_model_entry_count(model), options.entries.size());
+    close();
+  }
+}
+
 TEST_F(CudaSessionTest, KernelsThatTheDriverRefuses) {
   PackageOptions options;
   options.ptx = testPtx() + "\nnonsense";

@@ -144,18 +144,23 @@ void writePackage(const std::string &path, const PackageOptions &options) {
   ok = ok && writer.begin({SectionKind::Weights, 0, 0, ""}) &&
        writer.blob(std::as_bytes(std::span(weights)), offset) && writer.end();
   EXPECT_EQ(offset, 0u);
-  ok = ok && writer.add({SectionKind::Plan, options.planVariant, 0, ""},
-                        options.plan);
+  auto addPlans = [&](uint32_t variant, const std::string &plan) {
+    for (const std::string &entry : options.entries)
+      ok = ok && writer.add({SectionKind::Plan, variant, 0, entry}, plan);
+  };
+  addPlans(options.planVariant, options.plan);
+  if (!options.state.empty())
+    ok = ok && writer.add({SectionKind::State, 0, 0, ""}, options.state);
   for (const Variant &variant : options.code)
     ok = ok && writer.add({SectionKind::Code, variant.variant, variant.features,
                            variant.name},
                           std::as_bytes(std::span(code)));
   constexpr uint32_t kCudaVariant = 100;
-  if (!options.ptx.empty())
-    ok = ok &&
-         writer.add({SectionKind::Plan, kCudaVariant, 0, ""}, cudaTestPlan()) &&
-         writer.add({SectionKind::Ptx, kCudaVariant, 80, "sm_80 ptx"},
-                    options.ptx);
+  if (!options.ptx.empty()) {
+    addPlans(kCudaVariant, cudaTestPlan());
+    ok = ok && writer.add({SectionKind::Ptx, kCudaVariant, 80, "sm_80 ptx"},
+                          options.ptx);
+  }
   ASSERT_TRUE(ok && writer.finish()) << writer.error();
 }
 

@@ -45,6 +45,10 @@ struct Variant {
 struct PackageOptions {
   std::string plan = testPlan();
   uint32_t planVariant = 0;
+  /// The names of the entry points, which all have the same plan.
+  std::vector<std::string> entries = {""};
+  /// The table of a state; empty: none.
+  std::string state;
   std::vector<Variant> code = {Variant{}};
   /// PTX for devices, with a plan of its own; empty: none.
   std::string ptx;
