@@ -160,6 +160,7 @@ OwningOpRef<ModuleOp> loadModel(const Request &request, MLIRContext &context,
   if (request.emit == "onnx")
     return onnx::importOnnxGraph(request.model, context, error);
   onnx::ImportOptions options;
+  options.trains = !request.training.loss.empty();
   for (const auto &[name, binding] : request.shapes)
     options.shapes[name] = {binding.min, binding.max};
   return onnx::importOnnx(request.model, options, context, error);

@@ -50,14 +50,14 @@ static uint64_t load(const char *data, unsigned bytes) {
 }
 
 Imported importConstant(Ops &ops, DenseResourceElementsAttr value,
-                        StringRef name) {
+                        StringRef name, bool isTrained) {
   auto type = value.getType();
   Imported x;
   x.element = type.getElementType();
   x.own = x.dims = ops.dimsOf(type.getShape());
   bool real = isa<FloatType>(x.element);
   auto count = staticCount(x.dims, real ? maxFoldedReals : maxFolded);
-  if (!count) {
+  if (!count || (isTrained && *count > 0)) {
     x.known.kind = Known::Kind::Weight;
     x.known.weight = value;
     x.known.weightName = ops.b.getStringAttr(name);

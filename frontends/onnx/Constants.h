@@ -14,9 +14,10 @@ mlir::Type elementTypeOf(int64_t dataType, mlir::OpBuilder &b);
 
 /// A tensor over mapped bytes, whose element type passes isNNElement. Integers
 /// and booleans up to maxFolded elements and other tensors up to 16 become
-/// known elements; larger ones become weights that are read in place.
+/// known elements; larger ones, and what `isTrained`, become weights that are
+/// read in place.
 Imported importConstant(Ops &ops, mlir::DenseResourceElementsAttr value,
-                        llvm::StringRef name);
+                        llvm::StringRef name, bool isTrained = false);
 
 } // namespace attune::onnx
 

@@ -30,7 +30,9 @@ public:
            std::string &error)
       : graph(graph), options(options), file(std::move(file)), error(error),
         module(ModuleOp::create(graph.getLoc())),
-        symbols(graph.getContext(), options), ops(*module, symbols) {}
+        symbols(graph.getContext(), options), ops(*module, symbols) {
+    ops.trains = options.trains;
+  }
 
   OwningOpRef<ModuleOp> run();
 

@@ -35,6 +35,9 @@ struct ImportOptions {
   /// Model inputs to keep as arguments; empty keeps all. Others must be unused
   /// or have an initializer of the same name.
   std::vector<std::string> inputs;
+  /// Whether the model is to be trained: parameters of its layers are weights,
+  /// however small they are.
+  bool trains = false;
 };
 
 /// Imports into the nn dialect. Null on failure, with one or more lines in

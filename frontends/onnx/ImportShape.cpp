@@ -1,6 +1,7 @@
 // Operators that change or make shapes: Reshape, Transpose, Expand, Shape...
 #include "frontends/onnx/Binder.h"
 #include "frontends/onnx/Constants.h"
+#include "frontends/onnx/Parameters.h"
 
 #include <cmath>
 
@@ -196,7 +197,9 @@ static LogicalResult importConstantNode(Binder &node) {
     std::string name = "constant";
     if (auto loc = dyn_cast<NameLoc>(ops.loc))
       name = loc.getName().str();
-    return node.set(0, importConstant(ops, value, name));
+    bool isTrained =
+        ops.trains && node.op().getInitializer() && isParameter(node.op());
+    return node.set(0, importConstant(ops, value, name, isTrained));
   }
   if (node.hasAttribute("value_int"))
     return node.set(0, ops.integers(b.getI64Type(), {},

@@ -162,6 +162,57 @@ TEST_F(ImportTest, LargeConstantsAreWeightsInPlace) {
   });
 }
 
+TEST_F(ImportTest, SmallParametersAreWeightsWhereTheyAreTrained) {
+  // A norm in its parts, and two layers with one class each.
+  Wire graph =
+      Wire()
+          .msg(11, typed("x", floatType, {"B", "4"}))
+          .msg(5, floats("eps", {}))
+          .msg(5, floats("half", {1}))
+          .msg(5, floats("mean", {4}))
+          .msg(5, floats("scale", {4}))
+          .msg(5, floats("shift", {4}))
+          .msg(5, floats("w1", {4, 1}))
+          .msg(5, floats("b1", {1}))
+          .msg(5, floats("w2", {1, 1}))
+          .msg(5, floats("b2", {1}))
+          .msg(1, node("Sub", {"x", "mean"}, {"c"}))
+          .msg(1, node("Add", {"c", "eps"}, {"e"}))
+          .msg(1, node("Mul", {"e", "scale"}, {"s"}))
+          .msg(1, node("Add", {"s", "shift"}, {"n"}))
+          .msg(1, node("Mul", {"n", "half"}, {"h"}))
+          .msg(1, node("MatMul", {"h", "w1"}, {"p"}))
+          .msg(1, node("Add", {"b1", "p"}, {"q"}))
+          .msg(1, withInt(node("Gemm", {"q", "w2", "b2"}, {"y"}), "transB", 1))
+          .msg(12, value("y"));
+  import(graph);
+  EXPECT_EQ(count<nn::WeightOp>(), 0);
+  options.trains = true;
+  import(graph);
+  std::vector<std::string> names;
+  for (auto weight : module->getOps<nn::WeightOp>())
+    names.push_back(weight.getSymName().str());
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("scale", "shift", "w1",
+                                                     "b1", "w2", "b2"));
+}
+
+TEST_F(ImportTest, ParametersAreFoundThroughViews) {
+  options.trains = true;
+  import(Wire()
+             .msg(11, typed("x", floatType, {"B", "4"}))
+             .msg(5, floats("w", {3, 4}))
+             .msg(5, floats("b", {1, 3}))
+             .msg(5, floats("other", {3}))
+             .msg(5, ints("row", {3}))
+             .msg(1, node("Transpose", {"w"}, {"t"}))
+             .msg(1, node("Reshape", {"b", "row"}, {"r"}))
+             .msg(1, node("MatMul", {"x", "t"}, {"p"}))
+             .msg(1, node("Add", {"p", "r"}, {"s"}))
+             .msg(1, node("Div", {"s", "other"}, {"y"}))
+             .msg(12, value("y")));
+  EXPECT_EQ(count<nn::WeightOp>(), 2);
+}
+
 TEST_F(ImportTest, InitializerOfAnInputIsItsDefault) {
   Wire graph = Wire()
                    .msg(11, typed("x", floatType, {"4"}))

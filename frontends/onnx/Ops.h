@@ -25,6 +25,7 @@ public:
   mlir::Location loc; ///< Of the node being imported.
   Symbols &symbols;
   std::string reason;
+  bool trains = false; ///< As ImportOptions say.
 
   mlir::LogicalResult fail(const llvm::Twine &why) {
     if (reason.empty())

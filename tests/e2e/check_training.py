@@ -4,8 +4,8 @@
 Enters: the built programs. Leaves: a failure for each promise that does not hold: a
 training that was cut off goes on bit for bit; so does one with another number of threads;
 gradients of a batch do not depend on how it is cut; fused and unfused attention draw the
-same dropout; every parameter learns; averages go on from what was trained; what was trained
-runs.
+same dropout; every parameter learns, of ONNX models too; averages go on from what was
+trained; what was trained runs.
 """
 import argparse
 import json
@@ -18,6 +18,8 @@ import tempfile
 import time
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from attune import Attune, Failure
 
@@ -158,6 +160,28 @@ class Training:
                    if np.any(one[name] != two[name]) and not name.endswith((".m", ".v"))]
         self.expect(changed == ["ln_f.weight"], f"only what is to be trained changes: {changed}")
 
+    def trains_small_heads(self):
+        """Of a file that has no loss; biases of few classes learn like any other."""
+        values = {"weight": np.zeros((3, 8), np.float32), "bias": np.zeros(3, np.float32)}
+        graph = helper.make_graph(
+            [helper.make_node("Gemm", ["x", *values], ["y"], transB=1)], "head",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 8])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3])],
+            [numpy_helper.from_array(value, name) for name, value in values.items()])
+        model, samples = self.path("head.onnx"), self.path("head.npz")
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), model)
+        random = np.random.default_rng(1)
+        np.savez(samples, x=random.normal(size=(64, 8)).astype(np.float32),
+                 labels=np.zeros(64, np.int64))
+        package = self.attune.compile(model, self.path("head.attune"), "--loss", "cross_entropy",
+                                      "--quiet")
+        checkpoint = self.path("head.safetensors")
+        self.attune.call("train", package, "--data", samples, "--batch", 8, "--steps", 5, "--lr",
+                         "1e-2", "--save", checkpoint, "--quiet")
+        found = read_safetensors(checkpoint)
+        changed = {name for name in values if np.any(np.ravel(found.get(name, 0)) != 0)}
+        self.expect(changed == set(values), f"a head of three classes learns: {sorted(changed)}")
+
     def fuses(self):
         losses = {}
         for kind in ("fused", "unfused"):
@@ -291,8 +315,9 @@ def main():
         training = Training(options.attune, folder)
         failures = 0
         for check in (training.resumes, training.repeats, training.accumulates, training.learns,
-                      training.freezes, training.fuses, training.averages, training.validates,
-                      training.runs, training.counts, training.stops, training.refuses):
+                      training.freezes, training.trains_small_heads, training.fuses,
+                      training.averages, training.validates, training.runs, training.counts,
+                      training.stops, training.refuses):
             try:
                 check()
             except (Failure, OSError) as failure:
