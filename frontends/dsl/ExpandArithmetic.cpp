@@ -21,6 +21,32 @@ static std::optional<int64_t> integerPower(int64_t base, int64_t exponent) {
   return result;
 }
 
+/// Whether `lhs op rhs`, if that is the same wherever in `difference` the
+/// difference of both lies.
+static std::optional<bool> decide(Operator op, Interval difference) {
+  auto [min, max] = difference;
+  auto known = [](bool isTrue, bool isFalse) {
+    return isTrue || isFalse ? std::optional(isTrue) : std::nullopt;
+  };
+  auto isBelow = [&](int64_t n) { return known(max < n, min >= n); };
+  auto isNotBelow = [&](int64_t n) { return known(min >= n, max < n); };
+  bool isZero = min == 0 && max == 0, isNotZero = min > 0 || max < 0;
+  switch (op) {
+  case Operator::Equal:
+    return known(isZero, isNotZero);
+  case Operator::NotEqual:
+    return known(isNotZero, isZero);
+  case Operator::Less:
+    return isBelow(0);
+  case Operator::LessEqual:
+    return isBelow(1);
+  case Operator::Greater:
+    return isNotBelow(1);
+  default:
+    return isNotBelow(0);
+  }
+}
+
 MaybeValue Expander::integers(Operator op, DimAttr lhs, DimAttr rhs) {
   auto a = lhs.getConstant(), b = rhs.getConstant();
   DimAttr result;
@@ -66,35 +92,7 @@ MaybeValue Expander::integers(Operator op, DimAttr lhs, DimAttr rhs) {
     DimAttr difference = lhs - rhs;
     if (!difference)
       return graph.fail("a number leaves 64 bits");
-    Interval range = graph.bounds.of(difference);
-    std::optional<bool> holds;
-    switch (op) {
-    case Operator::Equal:
-    case Operator::NotEqual:
-      if (range.min == 0 && range.max == 0)
-        holds = true;
-      else if (range.min > 0 || range.max < 0)
-        holds = false;
-      if (holds && op == Operator::NotEqual)
-        holds = !*holds;
-      break;
-    case Operator::Less:
-      if (range.max < 0 || range.min >= 0)
-        holds = range.max < 0;
-      break;
-    case Operator::LessEqual:
-      if (range.max <= 0 || range.min > 0)
-        holds = range.max <= 0;
-      break;
-    case Operator::Greater:
-      if (range.min > 0 || range.max <= 0)
-        holds = range.min > 0;
-      break;
-    default:
-      if (range.min >= 0 || range.max < 0)
-        holds = range.min >= 0;
-      break;
-    }
+    std::optional<bool> holds = decide(op, graph.bounds.of(difference));
     if (!holds)
       return graph.fail("expected a comparison that is decided when the model "
                         "is compiled, found " +

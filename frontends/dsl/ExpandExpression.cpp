@@ -168,10 +168,7 @@ static StringRef nameOf(Operator op) {
 
 MaybeValue Expander::binary(const Expression &expression, Frame &frame) {
   Place place(graph);
-  auto at = [&] {
-    locate(frame.path + (frame.path.empty() ? "" : ".") + nameOf(expression.op),
-           expression.span);
-  };
+  auto at = [&] { locate(frame, nameOf(expression.op), expression.span); };
   if (expression.op == Operator::And || expression.op == Operator::Or) {
     at();
     return logic(expression, frame);

@@ -119,8 +119,7 @@ MaybeValue Expander::index(const Expression &expression, Frame &frame) {
   if (value->is<InstancePtr>() && !(*value->as<InstancePtr>())->parts.empty())
     return indexList((*value->as<InstancePtr>())->parts, expression, frame);
   Place place(graph);
-  locate(frame.path + (frame.path.empty() ? "" : ".") + "index",
-         expression.span);
+  locate(frame, "index", expression.span);
   auto x = tensor(*value);
   if (failed(x))
     return failure();

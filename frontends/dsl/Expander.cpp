@@ -27,6 +27,10 @@ void Expander::locate(const Twine &name, Span span) {
   graph.at = span;
 }
 
+void Expander::locate(const Frame &frame, StringRef name, Span span) {
+  locate(Twine(frame.path) + (frame.path.empty() ? "" : ".") + name, span);
+}
+
 Tensor Expander::load(const Weight &weight) {
   Tensor &loaded = loads[&weight];
   if (loaded)
@@ -96,8 +100,7 @@ LogicalResult Expander::run(const std::vector<Statement> &body, Frame &frame,
       if (failed(value))
         return failure();
       Place place(graph);
-      locate(frame.path + (frame.path.empty() ? "" : ".") + target.text,
-             statement.span);
+      locate(frame, target.text, statement.span);
       if (old == frame.names.end())
         return graph.fail(
             "expected a name that was given a value here, found " +
@@ -323,8 +326,7 @@ MaybeValue Expander::callBuiltin(const Builtin &builtin,
   graph.at = expression.span;
   if (failed(arguments.bind(expression, frame)))
     return failure();
-  locate(frame.path + (frame.path.empty() ? "" : ".") + StringRef(builtin.name),
-         expression.span);
+  locate(frame, builtin.name, expression.span);
   if (failed(arguments.checkRequired()))
     return failure();
   return findFunction(builtin.name)(arguments);

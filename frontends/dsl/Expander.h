@@ -156,6 +156,7 @@ private:
     Span at;
   };
   void locate(const llvm::Twine &name, Span span);
+  void locate(const Frame &frame, llvm::StringRef name, Span span);
 
   const ImportOptions &options;
   std::map<std::string, Value, std::less<>> globals;
