@@ -41,11 +41,13 @@ static llvm::StringMap<int64_t> largestSymbols(func::FuncOp function) {
 int64_t Activations::evaluate(nn::DimAttr dim) const {
   if (!dim)
     return INT64_MAX;
-  llvm::StringMap<int64_t> values = symbols;
+  llvm::StringMap<int64_t> values;
   llvm::SetVector<StringRef> names;
   dim.collectSymbols(names);
-  for (StringRef name : names)
-    values.try_emplace(name, usualExtent);
+  for (StringRef name : names) {
+    auto known = symbols.find(name);
+    values[name] = known == symbols.end() ? usualExtent : known->second;
+  }
   return dim.evaluate(values).value_or(INT64_MAX);
 }
 
@@ -91,10 +93,10 @@ Activations::Activations(func::FuncOp function)
   }
 }
 
-int64_t Activations::bytes() const {
+int64_t Activations::bytes(const llvm::SetVector<Operation *> &without) const {
   int64_t sum = 0;
   for (const auto &[op, bytes] : keptOps)
-    if (__builtin_add_overflow(sum, bytes, &sum))
+    if (!without.contains(op) && __builtin_add_overflow(sum, bytes, &sum))
       return INT64_MAX;
   return sum;
 }

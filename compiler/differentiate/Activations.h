@@ -26,7 +26,8 @@ public:
     return keptOps;
   }
   bool isKept(mlir::Operation *op) const { return keptOps.contains(op); }
-  int64_t bytes() const;
+  /// The bytes of all of them but `without`.
+  int64_t bytes(const llvm::SetVector<mlir::Operation *> &without = {}) const;
 
   /// A dim for symbols as large as they may be; 128 where that is not said.
   int64_t evaluate(nn::DimAttr dim) const;

@@ -55,19 +55,20 @@ public:
   void byFraction(double fraction);
   const Ops &chosen() const { return ops; }
   const Activations &getActivations() const { return activations; }
-  int64_t bytes() const;
+  int64_t bytes() const { return activations.bytes(ops); }
 
 private:
   /// What has to be computed for `op`: itself and forward ops before it, back
   /// to what is kept.
   Ops programOf(Operation *op) const;
-  double costOf(Operation *op) const;
+  double costOf(Operation *op);
   bool stays(Operation *op) const {
     return activations.isKept(op) && !ops.contains(op);
   }
 
   Activations activations;
   Ops ops;
+  llvm::DenseMap<Operation *, double> flops; // of ops that a cost was asked of
 };
 } // namespace
 
@@ -83,13 +84,17 @@ Ops Chooser::programOf(Operation *op) const {
   return program;
 }
 
-double Chooser::costOf(Operation *op) const {
+double Chooser::costOf(Operation *op) {
   double cost = 1; // a launch is not free either
   Ops program = programOf(op);
   if (program.size() >= mostOps)
     return std::numeric_limits<double>::infinity();
-  for (Operation *part : program)
-    cost += double(activations.evaluate(fusion::costOf(part).flops));
+  for (Operation *part : program) {
+    auto [own, isNew] = flops.try_emplace(part);
+    if (isNew)
+      own->second = double(activations.evaluate(fusion::costOf(part).flops));
+    cost += own->second;
+  }
   return cost;
 }
 
@@ -100,17 +105,12 @@ void Chooser::byRule(bool norms) {
       ops.insert(op);
 }
 
-int64_t Chooser::bytes() const {
-  int64_t sum = 0;
-  for (const auto &[op, bytes] : activations.kept())
-    if (!ops.contains(op) && __builtin_add_overflow(sum, bytes, &sum))
-      return INT64_MAX;
-  return sum;
-}
-
 // What an op saves for its cost only falls as more of what it reads is not
 // kept: a gain that is still the best when it is computed anew is the best.
 void Chooser::byFraction(double fraction) {
+  double limit = fraction * double(activations.bytes()), left = double(bytes());
+  if (left <= limit)
+    return;
   struct Candidate {
     double gain;
     size_t number; ///< of equals the first
@@ -126,8 +126,6 @@ void Chooser::byFraction(double fraction) {
   for (const auto &[number, entry] : llvm::enumerate(activations.kept()))
     if (!ops.contains(entry.first))
       queue.push({gainOf(entry.first), number, entry.first});
-  double limit = fraction * double(activations.bytes());
-  double left = double(bytes());
   while (left > limit && !queue.empty()) {
     Candidate best = queue.top();
     queue.pop();
@@ -234,7 +232,7 @@ void Copier::run() {
     OpBuilder builder(&op);
     for (OpOperand &operand : op.getOpOperands()) {
       Operation *root = rootOf(operand.get()).getDefiningOp();
-      if (root && chosen.contains(root) && activations.isForward(root))
+      if (root && chosen.contains(root))
         operand.set(copyOf(operand.get(), builder));
     }
   }
