@@ -8,6 +8,7 @@
 #pragma once
 #include "compiler/target/common/BlockEvaluator.h"
 #include "compiler/target/cpu/AttentionBackwardLowering.h"
+#include "compiler/target/cpu/Band.h"
 
 namespace attune::target::cpu {
 
@@ -31,7 +32,9 @@ class AttentionBackwardEmitter {
 public:
   AttentionBackwardEmitter(KernelFrame &frame, const AttentionBackward &parts)
       : frame(frame), emit(frame.emit), parts(parts),
-        scratch(frame.kernel, parts), sizes(parts), evaluator(frame) {}
+        scratch(frame.kernel, parts), sizes(parts), evaluator(frame),
+        band(frame, parts.queries.getSpan(), parts.keys.getSpan(),
+             parts.band.getLower(), parts.band.getUpper()) {}
 
   /// The whole function.
   llvm::LogicalResult run();
@@ -82,9 +85,6 @@ private:
   Value endSeeing(Value key);
 
   // The row pass.
-  /// First and end of the columns of the current key block that a row may see.
-  Value firstVisible(Value row);
-  Value endVisible(Value row);
   void emitRowPass(Value row, Value begin, Value end);
   void emitVector(const Coord &row, Value column, bool hidden);
   void clearHidden(Value row, Value begin, Value end);
@@ -95,6 +95,7 @@ private:
   AttentionBackwardScratch scratch;
   AttentionBackwardSizes sizes;
   BlockEvaluator evaluator;
+  Band band;
   llvm::LogicalResult result = mlir::success();
   // Sections of scratch.
   Value keys, values, keyRows, keySums, valueSums, queries, gradients,

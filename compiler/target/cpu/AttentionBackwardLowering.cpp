@@ -55,19 +55,9 @@ void AttentionBackwardEmitter::forEachTrip(tile::ForOp loop,
                                            function_ref<void()> body) {
   int64_t step = loop.getStep();
   Value from = frame.scalar(loop.getFrom()), to = frame.scalar(loop.getTo());
-  Value begin = emit.integer(0), end = emit.sub(to, from);
-  if (Value seenBy = loop.getRows()) {
-    Span seen = frame.span(seenBy);
-    if (Value lower = loop.getLower()) {
-      Value first = emit.sub(emit.add(seen.start, frame.scalar(lower)), from);
-      begin = emit.roundDown(emit.max(first, begin), step);
-    }
-    if (Value upper = loop.getUpper()) {
-      Value last =
-          emit.add(emit.add(seen.start, seen.count), frame.scalar(upper));
-      end = emit.min(end, emit.sub(last, from));
-    }
-  }
+  Band seen(frame, loop.getRows(), loop.getSpan(), loop.getLower(),
+            loop.getUpper());
+  auto [begin, end] = seen.blocks(from, to, step);
   emit.forLoop(begin, end, step, [&](Value start) {
     BlockEvaluator::Scope scope(evaluator);
     Value first = emit.add(from, start);
@@ -277,9 +267,9 @@ void AttentionBackwardEmitter::emitRowTile(Value row) {
   bool whole = !parts.slopeStores.empty();
   Value begin =
       whole ? emit.integer(0)
-            : emit.roundDown(firstVisible(row), tile.panels * kPanelWidth);
+            : emit.roundDown(band.first(row), tile.panels * kPanelWidth);
   Value end =
-      whole ? frame.span(parts.keys.getSpan()).count : endVisible(lastRow);
+      whole ? frame.span(parts.keys.getSpan()).count : band.end(lastRow);
   emit.ifThen(emit.less(begin, end), [&] {
     BlockEvaluator::Scope scope(evaluator);
     emitRowDots(row, begin, end);

@@ -11,25 +11,6 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-Value AttentionBackwardEmitter::firstVisible(Value row) {
-  if (!parts.band.getLower())
-    return emit.integer(0);
-  Value i = emit.add(frame.span(parts.queries.getSpan()).start, row);
-  Value first = emit.add(i, frame.scalar(parts.band.getLower()));
-  return emit.max(emit.sub(first, frame.span(parts.keys.getSpan()).start),
-                  emit.integer(0));
-}
-
-Value AttentionBackwardEmitter::endVisible(Value row) {
-  Span columns = frame.span(parts.keys.getSpan());
-  if (!parts.band.getUpper())
-    return columns.count;
-  Value i = emit.add(frame.span(parts.queries.getSpan()).start, row);
-  Value end = emit.add(emit.add(i, frame.scalar(parts.band.getUpper())), 1);
-  return emit.max(emit.min(emit.sub(end, columns.start), columns.count),
-                  emit.integer(0));
-}
-
 /// One vector of columns.
 void AttentionBackwardEmitter::emitVector(const Coord &row, Value column,
                                           bool hidden) {
@@ -74,9 +55,9 @@ void AttentionBackwardEmitter::emitRowPass(Value row, Value begin, Value end) {
   Value from = begin;
   if (parts.band.getLower())
     from =
-        emit.min(emit.max(emit.roundUp(firstVisible(row), kLanes), begin), end);
+        emit.min(emit.max(emit.roundUp(band.first(row), kLanes), begin), end);
   Value to =
-      emit.max(emit.min(emit.roundDown(endVisible(row), kLanes), end), from);
+      emit.max(emit.min(emit.roundDown(band.end(row), kLanes), end), from);
   auto sweep = [&](Value first, Value last, bool hidden) {
     emit.forLoop(first, last, kLanes,
                  [&](Value column) { emitVector(rowCoord, column, hidden); });

@@ -7,6 +7,7 @@
 #pragma once
 #include "compiler/target/common/BlockEvaluator.h"
 #include "compiler/target/cpu/AttentionLowering.h"
+#include "compiler/target/cpu/Band.h"
 
 namespace attune::target::cpu {
 
@@ -19,6 +20,8 @@ public:
   AttentionEmitter(KernelFrame &frame, const Attention &parts)
       : frame(frame), emit(frame.emit), parts(parts),
         scratch(frame.kernel, parts), evaluator(frame),
+        band(frame, parts.rows, parts.loop.getSpan(), parts.band.getLower(),
+             parts.band.getUpper()),
         depth(llvm::alignTo(parts.depth(), kLanes)),
         columns(llvm::alignTo(parts.columns(), kLanes)),
         scoreStride(llvm::alignTo(parts.blockKeys(), 4 * kPanelWidth) +
@@ -42,9 +45,6 @@ private:
   void emitScores(Value row, Value begin, Value end);
   void emitResult(Value row, Value begin, Value end);
   void emitFinishRow(Value row);
-  /// First and end of the columns of the current key block that a row may see.
-  Value firstVisible(Value row);
-  Value endVisible(Value row);
 
   // The row pass.
   void emitRowPass(Value tileRow, Value index, Value begin, Value end);
@@ -62,6 +62,7 @@ private:
   Attention parts;
   AttentionScratch scratch;
   BlockEvaluator evaluator;
+  Band band;
   const int64_t depth, columns, scoreStride;
   llvm::LogicalResult result = mlir::success();
   Value keys, values, queries, scores, alpha, maxima, sums, out; ///< sections

@@ -137,17 +137,7 @@ void AttentionEmitter::emitKeyBlocks() {
   int64_t step = parts.loop.getStep();
   Value from = frame.scalar(parts.loop.getFrom()),
         to = frame.scalar(parts.loop.getTo());
-  // From the first key that the first row sees to the last that the last sees.
-  Value begin = emit.integer(0), end = emit.sub(to, from);
-  if (Value lower = parts.band.getLower()) {
-    Value first = emit.sub(emit.add(rows.start, frame.scalar(lower)), from);
-    begin = emit.roundDown(emit.max(first, begin), step);
-  }
-  if (Value upper = parts.band.getUpper()) {
-    Value last =
-        emit.add(emit.add(rows.start, rows.count), frame.scalar(upper));
-    end = emit.min(end, emit.sub(last, from));
-  }
+  auto [begin, end] = band.blocks(from, to, step);
   emit.forLoop(begin, end, step, [&](Value start) {
     BlockEvaluator::Scope scope(evaluator);
     blockStart = start;
@@ -162,32 +152,13 @@ void AttentionEmitter::emitKeyBlocks() {
   });
 }
 
-Value AttentionEmitter::firstVisible(Value row) {
-  if (!parts.band.getLower())
-    return emit.integer(0);
-  Value i = emit.add(frame.span(parts.rows).start, row);
-  Value first = emit.add(i, frame.scalar(parts.band.getLower()));
-  return emit.max(emit.sub(first, frame.span(parts.loop.getSpan()).start),
-                  emit.integer(0));
-}
-
-Value AttentionEmitter::endVisible(Value row) {
-  Span columns = frame.span(parts.loop.getSpan());
-  if (!parts.band.getUpper())
-    return columns.count;
-  Value i = emit.add(frame.span(parts.rows).start, row);
-  Value end = emit.add(emit.add(i, frame.scalar(parts.band.getUpper())), 1);
-  return emit.max(emit.min(emit.sub(end, columns.start), columns.count),
-                  emit.integer(0));
-}
-
 void AttentionEmitter::emitRowTile(Value row) {
   const RegisterTile &tile = emit.machine.attention;
   Value left = emit.sub(frame.span(parts.rows).count, row);
   Value rows = emit.min(left, emit.integer(tile.rows));
   Value lastRow = emit.add(row, emit.sub(rows, emit.integer(1)));
-  Value begin = emit.roundDown(firstVisible(row), tile.panels * kPanelWidth);
-  Value end = endVisible(lastRow);
+  Value begin = emit.roundDown(band.first(row), tile.panels * kPanelWidth);
+  Value end = band.end(lastRow);
   emit.ifThen(emit.less(begin, end), [&] {
     BlockEvaluator::Scope scope(evaluator);
     emitScores(row, begin, end);

@@ -54,9 +54,9 @@ Value AttentionEmitter::prepareScores(Value row, Value scoreRow, Value column,
   if (parts.scale && !hidden)
     return score;
   if (parts.scale) {
-    Value keep = emit.lanesBelow(emit.sub(endVisible(row), column));
+    Value keep = emit.lanesBelow(emit.sub(band.end(row), column));
     if (parts.band.getLower()) {
-      Value before = emit.lanesBelow(emit.sub(firstVisible(row), column));
+      Value before = emit.lanesBelow(emit.sub(band.first(row), column));
       Value none =
           arith::ConstantOp::create(emit, emit.getZeroAttr(keep.getType()));
       keep = arith::SelectOp::create(emit, before, none, keep);
@@ -89,9 +89,9 @@ Value AttentionEmitter::emitMaximum(Value row, Value scoreRow, Value begin,
   Value from = begin;
   if (parts.band.getLower())
     from =
-        emit.min(emit.max(emit.roundUp(firstVisible(row), kLanes), begin), end);
+        emit.min(emit.max(emit.roundUp(band.first(row), kLanes), begin), end);
   Value to =
-      emit.max(emit.min(emit.roundDown(endVisible(row), kLanes), end), from);
+      emit.max(emit.min(emit.roundDown(band.end(row), kLanes), end), from);
   auto visit = [&](bool hidden) {
     return [&, hidden](Value column, Value maximum) {
       return emit.maxf(prepareScores(row, scoreRow, column, hidden), maximum);
