@@ -19,21 +19,11 @@ static std::optional<double> splatOf(Value value) {
   return splat.getSplatValue<APFloat>().convertToDouble();
 }
 
-/// The span of a loaded block that is not `other`; null unless there are two.
-static Value otherSpan(tile::LoadOp load, Value other) {
-  Value found;
-  bool seen = false;
-  for (Value position : load.getPositions()) {
-    if (!tile::isSpan(position))
-      continue;
-    if (position == other)
-      seen = true;
-    else if (found)
-      return {};
-    else
-      found = position;
-  }
-  return seen ? found : Value();
+Value attune::target::common::otherSpan(tile::LoadOp load, Value span) {
+  SmallVector<Value, 4> spans = tile::spansAmong(load.getPositions());
+  if (spans.size() != 2 || !llvm::is_contained(spans, span))
+    return {};
+  return spans[0] == span ? spans[1] : spans[0];
 }
 
 /// The weights themselves, narrowed, or times the factors of dropout.

@@ -36,4 +36,7 @@ struct Attention {
   int64_t blockKeys() const;
 };
 
+/// The other one of the two spans of a loaded block; null unless there are two.
+mlir::Value otherSpan(tile::LoadOp load, mlir::Value span);
+
 } // namespace attune::target::common

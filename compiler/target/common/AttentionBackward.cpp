@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/common/AttentionBackward.h"
+#include "compiler/target/common/Attention.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -168,14 +169,6 @@ static LogicalResult matchCarried(AttentionBackward &parts) {
   for (auto store : parts.keys.getBody()->getOps<tile::StoreOp>())
     parts.keyStores.push_back(store);
   return success();
-}
-
-/// The span of a loaded block that is not `other`.
-static Value otherSpan(tile::LoadOp load, Value other) {
-  SmallVector<Value, 4> spans = tile::spansAmong(load.getPositions());
-  if (spans.size() != 2 || (spans[0] != other && spans[1] != other))
-    return {};
-  return spans[0] == other ? spans[1] : spans[0];
 }
 
 FailureOr<AttentionBackward> AttentionBackward::match(tile::KernelOp kernel) {
