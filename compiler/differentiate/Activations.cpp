@@ -11,14 +11,9 @@ using namespace mlir;
 // Of a symbol whose largest value is not said.
 static constexpr int64_t usualExtent = 128;
 
-static bool isView(Operation *op) {
-  return isa<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::SliceOp,
-             nn::BarrierOp>(op);
-}
-
 Value rootOf(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!isView(op))
+    if (!nn::isView(op))
       break;
     value = op->getOperand(0);
   }
@@ -26,7 +21,7 @@ Value rootOf(Value value) {
 }
 
 bool Activations::computes(Operation *op) {
-  return isa<nn::NNDialect>(op->getDialect()) && !isView(op) &&
+  return isa<nn::NNDialect>(op->getDialect()) && !nn::isView(op) &&
          op->getNumOperands() > 0;
 }
 
@@ -75,7 +70,7 @@ Activations::Activations(func::FuncOp function)
 
   llvm::DenseSet<Value> read;
   for (Operation &op : function.getBody().front().without_terminator())
-    if (!forward.contains(&op) && !isView(&op))
+    if (!forward.contains(&op) && !nn::isView(&op))
       for (Value operand : op.getOperands())
         read.insert(rootOf(operand));
   for (Operation &op : function.getBody().front()) {

@@ -29,11 +29,6 @@ static RankedTensorType withElement(Value value, Type element) {
   return cast<RankedTensorType>(value.getType()).clone(element);
 }
 
-static bool isView(Operation *op) {
-  return isa<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::SliceOp,
-             nn::BarrierOp>(op);
-}
-
 // Moves data and computes nothing, but is a kernel of its own.
 static bool isMove(Operation *op) { return isa<nn::ConcatOp, nn::PadOp>(op); }
 
@@ -103,7 +98,7 @@ void Narrower::describe(Operation &op) {
   auto isParameter = [&](Value value) { return parameters.contains(value); };
   auto isProjected = [&](Value value) { return projected.contains(value); };
   if (isa<nn::LoadWeightOp, arith::ConstantOp>(op) ||
-      (isView(&op) && isParameter(op.getOperand(0)))) {
+      (nn::isView(&op) && isParameter(op.getOperand(0)))) {
     parameters.insert(result);
   } else if (isa<nn::ContractOp>(op)) {
     if (narrowOperands(&op) && llvm::any_of(op.getOperands(), isParameter))
@@ -115,7 +110,7 @@ void Narrower::describe(Operation &op) {
           return isProjected(operand) || isParameter(operand);
         }))
       projected.insert(result);
-  } else if (isView(&op) && !isa<nn::BroadcastOp>(op)) {
+  } else if (nn::isView(&op) && !isa<nn::BroadcastOp>(op)) {
     Value source = op.getOperand(0);
     if (source.hasOneUse() &&
         (isa<BlockArgument>(source) || ofInputs.contains(source)))
@@ -129,7 +124,7 @@ void Narrower::describe(Operation &op) {
 bool Narrower::isReadNarrowOnly(Value value) const {
   return llvm::all_of(value.getUses(), [&](OpOperand &use) {
     Operation *reader = use.getOwner();
-    if (isView(reader) || isMove(reader))
+    if (nn::isView(reader) || isMove(reader))
       return onlyWanted.contains(reader->getResult(0));
     return use.getOperandNumber() < narrowOperands(reader);
   });
@@ -138,7 +133,7 @@ bool Narrower::isReadNarrowOnly(Value value) const {
 // Whether a cast to f32 behind `use` joins the group that reads it.
 bool Narrower::canWiden(OpOperand &use) const {
   Operation *reader = use.getOwner();
-  if (isView(reader))
+  if (nn::isView(reader))
     return widenable.contains(reader->getResult(0));
   return isa<ElementwiseOp, nn::NormOp, nn::SoftmaxOp, nn::ReduceOp>(reader) ||
          use.getOperandNumber() < narrowOperands(reader);
@@ -147,7 +142,7 @@ bool Narrower::canWiden(OpOperand &use) const {
 void Narrower::mark(Operation &op) {
   ValueRange operands = op.getOperands();
   unsigned count = narrowOperands(&op);
-  if ((isView(&op) || isMove(&op)) && wanted.contains(op.getResult(0))) {
+  if ((nn::isView(&op) || isMove(&op)) && wanted.contains(op.getResult(0))) {
     bool isOnly = isReadNarrowOnly(op.getResult(0));
     if (isOnly)
       onlyWanted.insert(op.getResult(0));
@@ -155,11 +150,11 @@ void Narrower::mark(Operation &op) {
     // of an input does the work of a copy for its views, up to the last that is
     // no reshape: what that would merge, the cast has laid side by side.
     bool isCast = ofInputs.contains(op.getResult(0)) && !isa<nn::ReshapeOp>(op);
-    if (isView(&op) ? !isCast : isOnly)
+    if (nn::isView(&op) ? !isCast : isOnly)
       count = operands.size();
   }
   wanted.insert_range(operands.take_front(count));
-  if (isView(&op) &&
+  if (nn::isView(&op) &&
       llvm::all_of(op.getResult(0).getUses(),
                    [&](OpOperand &use) { return canWiden(use); }))
     widenable.insert(op.getResult(0));
@@ -173,14 +168,14 @@ void Narrower::choose(Operation &op) {
     return;
   Value result = op.getResult(0);
   bool isStored = false;
-  if (isView(&op)) {
+  if (nn::isView(&op)) {
     isStored = stored.contains(op.getOperand(0)) && widenable.contains(result);
   } else if (isa<nn::AttentionOp>(op) && narrowOperands(&op)) {
     isStored = wanted.contains(result) ||
                llvm::all_of(result.getUses(),
                             [&](OpOperand &use) { return canWiden(use); });
   } else if (projected.contains(result)) {
-    auto isRead = [](OpOperand &use) { return isView(use.getOwner()); };
+    auto isRead = [](OpOperand &use) { return nn::isView(use.getOwner()); };
     isStored = llvm::any_of(result.getUses(), isRead) &&
                llvm::all_of(result.getUses(), [&](OpOperand &use) {
                  return !isRead(use) || canWiden(use);
@@ -227,8 +222,8 @@ nn::WeightOp Narrower::narrowed(nn::WeightOp weight) {
 
 Value Narrower::narrowed(OpBuilder &builder, Value value) {
   Operation *op = value.getDefiningOp();
-  if (op && (isView(op) ? known.contains(op->getOperand(0))
-                        : onlyWanted.contains(value)))
+  if (op && (nn::isView(op) ? known.contains(op->getOperand(0))
+                            : onlyWanted.contains(value)))
     return clone(builder, *op);
   if (nn::WeightOp weight = nn::frozenWeight(symbols, value))
     return nn::loadWeight(builder, op->getLoc(), narrowed(weight));
@@ -266,7 +261,7 @@ void Narrower::giveNarrow(nn::AttentionOp op) {
 
 void Narrower::widenReaders(OpBuilder &builder, Value view) {
   auto readsWide = [&](OpOperand &use) {
-    return !isView(use.getOwner()) &&
+    return !nn::isView(use.getOwner()) &&
            use.getOperandNumber() >= narrowOperands(use.getOwner());
   };
   if (llvm::none_of(view.getUses(), readsWide))
@@ -289,7 +284,7 @@ void Narrower::convert(Operation &op) {
   for (Value result : op.getResults())
     if (wanted.contains(result))
       known[result] = narrowed(builder, result);
-  if (isView(&op) && stored.contains(op.getResult(0)))
+  if (nn::isView(&op) && stored.contains(op.getResult(0)))
     widenReaders(builder, op.getResult(0));
 }
 

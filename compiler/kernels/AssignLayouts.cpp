@@ -176,7 +176,7 @@ void LayoutAssigner::sinkViews(nn::GroupOp group) {
 void LayoutAssigner::eraseDeadViews() {
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
-    if (isView(&op) && op.use_empty())
+    if (nn::isView(&op) && op.use_empty())
       op.erase();
 }
 

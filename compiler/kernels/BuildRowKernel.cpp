@@ -68,7 +68,7 @@ LogicalResult RowBuilder::findSpace() {
       if (!dropsColumns(result))
         shapes.push_back(nn::getDims(result));
       else if (llvm::any_of(result.getUsers(), [](Operation *user) {
-                 return !isa<nn::YieldOp>(user) && !isView(user);
+                 return !isa<nn::YieldOp>(user) && !nn::isView(user);
                }))
         return op->emitError("a reduction that drops its axes cannot be used "
                              "in the same group");

@@ -14,7 +14,7 @@ SmallVector<Leaf> ContractionAxes::epilogueLeaves(nn::ContractOp op,
   SmallVector<Leaf> leaves;
   for (const Leaf &leaf : views.leaves()) {
     auto isEpilogue = [&](Operation *user) {
-      return user != op.getOperation() && !isView(user);
+      return user != op.getOperation() && !nn::isView(user);
     };
     if (llvm::any_of(leaf.value.getUsers(), isEpilogue))
       leaves.push_back(leaf);

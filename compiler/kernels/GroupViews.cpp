@@ -15,7 +15,7 @@ const Leaf *GroupViews::find(Value value) const {
 // The computed value behind a yielded one, and the views between them.
 static Value behindViews(Value yielded, SmallVector<Operation *> &ops) {
   while (Operation *op = yielded.getDefiningOp()) {
-    if (!isView(op))
+    if (!nn::isView(op))
       break;
     ops.insert(ops.begin(), op);
     yielded = op->getOperand(0);
@@ -32,7 +32,7 @@ FailureOr<GroupViews> GroupViews::resolve(nn::GroupOp group) {
 
   SmallVector<Operation *> readers;
   for (Operation &op : body.without_terminator()) {
-    if (!isView(&op)) {
+    if (!nn::isView(&op)) {
       if (!isa<arith::ConstantOp>(op)) {
         views.computing.push_back(&op);
         readers.push_back(&op);

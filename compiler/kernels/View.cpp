@@ -173,11 +173,6 @@ std::optional<View> reshapeView(const View &view, ArrayRef<DimAttr> dims) {
 // Ops
 //===----------------------------------------------------------------------===//
 
-bool isView(Operation *op) {
-  return isa_and_nonnull<nn::TransposeOp, nn::ReshapeOp, nn::SliceOp,
-                         nn::BroadcastOp, nn::BarrierOp>(op);
-}
-
 std::optional<View> applyView(Operation *op, const View &view) {
   return TypeSwitch<Operation *, std::optional<View>>(op)
       .Case([&](nn::TransposeOp transpose) {

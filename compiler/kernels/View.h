@@ -49,11 +49,8 @@ View sliceView(const View &view, llvm::ArrayRef<nn::DimAttr> starts,
 std::optional<View> reshapeView(const View &view,
                                 llvm::ArrayRef<nn::DimAttr> dims);
 
-/// Whether `op` is one of the four views or a barrier, which has done its work
-/// when groups are formed and is the tensor itself.
-bool isView(mlir::Operation *op);
-
-/// The view that `op` makes of `view`; nothing if it has no strides.
+/// The view that `op` makes of `view`; nothing if it has no strides. A barrier
+/// has done its work when groups are formed and is the tensor itself.
 std::optional<View> applyView(mlir::Operation *op, const View &view);
 
 /// Where `value`, computed with dims `dims`, has to be stored so that the view

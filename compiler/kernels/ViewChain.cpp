@@ -9,7 +9,7 @@ using nn::Dims;
 
 ViewChain ViewChain::of(Value value) {
   ViewChain chain{value, {}};
-  while (isView(chain.root.getDefiningOp())) {
+  while (nn::isView(chain.root.getDefiningOp())) {
     chain.ops.push_back(chain.root.getDefiningOp());
     chain.root = chain.ops.back()->getOperand(0);
   }
@@ -145,7 +145,7 @@ static unsigned countCopies(Value value, const View &view, DimAttr elements) {
   unsigned copies = 0;
   for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
-    if (isView(user)) {
+    if (nn::isView(user)) {
       std::optional<View> next = applyView(user, view);
       if (!next) {
         ++copies;
@@ -196,7 +196,7 @@ static std::optional<SmallVector<int64_t>> orderOf(const View &view,
 static void findOrders(Value value, const View &view, const View &root,
                        llvm::SetVector<SmallVector<int64_t>> &orders) {
   for (Operation *user : value.getUsers()) {
-    if (!isView(user))
+    if (!nn::isView(user))
       continue;
     std::optional<View> next = applyView(user, view);
     if (!next)

@@ -5,6 +5,11 @@ namespace attune::nn {
 
 using namespace mlir;
 
+bool isView(Operation *op) {
+  return isa_and_nonnull<TransposeOp, ReshapeOp, SliceOp, BroadcastOp,
+                         BarrierOp>(op);
+}
+
 // ---- reshape, broadcast ----
 
 LogicalResult ReshapeOp::verify() {

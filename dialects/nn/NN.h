@@ -27,3 +27,12 @@
 
 #define GET_OP_CLASSES
 #include "dialects/nn/NNOps.h.inc"
+
+namespace attune::nn {
+
+/// Whether `op` shows its first operand in another shape or order: transpose,
+/// reshape, slice, broadcast, or a barrier, which shows it as it is. Null is no
+/// view.
+bool isView(mlir::Operation *op);
+
+} // namespace attune::nn
