@@ -148,10 +148,9 @@ static LogicalResult joinPads(nn::ElementwiseOp op, PatternRewriter &rewriter) {
     rewriter.replaceOp(op, joined);
     return success();
   }
-  Dims high(second->pad.getHigh().getDims());
-  rewriter.replaceOpWithNewOp<nn::PadOp>(
-      op, joined, first->pad.getValue(), first->pad.getLow(),
-      nn::ShapeAttr::get(op.getContext(), high));
+  rewriter.replaceOpWithNewOp<nn::PadOp>(op, joined, first->pad.getValue(),
+                                         first->pad.getLow(),
+                                         second->pad.getHigh());
   return success();
 }
 

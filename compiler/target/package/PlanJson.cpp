@@ -11,8 +11,6 @@ namespace attune::target::package {
 using namespace mlir;
 using llvm::json::OStream;
 
-namespace {} // namespace
-
 StringRef dtypeName(Type type) {
   if (type.isInteger(1))
     return "bool";
