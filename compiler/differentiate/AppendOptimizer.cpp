@@ -80,20 +80,16 @@ static void neglectSum(func::FuncOp function, const SymbolTable &symbols) {
 static SmallVector<Value> takeGradients(func::FuncOp function,
                                         const SymbolTable &symbols,
                                         ArrayRef<nn::WeightOp> weights) {
-  Operation *end = function.getBody().front().getTerminator();
-  llvm::StringMap<Value> values;
-  llvm::BitVector taken(function.getNumResults());
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    if (FlatSymbolRefAttr updated = nn::updatedBy(function, i)) {
-      values[updated.getValue()] = end->getOperand(i);
-      taken.set(i);
-    }
-  end->eraseOperands(taken);
-  (void)function.eraseResults(taken);
+  llvm::StringMap<OpOperand *> updates = updatesOf(function);
   SmallVector<Value> gradients;
   for (nn::WeightOp weight : weights)
     gradients.push_back(
-        values.lookup(stateOf(symbols, weight, "grad").getSymName()));
+        updates.lookup(stateOf(symbols, weight, "grad").getSymName())->get());
+  llvm::BitVector taken(function.getNumResults());
+  for (const auto &[name, output] : updates)
+    taken.set(output->getOperandNumber());
+  function.getBody().front().getTerminator()->eraseOperands(taken);
+  (void)function.eraseResults(taken);
   return gradients;
 }
 
@@ -118,15 +114,11 @@ static void buildStep(func::FuncOp grad, const SymbolTable &symbols,
 // The average begins as the weights do.
 static void extendInit(func::FuncOp init, const SymbolTable &symbols,
                        ArrayRef<nn::WeightOp> weights) {
-  llvm::StringMap<Value> values;
-  Operation *end = init.getBody().front().getTerminator();
-  for (unsigned i = 0; i < init.getNumResults(); ++i)
-    if (FlatSymbolRefAttr updated = nn::updatedBy(init, i))
-      values[updated.getValue()] = end->getOperand(i);
+  llvm::StringMap<OpOperand *> updates = updatesOf(init);
   Results results;
   for (nn::WeightOp weight : weights)
-    if (Value value = values.lookup(weight.getSymName()))
-      results.addUpdate(stateOf(symbols, weight, "ema"), value);
+    if (OpOperand *first = updates.lookup(weight.getSymName()))
+      results.addUpdate(stateOf(symbols, weight, "ema"), first->get());
   results.appendTo(init);
 }
 

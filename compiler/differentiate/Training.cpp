@@ -186,6 +186,15 @@ void Results::appendTo(func::FuncOp function) const {
   end->insertOperands(end->getNumOperands(), values);
 }
 
+llvm::StringMap<OpOperand *> updatesOf(func::FuncOp function) {
+  llvm::StringMap<OpOperand *> updates;
+  Operation *end = function.getBody().front().getTerminator();
+  for (OpOperand &output : end->getOpOperands())
+    if (auto weight = nn::updatedBy(function, output.getOperandNumber()))
+      updates[weight.getValue()] = &output;
+  return updates;
+}
+
 Value argumentNamed(func::FuncOp function, StringRef name) {
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto found = function.getArgAttrOfType<StringAttr>(i, names::name);

@@ -70,6 +70,9 @@ private:
   llvm::SmallVector<mlir::DictionaryAttr> attributes;
 };
 
+/// The outputs by the weights that they update.
+llvm::StringMap<mlir::OpOperand *> updatesOf(mlir::func::FuncOp function);
+
 /// The argument of that name; null if there is none.
 mlir::Value argumentNamed(mlir::func::FuncOp function, llvm::StringRef name);
 

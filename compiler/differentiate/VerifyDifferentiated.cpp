@@ -53,12 +53,9 @@ static LogicalResult verifyUpdates(func::FuncOp function,
 
 // A gradient that nothing comes of would be a weight that silently stays.
 static LogicalResult verifyTrained(func::FuncOp function, ModuleOp module) {
-  llvm::StringSet<> updated;
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    if (FlatSymbolRefAttr name = nn::updatedBy(function, i))
-      updated.insert(name.getValue());
+  llvm::StringMap<OpOperand *> updates = updatesOf(function);
   for (nn::WeightOp weight : trainedWeights(module))
-    if (!updated.contains(weight.getSymName()))
+    if (!updates.contains(weight.getSymName()))
       return function.emitError() << "does not update @" << weight.getSymName()
                                   << ", which has a gradient";
   return success();
