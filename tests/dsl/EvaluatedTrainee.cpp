@@ -2,6 +2,7 @@
 #include "compiler/Pipeline.h"
 #include "compiler/differentiate/Derivatives.h"
 #include "compiler/fusion/Cost.h"
+#include "dialects/nn/Weights.h"
 #include "mlir/Pass/PassManager.h"
 #include "tests/dsl/Trainee.h"
 #include <gtest/gtest.h>
@@ -48,9 +49,7 @@ public:
     SmallVector<nn::Array> values = evaluate(*module, name, inputs);
     Scalars results;
     for (unsigned i = 0; i < values.size(); ++i) {
-      auto updated =
-          function.getResultAttrOfType<FlatSymbolRefAttr>(i, "nn.updates");
-      if (updated)
+      if (auto updated = nn::updatedBy(function, i))
         weight(updated.getValue()).setValueAttr(values[i].toAttribute());
       else if (auto name =
                    function.getResultAttrOfType<StringAttr>(i, "nn.name"))

@@ -1,6 +1,7 @@
 // The examples compute what PyTorch computes: outputs, losses and counts, in
 // double precision, for weights that both sides make from their names.
 #include "tests/dsl/Golden.h"
+#include "dialects/nn/Weights.h"
 
 #include <gtest/gtest.h>
 #include <set>
@@ -143,8 +144,9 @@ TEST_P(Models, InitGivesEveryWeight) {
   auto values = evaluate(*module, "init", {seed});
   std::set<StringRef> given;
   for (unsigned i = 0; i < values.size(); ++i) {
-    auto name =
-        init.getResultAttrOfType<FlatSymbolRefAttr>(i, "nn.updates").getValue();
+    FlatSymbolRefAttr updated = nn::updatedBy(init, i);
+    ASSERT_TRUE(updated) << i;
+    StringRef name = updated.getValue();
     auto weight = module->lookupSymbol<nn::WeightOp>(name);
     ASSERT_TRUE(weight) << name.str();
     EXPECT_TRUE(given.insert(name).second) << name.str();
