@@ -114,10 +114,15 @@ LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
   return globs->checkUsed(module);
 }
 
+static void setEntry(ModuleOp module, StringRef key, Attribute value) {
+  NamedAttrList entries(module->getAttrOfType<DictionaryAttr>(names::training));
+  entries.set(key, value);
+  module->setAttr(names::training, entries.getDictionary(module.getContext()));
+}
+
 // `clip=1.0` becomes an entry of nn.training; what it may be is checked by who
 // reads it.
 LogicalResult AppendLoss::addSettings(ModuleOp module) {
-  NamedAttrList entries(module->getAttrOfType<DictionaryAttr>(names::training));
   Builder builder(module.getContext());
   for (StringRef setting : settings) {
     auto [key, value] = setting.split('=');
@@ -125,14 +130,10 @@ LogicalResult AppendLoss::addSettings(ModuleOp module) {
     if (key.empty() || value.empty())
       return module.emitError()
              << "setting '" << setting << "' is to be name=value";
-    if (value.getAsDouble(number))
-      entries.set(key, builder.getStringAttr(value));
-    else
-      entries.set(key, builder.getF64FloatAttr(number));
+    setEntry(module, key,
+             value.getAsDouble(number) ? Attribute(builder.getStringAttr(value))
+                                       : builder.getF64FloatAttr(number));
   }
-  if (!entries.empty())
-    module->setAttr(names::training,
-                    entries.getDictionary(module.getContext()));
   return success();
 }
 
@@ -247,12 +248,8 @@ LogicalResult AppendLoss::change(ModuleOp module) {
                             "for");
   if (!trainable.empty()) {
     SmallVector<StringRef> globs(trainable.begin(), trainable.end());
-    NamedAttrList entries(
-        module->getAttrOfType<DictionaryAttr>(names::training));
-    entries.set("trainable",
-                Builder(module.getContext()).getStrArrayAttr(globs));
-    module->setAttr(names::training,
-                    entries.getDictionary(module.getContext()));
+    setEntry(module, "trainable",
+             Builder(module.getContext()).getStrArrayAttr(globs));
   }
   return addSettings(module);
 }

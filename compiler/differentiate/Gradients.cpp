@@ -41,10 +41,10 @@ static Values variedBy(Block &block, ArrayRef<Source> sources) {
   return varied;
 }
 
-// The values that `output` is computed from.
-static Values usedBy(Block &block, Value output) {
+// The values that `outputs` are computed from.
+static Values usedBy(Block &block, ValueRange outputs) {
   Values used;
-  used.insert(output);
+  used.insert_range(outputs);
   for (Operation &op : llvm::reverse(block))
     if (llvm::any_of(op.getResults(),
                      [&](Value result) { return used.contains(result); }))
@@ -55,10 +55,7 @@ static Values usedBy(Block &block, Value output) {
 // The sources that `op` depends on, as an error names them.
 static std::string sourcesOf(Operation *op, ArrayRef<Source> sources) {
   constexpr size_t mostNames = 3;
-  Values used;
-  for (Value operand : op->getOperands())
-    for (Value value : usedBy(*op->getBlock(), operand))
-      used.insert(value);
+  Values used = usedBy(*op->getBlock(), op->getOperands());
   std::string text;
   size_t count = 0;
   for (const Source &source : sources)
