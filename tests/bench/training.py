@@ -6,7 +6,8 @@
 Trains the models of examples/models: forward, backward, clipping and AdamW of one batch.
 Each round gives every engine a turn of a few steps, so that a machine whose clock drifts
 slows all of them alike; what counts is the ratio. PyTorch runs eagerly and by
-torch.compile, with the fused AdamW. Needs a Python with numpy and torch
+torch.compile, with the fused AdamW. With --activation-memory 0.5 attune takes part a second
+time, compiled so; what both need between launches is in the record. Needs a Python with numpy and torch
 (tests/requirements-export.txt).
 """
 import argparse
@@ -49,8 +50,8 @@ def make_batch(name, sizes, batch):
             "label": rng.integers(0, sizes["classes"], batch)}
 
 
-def attune_engine(name, sizes, data, threads, options):
-    package = os.path.join(options.scratch, name + ".attune")
+def attune_session(name, sizes, data, threads, options, *more):
+    package = os.path.join(options.scratch, "-".join([name, *more]) + ".attune")
     if not os.path.exists(package):
         settings = [f"--set={key}={value}" for key, value in sizes.items()]
         # PyTorch's rival has no stochastic depth and no average.
@@ -58,12 +59,12 @@ def attune_engine(name, sizes, data, threads, options):
             settings.append("--set=path_rate=0")
         subprocess.run([options.attune, "compile",
                         os.path.join(ROOT, "examples/models", name + ".attn"), "-o", package,
-                        "--quiet", *settings], check=True)
+                        "--quiet", *settings, *more], check=True)
     session = Session(options.library, package, threads, entry="step")
     scalars = {"seed": np.int64(1), "step": np.int64(1), "first": np.int64(0),
                "lr": np.float32(1e-3)}
     session.set_inputs({**data, **{key: np.asarray(value) for key, value in scalars.items()}})
-    return session.run
+    return session
 
 
 def torch_engine(name, sizes, data, threads, compiled):
@@ -111,7 +112,10 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=3, help="of a turn")
+    parser.add_argument("--no-torch", action="store_true", help="leave PyTorch out")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--activation-memory", metavar="SHARE",
+                        help="attune also with this share of the activations")
     parser.add_argument("--attune", default=os.path.join(ROOT, "build/bin/attune"))
     parser.add_argument("--library", default=os.path.join(ROOT, "build/libattune.so"))
     parser.add_argument("--record")
@@ -122,14 +126,24 @@ def main():
               "machine": machine(), "results": []}
     with tempfile.TemporaryDirectory() as options.scratch:
         for threads in map(int, options.threads.split(",")):
-            engines = {"attune": attune_engine(options.model, facts["sizes"], data, threads,
-                                               options),
-                       "eager": torch_engine(options.model, facts["sizes"], data, threads, False)}
-            if not options.no_compile:
-                engines["compile"] = torch_engine(options.model, facts["sizes"], data, threads,
-                                                  True)
+            sessions = {"attune": attune_session(options.model, facts["sizes"], data, threads,
+                                                 options)}
+            if options.activation_memory:
+                sessions[f"activations {options.activation_memory}"] = attune_session(
+                    options.model, facts["sizes"], data, threads, options,
+                    "--activation-memory=" + options.activation_memory)
+            engines = {key: session.run for key, session in sessions.items()}
+            if not options.no_torch:
+                engines["eager"] = torch_engine(options.model, facts["sizes"], data, threads,
+                                                False)
+                if not options.no_compile:
+                    engines["compile"] = torch_engine(options.model, facts["sizes"], data,
+                                                      threads, True)
             times = measure(engines, options.rounds, options.steps)
-            result = {"threads": threads}
+            result = {"threads": threads,
+                      "arena_bytes": {key: session.cost().arena_bytes
+                                      for key, session in sessions.items()}}
+            print(f"{options.model}, bytes between launches: {result['arena_bytes']}")
             for name, values in times.items():
                 result[name] = {"median_ms": statistics.median(values), "least_ms": min(values),
                                 "most_ms": max(values)}
@@ -139,8 +153,9 @@ def main():
                       f"{statistics.median(values):.1f} ms, {statistics.median(ratios):.2f} of attune's")
             record["results"].append(result)
     if options.record:
-        import torch
-        record["torch"] = torch.__version__
+        if not options.no_torch:
+            import torch
+            record["torch"] = torch.__version__
         with open(options.record, "w", encoding="utf8") as file:
             json.dump(record, file, indent=1)
             file.write("\n")
