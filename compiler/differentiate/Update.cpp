@@ -67,7 +67,8 @@ private:
 } // namespace
 
 // The square root of the sum of all squares. Rows first: many short sums run in
-// parallel and lose less than a long one.
+// parallel and lose less than a long one. Align-reductions sees to that for
+// large tensors only, and not where the first dim is 1.
 Expr Updates::normOf(ArrayRef<Value> gradients) {
   Expr total{site, Value()};
   for (Value value : gradients) {

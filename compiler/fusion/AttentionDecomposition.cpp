@@ -193,7 +193,7 @@ Value sumOverBroadcast(OpBuilder &builder, Location loc, Value full,
     else
       axes.push_back(axis);
   if (!axes.empty()) {
-    // Reductions run over trailing dims (align-reductions has been).
+    // Over trailing dims, as align-reductions would leave it.
     llvm::append_range(order, axes);
     Value turned = transposeTo(builder, loc, full, order);
     auto trailing = llvm::to_vector(llvm::seq<int64_t>(
