@@ -45,15 +45,31 @@ Clusters::Clusters(Block &block) : block(block) {
     }
     return size <= kMostCopied ? std::optional(size) : std::nullopt;
   };
-  for (Operation &op : block) {
-    positions[&op] = positions.size();
+  for (Operation &op : block)
     if (auto size = sizeOf(op)) {
       sizes[&op] = *size;
       positional.insert(&op);
     }
-  }
-  furthest.resize(positions.size() + 1);
+  findLevels();
   findUpdates();
+}
+
+void Clusters::findLevels() {
+  size_t most = 0;
+  for (Operation &op : block) {
+    Level level;
+    for (Value operand : op.getOperands())
+      if (Operation *producer = operand.getDefiningOp()) {
+        Level before = levels.lookup(producer);
+        level.ops = std::max(level.ops, before.ops + 1);
+        level.depth = std::max(level.depth, before.depth);
+      }
+    if (isCompute(&op) && !isa<nn::ElementwiseOp>(op))
+      ++level.depth;
+    levels[&op] = level;
+    most = std::max(most, level.ops);
+  }
+  furthest.resize(most + 2);
 }
 
 // Against the order of the block: an op's readers have been looked at.
@@ -88,7 +104,7 @@ Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,
   cluster->main = main;
   cluster->space = std::move(space);
   cluster->columns = columns;
-  cluster->first = cluster->last = positions.lookup(main);
+  cluster->first = cluster->last = levelOf(main);
   clusters.push_back(std::move(cluster));
   add(*clusters.back(), main);
   return *clusters.back();
@@ -97,17 +113,17 @@ Cluster &Clusters::create(nn::GroupKind kind, Operation *main, nn::Dims space,
 void Clusters::add(Cluster &cluster, Operation *op) {
   cluster.ops.insert(op);
   owner[op] = &cluster;
-  cluster.first = std::min(cluster.first, positions.lookup(op));
-  cluster.last = std::max(cluster.last, positions.lookup(op));
+  cluster.first = std::min(cluster.first, levelOf(op));
+  cluster.last = std::max(cluster.last, levelOf(op));
   for (size_t i = cluster.first + 1; i < furthest.size(); i += i & -i)
     furthest[i] = std::max(furthest[i], cluster.last);
 }
 
-size_t Clusters::horizon(size_t position) const {
-  for (size_t end = position;; position = end) {
-    for (size_t i = position + 1; i > 0; i -= i & -i)
+size_t Clusters::horizon(size_t level) const {
+  for (size_t end = level;; level = end) {
+    for (size_t i = level + 1; i > 0; i -= i & -i)
       end = std::max(end, furthest[i]);
-    if (end == position)
+    if (end == level)
       return end;
   }
 }
@@ -129,11 +145,11 @@ bool Clusters::makesCycle(const Cluster &cluster, Operation *op) const {
   };
   SmallVector<Operation *> work;
   llvm::DenseSet<Operation *> seen;
-  // Readers stand later in the block, so only a cluster can lead back.
-  size_t end = horizon(std::max(cluster.last, positions.lookup(op)));
+  // A reader is of a higher level, so only a cluster can lead back.
+  size_t end = horizon(std::max(cluster.last, levelOf(op)));
   auto visit = [&](Operation *reader) {
     reader = block.findAncestorOpInBlock(*reader);
-    if (reader && positions.lookup(reader) > end)
+    if (reader && levelOf(reader) > end)
       return;
     // Whoever reads a cluster waits for all of it.
     Cluster *other = reader ? of(reader) : nullptr;

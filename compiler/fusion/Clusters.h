@@ -18,7 +18,7 @@ struct Cluster {
   /// Trailing dims of `space` that a row group reduces; 0 elsewhere.
   int64_t columns = 0;
   llvm::SetVector<mlir::Operation *> ops;
-  /// Positions in the block between which the members lie.
+  /// Levels between which the members lie.
   size_t first = 0, last = 0;
 };
 
@@ -62,6 +62,9 @@ public:
     return cluster.ops.size() >= kMostOps || makesCycle(cluster, op);
   }
   bool makesCycle(const Cluster &cluster, mlir::Operation *op) const;
+  /// The most kernels on a way to `op`, itself counted, if views and
+  /// elementwise ops need none: how late it can run at the earliest.
+  size_t depthOf(mlir::Operation *op) const { return levels.lookup(op).depth; }
   /// Whether some value of `op` is read outside of `cluster`.
   bool isReadOutside(const Cluster &cluster, mlir::Operation *op) const;
 
@@ -69,9 +72,15 @@ public:
   mlir::Block &getBlock() const { return block; }
 
 private:
-  /// The end of what has to be searched for a way back to `position` or before:
-  /// no cluster has members on both sides of it.
-  size_t horizon(size_t position) const;
+  /// The longest way to an op, in all ops and in those that depthOf counts.
+  struct Level {
+    size_t ops = 0, depth = 0;
+  };
+  size_t levelOf(mlir::Operation *op) const { return levels.lookup(op).ops; }
+  /// The end of what has to be searched for a way back to `level` or before: no
+  /// cluster has members on both sides of it.
+  size_t horizon(size_t level) const;
+  void findLevels();
   void findUpdates();
 
   mlir::Block &block;
@@ -79,7 +88,7 @@ private:
   llvm::DenseMap<mlir::Operation *, Cluster *> owner;
   llvm::DenseSet<mlir::Operation *> positional;
   llvm::DenseMap<mlir::Operation *, int64_t> updates;
-  llvm::DenseMap<mlir::Operation *, size_t> positions;
+  llvm::DenseMap<mlir::Operation *, Level> levels;
   /// A Fenwick tree: the greatest `last` of the clusters by their `first`.
   std::vector<size_t> furthest;
 };

@@ -5,7 +5,6 @@
 #include "compiler/fusion/Clusters.h"
 #include "compiler/fusion/Ledger.h"
 #include "compiler/fusion/Passes.h"
-#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -34,6 +33,7 @@ private:
   void collectResults();
   void copy(Operation *op);
   Location location();
+  Operation *place();
 
   Clusters &clusters;
   Cluster &cluster;
@@ -106,6 +106,25 @@ Location Outliner::location() {
   return FusedLoc::get(builder.getContext(), locations);
 }
 
+// A group stands right behind its main op and its operands. Behind its last
+// member would be too late: the square of a gradient, which a norm of all
+// gradients reads, stands behind all of the backward pass, and a product that
+// waits for it holds its operands as long. What updates weights stays last, so
+// that whoever reads the old value has done so. Maps stay where they are read.
+Operation *Outliner::place() {
+  auto updates = [&](Operation *op) {
+    return clusters.updateOf(op).has_value();
+  };
+  if (cluster.kind == nn::GroupKind::Map || llvm::any_of(order, updates))
+    return order.back();
+  Operation *last = cluster.main;
+  for (Value operand : operands)
+    if (Operation *producer = operand.getDefiningOp();
+        producer && last->isBeforeInBlock(producer))
+      last = producer;
+  return last;
+}
+
 void Outliner::run() {
   order.assign(cluster.ops.begin(), cluster.ops.end());
   llvm::sort(order,
@@ -114,7 +133,7 @@ void Outliner::run() {
   collectResults();
   SmallVector<Type> types =
       llvm::map_to_vector(results, [](Value value) { return value.getType(); });
-  builder.setInsertionPointAfter(order.back());
+  builder.setInsertionPointAfter(place());
   auto group = nn::GroupOp::create(builder, location(), types, cluster.kind,
                                    operands.getArrayRef());
   Block *body = builder.createBlock(&group.getBody());
@@ -137,6 +156,35 @@ void Outliner::run() {
   }
 }
 
+// The block in its order, but for ops whose operands stand behind them: those
+// come first. The sort that MLIR has puts such an op behind all that can stand
+// before it, and with it the whole backward pass behind what it computes again.
+static void sortByOperands(Block &block) {
+  SmallVector<Operation *> order, stack;
+  llvm::DenseSet<Operation *> done;
+  auto isMissing = [&](Value operand) {
+    Operation *producer = operand.getDefiningOp();
+    return producer && !done.contains(producer);
+  };
+  for (Operation &next : block) {
+    stack.push_back(&next);
+    while (!stack.empty()) {
+      Operation *op = stack.back();
+      if (!done.contains(op))
+        if (auto missing = llvm::find_if(op->getOperands(), isMissing);
+            missing != op->operand_end()) {
+          stack.push_back((*missing).getDefiningOp());
+          continue;
+        }
+      stack.pop_back();
+      if (done.insert(op).second)
+        order.push_back(op);
+    }
+  }
+  for (Operation *op : order)
+    op->moveBefore(&block, block.end());
+}
+
 static void formGroups(func::FuncOp function, bool fuse) {
   for (Block &block : function.getBody()) {
     Clusters clusters(block);
@@ -147,7 +195,7 @@ static void formGroups(func::FuncOp function, bool fuse) {
     for (const auto &cluster : clusters.all())
       if (!cluster->ops.empty())
         Outliner(clusters, *cluster).run();
-    sortTopologically(&block);
+    sortByOperands(block);
   }
 }
 

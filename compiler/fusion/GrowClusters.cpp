@@ -51,7 +51,9 @@ static bool mayUpdate(const Clusters &clusters, const Cluster &cluster,
 }
 
 // An elementwise op over the product's result whose other operands exist before
-// the product runs.
+// the product runs. One that is made much later would hold it up, and what it
+// reads in memory: the gradient of a table that is the last layer as well is
+// the sum of one from the first op of the backward pass and one from its last.
 static bool isEpilogue(const Clusters &clusters, const Cluster &cluster,
                        ElementwiseOp op) {
   if (clusters.isTaken(op) || nn::getDims(op.getResult()) != cluster.space ||
@@ -63,6 +65,8 @@ static bool isEpilogue(const Clusters &clusters, const Cluster &cluster,
       continue;
     // Positions have no registers in a tile of products.
     if (!broadcastsToSpace(input, cluster) || clusters.isPositional(producer))
+      return false;
+    if (producer && clusters.depthOf(producer) > clusters.depthOf(cluster.main))
       return false;
   }
   return !clusters.isBarred(cluster, op);

@@ -310,3 +310,27 @@ func.func @optimize(%x: tensor<4x8xf32>, %dy: tensor<4x16xf32>) -> (tensor<8xf32
   %w1 = nn.elementwise sub %w, %m1 : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
   return %n, %w1, %m1 : tensor<8xf32>, tensor<8x16xf32>, tensor<8x16xf32>
 }
+
+// A product stands behind its operands, not behind what is done to it at the
+// end: there it would hold them until then. Nor does it wait for a sum with
+// what is made much later.
+// CHECK-LABEL: @place
+// CHECK: nn.group contraction
+// CHECK-NEXT: nn.contract
+// CHECK-NEXT: nn.elementwise mul
+// CHECK: nn.group contraction
+// CHECK-NEXT: nn.contract
+// CHECK-NEXT: nn.yield
+// CHECK: nn.group row
+// CHECK: nn.group scatter
+// CHECK: nn.group map
+// CHECK-NEXT: nn.elementwise add
+func.func @place(%x: tensor<4x8xf32>, %dy: tensor<4x8xf32>, %i: tensor<4xi64>) -> (tensor<8x8xf32>, tensor<8x8xf32>) {
+  %d = nn.contract %x, %dy contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  %t = nn.contract %dy, %x contracting [0] x [0] : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  %n = nn.norm rms %dy axis 1 epsilon 1.0e-5 : tensor<4x8xf32> -> tensor<4x8xf32>
+  %s = nn.scatter %n[%i] axis 0 : (tensor<4x8xf32>, tensor<4xi64>) -> tensor<8x8xf32>
+  %q = nn.elementwise mul %d, %d : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  %g = nn.elementwise add %s, %t : (tensor<8x8xf32>, tensor<8x8xf32>) -> tensor<8x8xf32>
+  return %q, %g : tensor<8x8xf32>, tensor<8x8xf32>
+}
