@@ -107,8 +107,10 @@ void Chooser::byRule(bool norms) {
 
 // What an op saves for its cost only falls as more of what it reads is not
 // kept: a gain that is still the best when it is computed anew is the best.
+// While a value that was computed again is read, it lies beside what is kept.
 void Chooser::byFraction(double fraction) {
-  double limit = fraction * double(activations.bytes()), left = double(bytes());
+  double limit = fraction * double(activations.bytes()), left = double(bytes()),
+         largest = 0;
   if (left <= limit)
     return;
   struct Candidate {
@@ -126,7 +128,7 @@ void Chooser::byFraction(double fraction) {
   for (const auto &[number, entry] : llvm::enumerate(activations.kept()))
     if (!ops.contains(entry.first))
       queue.push({gainOf(entry.first), number, entry.first});
-  while (left > limit && !queue.empty()) {
+  while (left + largest > limit && !queue.empty()) {
     Candidate best = queue.top();
     queue.pop();
     best.gain = gainOf(best.op);
@@ -137,7 +139,9 @@ void Chooser::byFraction(double fraction) {
       continue;
     }
     ops.insert(best.op);
-    left -= double(activations.kept().lookup(best.op));
+    double size = double(activations.kept().lookup(best.op));
+    left -= size;
+    largest = std::max(largest, size);
   }
 }
 
@@ -155,6 +159,7 @@ public:
 private:
   Value copyOf(Value value, OpBuilder &builder);
   void copy(Operation *op, OpBuilder &builder);
+  void hideKept();
   Value behindBarrier(Value value, OpBuilder &builder);
   bool isCopied(Operation *op) const {
     return activations.isForward(op) && Activations::computes(op) &&
@@ -165,7 +170,7 @@ private:
   const Activations &activations;
   const Ops &chosen;
   IRMapping copies;
-  llvm::DenseMap<Value, Value> barriers;
+  llvm::MapVector<Value, Value> barriers;
   int64_t nextId = 0;
 };
 } // namespace
@@ -225,6 +230,25 @@ Value Copier::copyOf(Value value, OpBuilder &builder) {
   return copies.lookup(value);
 }
 
+// What copies read is kept, so the whole backward pass reads it behind the same
+// barrier. Else fusion would make what a derivative needs of it, as the slope
+// of an activation, in the group that makes the value itself, and both would be
+// kept.
+void Copier::hideKept() {
+  for (auto [value, barrier] : barriers) {
+    Operation *op = barrier.getDefiningOp(), *first = op;
+    auto isBackward = [&](OpOperand &use) {
+      return use.getOwner() != op && !activations.isForward(use.getOwner()) &&
+             !isa<func::ReturnOp>(use.getOwner());
+    };
+    for (OpOperand &use : value.getUses())
+      if (isBackward(use) && use.getOwner()->isBeforeInBlock(first))
+        first = use.getOwner();
+    op->moveBefore(first);
+    value.replaceUsesWithIf(barrier, isBackward);
+  }
+}
+
 void Copier::run() {
   for (Operation &op : llvm::make_early_inc_range(function.getBody().front())) {
     if (activations.isForward(&op) || isa<func::ReturnOp>(op))
@@ -236,6 +260,7 @@ void Copier::run() {
         operand.set(copyOf(operand.get(), builder));
     }
   }
+  hideKept();
 }
 
 namespace {

@@ -21,6 +21,7 @@
 // GELU: %[[B:.*]] = nn.barrier %[[X]] id 0
 // GELU-NEXT: %[[Z:.*]] = nn.elementwise gelu_erf %[[B]]
 // GELU-NEXT: nn.contract %[[Z]]
+// GELU: nn.elementwise mul %{{.*}}, %[[B]]
 // GELU: nn.contract %[[N]]
 // NORM-LABEL: func.func @grad
 // NORM: %[[X:[^:]*]]: tensor<8x16xf32> {nn.name = "x"}
