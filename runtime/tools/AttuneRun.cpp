@@ -222,10 +222,16 @@ static void addDescribe(CLI::App &app, DescribeOptions &options,
   CLI::App *command = app.add_subcommand(
       "describe", "Tells inputs, outputs, dims, memory and code versions");
   addCommon(command, options, carriesPackage);
-  command->footer("Examples:\n"
-                  "  attune describe model.attune\n"
-                  "  attune describe model.attune --shape batch=1,seq=128 "
-                  "--json | jq .peak_bytes");
+  command->add_option("--entry", options.entry,
+                      "Entry point whose values and memory are told: infer, "
+                      "or step of a model that trains");
+  command->footer(
+      "Examples:\n"
+      "  attune describe model.attune\n"
+      "  attune describe model.attune --shape batch=1,seq=128 "
+      "--json | jq .peak_bytes\n"
+      "  attune describe gpt.attune --entry step --shape B=12,T=64    what a "
+      "step of training needs");
 }
 
 /// An executable model runs where no command is named.

@@ -117,11 +117,24 @@ static Error describeCost(const Model &model, const DescribeOptions &options,
   return {};
 }
 
+/// The package as its entry point --entry has it.
+static Error loadEntry(const DescribeOptions &options, Model &out) {
+  Model package;
+  if (Error error = loadModel(options, true, true, package))
+    return error;
+  attune_model *entry = nullptr;
+  Error error =
+      check(attune_model_entry(package.get(), options.entry.c_str(), &entry));
+  out.reset(entry);
+  return error;
+}
+
 static Error describe(const DescribeOptions &options, Json &out) {
   Model model;
-  if (Error error = loadModel(options, true, true, model))
+  if (Error error = loadEntry(options, model))
     return error;
   out["file"] = options.package;
+  out["entry"] = options.entry;
   out["manifest"] = manifestOf(model);
   if (Error error = describeValues(model, true, out["inputs"]))
     return error;
@@ -183,7 +196,8 @@ static void print(const Json &facts) {
     std::string names;
     for (const Json &entry : facts["entries"])
       names += (names.empty() ? "" : ", ") + text(entry);
-    std::printf("entry points: %s\n", names.c_str());
+    std::printf("entry points: %s; this is %s\n", names.c_str(),
+                text(facts["entry"]).c_str());
   }
   for (const auto &[kind, sizes] : facts["state"].items())
     std::printf("%s: %s in %s tensors, %s\n", kind.c_str(),

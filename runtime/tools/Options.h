@@ -57,7 +57,9 @@ struct BenchOptions : CommonOptions {
   bool mapWeights = false;
 };
 
-using DescribeOptions = CommonOptions;
+struct DescribeOptions : CommonOptions {
+  std::string entry = "infer"; ///< whose values, dims and cost
+};
 
 int runCommand(const RunOptions &options);
 int trainCommand(const TrainOptions &options);

@@ -4,7 +4,8 @@
 Judges the peak that `describe` prints before anything runs, on one causal block of
 12 heads: 2048 -> 8192 may grow by 4.4x at most, and the arena holds at most 1.2x the
 tensors alive at its widest point plus packed keys and values, both counted here from
-the model's sizes.
+the model's sizes. And a step of training with half of the activations needs at most
+0.55x the arena of one that keeps them all.
 """
 import argparse
 import json
@@ -18,6 +19,12 @@ from attune import Attune, Failure
 HEADS, HEAD_SIZE = 12, 64
 WIDTH = HEADS * HEAD_SIZE
 FLOAT = 4
+# Of examples/models: sizes, and the batch.
+TRAINED = {
+    "gpt": (dict(vocab=65, context=64, width=128, heads=4, depth=4), "B=12,T=64"),
+    "vit": (dict(size=28, channels=1, patch=4, classes=10, width=64, heads=4, depth=4,
+                 mlp_ratio=2), "B=128"),
+}
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 
 
@@ -42,6 +49,24 @@ def check_growth(attune, model, folder, mode, limit):
     return long
 
 
+def step_bytes(attune, name, folder, *options):
+    sizes, shape = TRAINED[name]
+    package = attune.compile(os.path.join(EXAMPLES, "models", name + ".attn"),
+                             os.path.join(folder, name + ".attune"),
+                             *(f"--set={key}={value}" for key, value in sizes.items()), *options)
+    return json.loads(attune.call("describe", package, "--entry", "step", "--shape", shape,
+                                  "--threads", "1", "--json"))["arena_bytes"]
+
+
+def check_activations(attune, name, folder):
+    kept = step_bytes(attune, name, folder)
+    half = step_bytes(attune, name, folder, "--activation-memory=0.5")
+    print(f"{name}: a step in {kept / 1e6:.1f} MB, with half of the activations in "
+          f"{half / 1e6:.1f} MB, {half / kept:.3f}x")
+    if half > 0.55 * kept:
+        raise Failure(f"{name}: half of the activations leave {half / kept:.3f}x the arena")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attune", required=True)
@@ -58,6 +83,8 @@ def main():
               f"{fused / bound:.2f}x")
         if fused > 1.2 * bound:
             raise Failure(f"fused memory is {fused / bound:.2f}x what is alive and packed")
+        for name in TRAINED:
+            check_activations(attune, name, folder)
 
 
 if __name__ == "__main__":
