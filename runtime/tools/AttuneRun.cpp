@@ -58,8 +58,9 @@ static void addRun(CLI::App &app, RunOptions &options, bool carriesPackage) {
   command->add_flag("--map-weights", options.mapWeights,
                     "Leave weights in the file, shared between processes");
   command->add_option("--state", options.state,
-                      "A checkpoint of attune train, or any .safetensors, "
-                      "whose parameters the model takes");
+                      "A checkpoint of attune train (its averages, where it "
+                      "has some), or any .safetensors, whose parameters the "
+                      "model takes");
   command->footer(
       "Examples:\n"
       "  attune run model.attune --input x=x.npy --output-dir out/\n"

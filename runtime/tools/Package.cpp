@@ -38,7 +38,8 @@ Json manifestOf(const Model &model) {
   return Json::parse(attune_model_manifest(model.get()), nullptr, false);
 }
 
-/// A state with the parameters of a file.
+/// A state with the parameters of a file, as a trained package begins with
+/// them.
 static Error readState(const Model &model, const std::string &checkpoint,
                        State &out) {
   if (!attune_model_state_count(model.get()))
@@ -50,8 +51,10 @@ static Error readState(const Model &model, const std::string &checkpoint,
     return error;
   out.reset(state);
   train::Progress ignored;
-  return readCheckpoint(checkpoint, model.get(), state, /*parametersOnly=*/true,
-                        ignored);
+  if (Error error = readCheckpoint(checkpoint, model.get(), state,
+                                   /*parametersOnly=*/true, ignored))
+    return error;
+  return train::takeAverages(model.get(), state);
 }
 
 Error openSession(const Model &model, const CommonOptions &wanted,

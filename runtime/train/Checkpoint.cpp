@@ -78,20 +78,43 @@ static Error readProgress(const tools::Metadata &metadata, Progress &progress,
   return {};
 }
 
-/// The averages in `missing` begin as their parameters do, as a new state has
-/// it.
-static void followParameters(const std::vector<attune_state_info> &all,
-                             const std::set<std::string> &missing) {
+/// Calls `visit` with each average and the parameter that it follows.
+template <typename Visit>
+static void forEachAverage(const std::vector<attune_state_info> &all,
+                           Visit visit) {
   for (const attune_state_info &average : all) {
-    if (average.kind != ATTUNE_STATE_AVERAGE || !missing.count(average.name))
+    if (average.kind != ATTUNE_STATE_AVERAGE)
       continue;
     std::string name = parameterOf(average.name);
     for (const attune_state_info &info : all)
       if (info.kind == ATTUNE_STATE_PARAMETER && info.name == name &&
           info.tensor.bytes == average.tensor.bytes)
-        std::memcpy(average.tensor.data, info.tensor.data,
-                    average.tensor.bytes);
+        visit(average, info);
   }
+}
+
+/// The averages in `missing` begin as their parameters do, as a new state has
+/// it.
+static void followParameters(const std::vector<attune_state_info> &all,
+                             const std::set<std::string> &missing) {
+  forEachAverage(all, [&](const attune_state_info &average,
+                          const attune_state_info &parameter) {
+    if (missing.count(average.name))
+      std::memcpy(average.tensor.data, parameter.tensor.data,
+                  average.tensor.bytes);
+  });
+}
+
+Error takeAverages(attune_model *model, attune_state *state) {
+  std::vector<attune_state_info> all;
+  if (Error error = tensorsOf(model, state, all))
+    return error;
+  forEachAverage(all, [](const attune_state_info &average,
+                         const attune_state_info &parameter) {
+    std::memcpy(parameter.tensor.data, average.tensor.data,
+                average.tensor.bytes);
+  });
+  return {};
 }
 
 /// Copies what fits and lists what does not. Whoever wants parameters only does

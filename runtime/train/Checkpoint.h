@@ -32,6 +32,10 @@ Error tensorsOf(attune_model *model, attune_state *state,
 /// The parameter that an average follows: "w" of "w.ema".
 std::string parameterOf(const std::string &average);
 
+/// Each parameter becomes its average, where the model keeps one: what runs
+/// when training is over.
+Error takeAverages(attune_model *model, attune_state *state);
+
 /// Atomic and durable.
 Error writeCheckpoint(const std::string &path, attune_model *model,
                       attune_state *state, const Progress &progress);

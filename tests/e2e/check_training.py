@@ -203,6 +203,13 @@ class Training:
                  label=random.integers(0, 10, 64))
         return package, data
 
+    def classify(self, package, data, *options):
+        pictures, folder = self.path("image.npy"), self.path("logits")
+        np.save(pictures, np.load(data)["image"])
+        self.attune.call("run", package, "--input", f"image={pictures}", "--output-dir", folder,
+                         *options)
+        return np.load(os.path.join(folder, "logits.npy"))
+
     def averages(self):
         package, data = self.pictures()
         trained, foreign = self.path("vit-trained.attune"), self.path("foreign.safetensors")
@@ -218,6 +225,9 @@ class Training:
                     "a trained package begins with the averages as weights")
         self.expect(all(np.allclose(again[name + ".ema"], again[name], rtol=1e-6, atol=1e-7)
                         for name in weights), "and its averages begin there")
+        logits = [self.classify(trained, data),
+                  self.classify(package, data, "--state", self.path("vit.safetensors"))]
+        self.expect(np.array_equal(*logits), "a checkpoint runs as the trained package does")
         write_safetensors(foreign, {name: end[name] for name in weights})
         taken, _ = self.train_on(data, package, "vit-taken", "--init", foreign, *still)
         self.expect(all(np.allclose(taken[name + ".ema"], end[name], rtol=1e-6, atol=1e-7)
