@@ -197,7 +197,7 @@ Value AttentionScores::drop(Value block, Value batch, Value head, Value rows,
     DimAttr row = nn::getDim(key, 2), matrix = nn::getDim(query, 2) * row,
             sample = nn::getDim(query, 1) * matrix;
     Value drawn = tile::RandomOp::create(
-        kernel.builder, kernel.loc(), id, seed, step, first,
+        kernel.builder, kernel.loc(), kernel.argument(id), seed, step, first,
         ValueRange{batch, head, rows, keys},
         ValueRange{kernel.extent(sample), kernel.extent(matrix),
                    kernel.extent(row), kernel.index(1)});

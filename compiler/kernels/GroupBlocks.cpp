@@ -196,9 +196,9 @@ FailureOr<GroupBody::Block> GroupBody::random(nn::RandomOp op,
   Value size =
       arith::IndexCastOp::create(b, loc, b.getI64Type(), kernel.extent(sample));
   Value first = arith::MulIOp::create(b, loc, wordOf(op.getFirst()), size);
-  Value block =
-      tile::RandomOp::create(b, loc, op.getId(), wordOf(op.getSeed()),
-                             wordOf(op.getStep()), first, own, strides);
+  Value block = tile::RandomOp::create(
+      b, loc, kernel.argument(op.getId()), wordOf(op.getSeed()),
+      wordOf(op.getStep()), first, own, strides);
   return Block{kernel.broadcastBlock(block, dims, spans(wide)), wide};
 }
 

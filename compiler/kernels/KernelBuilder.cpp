@@ -165,6 +165,15 @@ Value KernelBuilder::extent(DimAttr dim) {
              kernel.getBody()->addArgument(top.getIndexType(), loc());
 }
 
+Value KernelBuilder::argument(int64_t value) {
+  Value &known = passed[value];
+  if (!known) {
+    arguments.push_back({{}, {}, constant(value)});
+    known = kernel.getBody()->addArgument(top.getI64Type(), loc());
+  }
+  return known;
+}
+
 tile::ParallelOp KernelBuilder::addGrid(ArrayRef<GridAxis> axes) {
   SmallVector<Value> values;
   SmallVector<int64_t> steps;

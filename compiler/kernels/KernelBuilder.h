@@ -95,6 +95,9 @@ public:
   /// grid: a constant, the size of an argument, or a further scalar argument.
   mlir::Value extent(nn::DimAttr dim);
   mlir::Value index(int64_t value);
+  /// A number (i64) that this group passes and another with the same kernel
+  /// need not: a scalar argument in any case.
+  mlir::Value argument(int64_t value);
 
   /// The grid; its block arguments are the positions, outermost axis first.
   tile::ParallelOp addGrid(llvm::ArrayRef<GridAxis> axes);
@@ -141,7 +144,7 @@ private:
   llvm::SmallVector<Argument> arguments;
   llvm::SmallVector<unsigned> panels; ///< arguments stored in panels
   llvm::DenseMap<mlir::Attribute, mlir::Value> extents;
-  llvm::DenseMap<int64_t, mlir::Value> indices;
+  llvm::DenseMap<int64_t, mlir::Value> indices, passed;
 };
 
 } // namespace attune::kernels

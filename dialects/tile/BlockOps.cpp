@@ -228,47 +228,44 @@ LogicalResult GatherOp::verify() {
   return success();
 }
 
-void RandomOp::build(OpBuilder &builder, OperationState &state, uint64_t id,
+void RandomOp::build(OpBuilder &builder, OperationState &state, Value id,
                      Value seed, Value step, Value first, ValueRange positions,
                      ValueRange strides) {
-  build(builder, state, blockOf(builder.getF32Type(), positions), seed, step,
-        first, positions, strides, id);
+  build(builder, state, blockOf(builder.getF32Type(), positions), id, seed,
+        step, first, positions, strides);
 }
 
 ParseResult RandomOp::parse(OpAsmParser &parser, OperationState &state) {
   Builder &builder = parser.getBuilder();
-  OpAsmParser::UnresolvedOperand seed, step, first;
+  OpAsmParser::UnresolvedOperand id, seed, step, first;
   SmallVector<OpAsmParser::UnresolvedOperand> strides;
   SmallVector<Value> positions;
-  IntegerAttr id;
   Type block, i64 = builder.getI64Type();
-  if (parser.parseKeyword("id") || parser.parseAttribute(id, i64) ||
-      parser.parseLParen() || parser.parseOperand(seed) ||
-      parser.parseComma() || parser.parseOperand(step) ||
-      parser.parseRParen() || parser.parseKeyword("at") ||
-      parser.parseOperand(first) || parsePositions(parser, positions) ||
-      parser.parseKeyword("strides") ||
+  if (parser.parseOperand(id) || parser.parseLParen() ||
+      parser.parseOperand(seed) || parser.parseComma() ||
+      parser.parseOperand(step) || parser.parseRParen() ||
+      parser.parseKeyword("at") || parser.parseOperand(first) ||
+      parsePositions(parser, positions) || parser.parseKeyword("strides") ||
       parser.parseOperandList(strides, OpAsmParser::Delimiter::Square) ||
       parser.parseOptionalAttrDict(state.attributes) ||
       parser.parseColonType(block) ||
-      parser.resolveOperands({seed, step, first}, i64, state.operands))
+      parser.resolveOperands({id, seed, step, first}, i64, state.operands))
     return failure();
   if (strides.size() != positions.size())
     return parser.emitError(parser.getNameLoc(),
                             "expected a stride for each position");
   state.addOperands(positions);
-  state.addAttribute(getIdAttrName(state.name), id);
   state.addTypes(block);
   return parser.resolveOperands(strides, builder.getIndexType(),
                                 state.operands);
 }
 
 void RandomOp::print(OpAsmPrinter &printer) {
-  printer << " id " << getId() << '(' << getSeed() << ", " << getStep()
-          << ") at " << getFirst();
+  printer << ' ' << getId() << '(' << getSeed() << ", " << getStep() << ") at "
+          << getFirst();
   printPositions(printer, getPositions());
   printer << " strides[" << getStrides() << ']';
-  printer.printOptionalAttrDict((*this)->getAttrs(), {getIdAttrName()});
+  printer.printOptionalAttrDict((*this)->getAttrs());
   printer << " : " << getBlock().getType();
 }
 

@@ -235,19 +235,20 @@ def Tile_RandomOp : Tile_Op<"random", [Pure, SameVariadicOperandSize]> {
   let description = [{
     A load from the endless tensor of the random numbers of nn.random: element
     `e = first + the sum of position * stride`, a number in [0, 1) that depends on
-    seed, step, id and e alone. Blocks as of `tile.load`; without a span it is of
-    rank 0.
+    seed, step, id (less than 2^32) and e alone. Blocks as of `tile.load`; without a
+    span it is of rank 0. The id is an operand, so that layers which differ in it
+    alone share a kernel.
 
     ```mlir
-    %u = tile.random id 3(%seed, %step) at %first[%b, %j by 64] strides[%s, %c1] : tensor<64xf32>
+    %u = tile.random %id(%seed, %step) at %first[%b, %j by 64] strides[%s, %c1] : tensor<64xf32>
     ```
   }];
-  let arguments = (ins I64:$seed, I64:$step, I64:$first, Variadic<Tile_Position>:$positions,
-                       Variadic<Index>:$strides, I64Attr:$id);
+  let arguments = (ins I64:$id, I64:$seed, I64:$step, I64:$first,
+                       Variadic<Tile_Position>:$positions, Variadic<Index>:$strides);
   let results = (outs TensorOf<[F32]>:$block);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
-  let builders = [OpBuilder<(ins "uint64_t":$id, "::mlir::Value":$seed, "::mlir::Value":$step,
+  let builders = [OpBuilder<(ins "::mlir::Value":$id, "::mlir::Value":$seed, "::mlir::Value":$step,
                                  "::mlir::Value":$first, "::mlir::ValueRange":$positions,
                                  "::mlir::ValueRange":$strides)>];
 }

@@ -65,12 +65,13 @@ func.func @plain(%q: tensor<?x12x197x64xf32, #nn.shape<[B, 12, 197, 64]>>) -> te
 // What dropout leaves is multiplied with the values; the sum of a row is that of
 // all weights. The numbers are those of nn.random of shape [B, H, S, T].
 // CHECK: tile.kernel attention @attention_0
+// CHECK-SAME: %[[ID:[a-z0-9]*]]: i64
 // CHECK: %[[SEED:.*]] = memref.load %{{.*}}[] : memref<i64>
 // CHECK: %[[STEP:.*]] = memref.load
 // CHECK: %[[FIRST:.*]] = memref.load
 // CHECK: %[[BASE:.*]] = arith.muli %[[FIRST]]
 // CHECK: %[[P:[a-z0-9_]+]], %{{.*}} = tile.softmax_step
-// CHECK: tile.random id 4(%[[SEED]], %[[STEP]]) at %[[BASE]][%{{.*}}, %{{.*}}, %{{.*}} by 42, %{{.*}} by 48] strides[%{{.*}}, %{{.*}}, %c40, %c1]
+// CHECK: tile.random %[[ID]](%[[SEED]], %[[STEP]]) at %[[BASE]][%{{.*}}, %{{.*}}, %{{.*}} by 42, %{{.*}} by 48] strides[%{{.*}}, %{{.*}}, %c40, %c1]
 // CHECK: %[[KEPT:.*]] = arith.mulf %[[P]]
 // CHECK: tile.dot %[[KEPT]]
 !q = tensor<2x3x40x32xf32>

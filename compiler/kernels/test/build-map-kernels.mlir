@@ -119,17 +119,27 @@ func.func @update(%g: tensor<64x16xf32>) -> (tensor<64x16xf32> {nn.updates = @w}
 }
 
 // Random numbers by position, which count from the first sample; what merges
-// in memory is one axis.
+// in memory is one axis. Groups that differ in the id share a kernel.
 // CHECK: tile.kernel map @{{.*}}(%[[S:.*]]: memref<i64>, %[[T:.*]]: memref<i64>, %[[F:.*]]: memref<i64>
+// CHECK-SAME: %[[ID:[a-z0-9]*]]: i64
 // CHECK: tile.parallel (%[[I:.*]]) in (%{{.*}} by 2048) {
 // CHECK:   %[[N:.*]] = memref.load %[[F]][]
 // CHECK:   %[[E:.*]] = arith.muli %[[N]],
-// CHECK:   tile.random id 5(%{{.*}}, %{{.*}}) at %[[E]][%[[I]] by 2048] strides[%{{.*}}] : tensor<2048xf32>
+// CHECK:   tile.random %[[ID]](%{{.*}}, %{{.*}}) at %[[E]][%[[I]] by 2048] strides[%{{.*}}] : tensor<2048xf32>
+// CHECK-NOT: tile.random
 // CHECK-LABEL: func.func @random
-func.func @random(%s: tensor<i64>, %t: tensor<i64>, %f: tensor<i64>, %x: tensor<?x?x768xf32, #X>) -> tensor<?x?x768xf32, #X> {
+// CHECK: nn.launch map @[[K:.*]](%
+// CHECK-SAME: integers <[{{.*}}, 5]>
+// CHECK: nn.launch map @[[K]](%
+// CHECK-SAME: integers <[{{.*}}, 7]>
+func.func @random(%s: tensor<i64>, %t: tensor<i64>, %f: tensor<i64>, %x: tensor<?x?x768xf32, #X>) -> (tensor<?x?x768xf32, #X>, tensor<?x?x768xf32, #X>) {
   %o = nn.group map (%0 = %s, %1 = %t, %2 = %f) : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?x?x768xf32, #X> {
     %u = nn.random id 5 (%0, %1, %2) : tensor<?x?x768xf32, #X>
     nn.yield %u : tensor<?x?x768xf32, #X>
   }
-  return %o : tensor<?x?x768xf32, #X>
+  %p = nn.group map (%0 = %s, %1 = %t, %2 = %f) : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?x?x768xf32, #X> {
+    %u = nn.random id 7 (%0, %1, %2) : tensor<?x?x768xf32, #X>
+    nn.yield %u : tensor<?x?x768xf32, #X>
+  }
+  return %o, %p : tensor<?x?x768xf32, #X>, tensor<?x?x768xf32, #X>
 }

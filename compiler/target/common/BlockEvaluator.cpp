@@ -144,10 +144,10 @@ Value BlockEvaluator::random(tile::RandomOp op, ArrayRef<Coord> at) {
     }
     position = emit.add(position, emit.mul(index, by));
   }
-  return uniformNumbers(
-      emit,
-      {frame.scalar(op.getSeed()), frame.scalar(op.getStep()), op.getId()},
-      position, stride);
+  return uniformNumbers(emit,
+                        {frame.scalar(op.getSeed()), frame.scalar(op.getStep()),
+                         frame.scalar(op.getId())},
+                        position, stride);
 }
 
 /// keep iff the column is valid and lower <= j - i <= upper.

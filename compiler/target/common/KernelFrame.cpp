@@ -229,10 +229,11 @@ LogicalResult KernelFrame::translate(Operation &op) {
     for (auto [index, stride] :
          llvm::zip(random.getPositions(), random.getStrides()))
       position = emit.add(position, emit.mul(scalar(index), scalar(stride)));
-    bound.scalars[random] = uniformNumbers(
-        emit,
-        {scalar(random.getSeed()), scalar(random.getStep()), random.getId()},
-        position, /*stride=*/{});
+    bound.scalars[random] =
+        uniformNumbers(emit,
+                       {scalar(random.getSeed()), scalar(random.getStep()),
+                        scalar(random.getId())},
+                       position, /*stride=*/{});
   } else if (auto range = dyn_cast<tile::RangeOp>(op)) {
     Value start = scalar(range.getStart());
     Value count = emit.sub(scalar(range.getEnd()), start);

@@ -6,8 +6,7 @@ namespace attune::target::common {
 
 /// What all numbers of one nn.random have in common.
 struct RandomStream {
-  mlir::Value seed, step; ///< i64
-  uint64_t id;
+  mlir::Value seed, step, id; ///< i64
 };
 
 /// The uniform f32 in [0, 1) of element `position` (i64); if there is a

@@ -194,7 +194,7 @@ tile.kernel map @accumulate(%x: memref<8xf32>) {
 tile.kernel map @random(%n: index, %s: i64) {
   tile.parallel (%i) in (%n by 4) {
     // expected-error @+1 {{expected a block of type 'tensor<4xf32>', got 'tensor<8xf32>'}}
-    %u = tile.random id 0(%s, %s) at %s[%i by 4] strides[%n] : tensor<8xf32>
+    %u = tile.random %s(%s, %s) at %s[%i by 4] strides[%n] : tensor<8xf32>
   }
 }
 

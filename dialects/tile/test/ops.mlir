@@ -27,10 +27,10 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
     // CHECK: tile.gather %{{.*}}[%[[R]], %[[IDS]]] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
     %ge = tile.gather %x[%r, %each] : memref<?x?xf32, strided<[?, 1]>>, index, tensor<8xi64> -> tensor<8xf32>
     %word = arith.index_cast %r : index to i64
-    // CHECK: tile.random id 4294967295(%{{.*}}, %{{.*}}) at %{{.*}}[%[[R]], %[[I]] by 8] strides[%{{.*}}, %{{.*}}] : tensor<8xf32>
-    %u = tile.random id 4294967295(%word, %word) at %word[%r, %i by 8] strides[%cols, %c1] : tensor<8xf32>
-    // CHECK: tile.random id 0(%{{.*}}, %{{.*}}) at %{{.*}}[] strides[] : tensor<f32>
-    %u0 = tile.random id 0(%word, %word) at %word[] strides[] : tensor<f32>
+    // CHECK: tile.random %{{.*}}(%{{.*}}, %{{.*}}) at %{{.*}}[%[[R]], %[[I]] by 8] strides[%{{.*}}, %{{.*}}] : tensor<8xf32>
+    %u = tile.random %word(%word, %word) at %word[%r, %i by 8] strides[%cols, %c1] : tensor<8xf32>
+    // CHECK: tile.random %{{.*}}(%{{.*}}, %{{.*}}) at %{{.*}}[] strides[] : tensor<f32>
+    %u0 = tile.random %word(%word, %word) at %word[] strides[] : tensor<f32>
     // CHECK: tile.reduce sum %{{.*}} axis 0 over(%{{.*}} : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     %s = tile.reduce sum %a axis 0 over(%i : !tile.span<8>) : tensor<8xf32> -> tensor<f32>
     // CHECK: tile.reduce max %{{.*}} axis 0 : tensor<?xf32> -> tensor<f32>
