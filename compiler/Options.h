@@ -30,7 +30,8 @@ struct CompileOptions {
   /// "auto" (by cost), "fused", "saved" (fused, with scores that the gradients
   /// read) or "unfused".
   std::string attention = "auto";
-  /// What products and attention read: "f32", "f16" or "bf16".
+  /// What products and attention read: "f32", "tf32" (f32 in memory), "f16" or
+  /// "bf16".
   std::string precision = "f32";
   /// False makes each op a kernel of its own; what `diff` compares with.
   bool fuse = true;

@@ -26,7 +26,7 @@ static nn::ContractOp makeContract(PatternRewriter &rewriter,
                                 rewriter.getDenseI64ArrayAttr(rhsBatch),
                                 rewriter.getDenseI64ArrayAttr(lhsContracting),
                                 rewriter.getDenseI64ArrayAttr(rhsContracting),
-                                like.getAccumulateAttr());
+                                like.getAccumulateAttr(), like.getTf32Attr());
 }
 
 // ---- transposes ----

@@ -349,6 +349,7 @@ void MaskReader::rewrite() {
   attention.getRandomMutable().assign(op.getRandom());
   attention.setDropoutAttr(op.getDropoutAttr());
   attention.setRandomIdAttr(op.getRandomIdAttr());
+  attention.setTf32(op.getTf32());
   Value result = attention.getResult();
   if (masks.emptyRowsAverage)
     result = averageEmptyRows(result, mask);

@@ -29,7 +29,7 @@ static Axes positionsOf(ArrayRef<int64_t> wanted, ArrayRef<int64_t> found) {
   });
 }
 
-static Expr contract(const Side &lhs, const Side &rhs, TypeAttr accumulate) {
+static Expr contract(const Side &lhs, const Side &rhs, nn::ContractOp like) {
   Site &site = lhs.value.getSite();
   auto axes = [&](const Axes &list) {
     return site.builder.getDenseI64ArrayAttr(list);
@@ -37,15 +37,15 @@ static Expr contract(const Side &lhs, const Side &rhs, TypeAttr accumulate) {
   return lhs.value.with(nn::ContractOp::create(
       site.builder, site.loc, lhs.value, rhs.value, axes(lhs.batch),
       axes(rhs.batch), axes(lhs.contracting), axes(rhs.contracting),
-      accumulate));
+      like.getAccumulateAttr(), like.getTf32Attr()));
 }
 
-// The gradient of `self`, whose product with `other` has the gradient dy: the
-// sum of dy and `other` over the free dims of `other`. A contract again, with
-// its operands in the order that needs no transpose where one does.
+// The gradient of `self`, whose product with `other` (`op`) has the gradient
+// dy: the sum of dy and `other` over the free dims of `other`. A contract
+// again, with its operands in the order that needs no transpose where one does.
 static Expr gradientOf(const Side &self, const Side &other, Expr dy,
                        int64_t firstSelfFree, int64_t firstOtherFree,
-                       TypeAttr accumulate) {
+                       nn::ContractOp op) {
   Side gradient{dy, range(0, self.batch.size()),
                 range(firstSelfFree, self.free.size()),
                 range(firstOtherFree, other.free.size())};
@@ -69,9 +69,8 @@ static Expr gradientOf(const Side &self, const Side &other, Expr dy,
   Axes free = dimsOf(self.free, contracted),
        exchanged = dimsOf(contracted, self.free);
   if (exchanged == wanted && free != wanted)
-    return contract(operand, gradient, accumulate);
-  return transpose(contract(gradient, operand, accumulate),
-                   positionsOf(wanted, free));
+    return contract(operand, gradient, op);
+  return transpose(contract(gradient, operand, op), positionsOf(wanted, free));
 }
 
 static LogicalResult differentiateContract(nn::ContractOp op, const Vjp &vjp) {
@@ -88,13 +87,12 @@ static LogicalResult differentiateContract(nn::ContractOp op, const Vjp &vjp) {
   Type element = lhs.value.elementType();
   Expr dy = castTo(vjp.cotangent(), element);
   int64_t batch = lhs.batch.size(), left = lhs.free.size();
-  TypeAttr accumulate = op.getAccumulateAttr();
   if (vjp.needed[0])
-    vjp.gradients[0] = castTo(
-        gradientOf(lhs, rhs, dy, batch, batch + left, accumulate), element);
+    vjp.gradients[0] =
+        castTo(gradientOf(lhs, rhs, dy, batch, batch + left, op), element);
   if (vjp.needed[1])
-    vjp.gradients[1] = castTo(
-        gradientOf(rhs, lhs, dy, batch + left, batch, accumulate), element);
+    vjp.gradients[1] =
+        castTo(gradientOf(rhs, lhs, dy, batch + left, batch, op), element);
   return success();
 }
 
@@ -115,7 +113,8 @@ static nn::AttentionOp withLogsumexp(nn::AttentionOp op) {
       TypeRange{nn::tensorType(rows, element)}, op.getQuery(), op.getKey(),
       op.getValue(), op.getBias(), op.getKeyMask(), op.getRandom(),
       op.getScaleAttr(), op.getCausalAttr(), op.getWindowAttr(),
-      op.getSoftcapAttr(), op.getDropoutAttr(), op.getRandomIdAttr());
+      op.getSoftcapAttr(), op.getDropoutAttr(), op.getRandomIdAttr(),
+      op.getTf32Attr());
   op.getResult().replaceAllUsesWith(rebuilt.getResult());
   op.erase();
   return rebuilt;

@@ -52,7 +52,8 @@ Value AttentionDecomposition::product(Value lhs, Value rhs,
       builder, loc, lhs, rhs, builder.getDenseI64ArrayAttr(batch),
       builder.getDenseI64ArrayAttr(batch),
       builder.getDenseI64ArrayAttr({contracted}),
-      builder.getDenseI64ArrayAttr({rhsContracting}), TypeAttr()));
+      builder.getDenseI64ArrayAttr({rhsContracting}), TypeAttr(),
+      tf32 ? builder.getUnitAttr() : UnitAttr()));
   Dims dims = {left[0], left[1], left[2], nn::getDims(result).back()};
   return reshapeTo(builder, loc, result, dims);
 }

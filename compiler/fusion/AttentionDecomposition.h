@@ -30,6 +30,8 @@ public:
       cap = op.getSoftcap()->convertToDouble();
     if (op.getDropout())
       rate = op.getDropout()->convertToDouble();
+    if (auto attention = mlir::dyn_cast<nn::AttentionOp>(op.getOperation()))
+      tf32 = attention.getTf32();
   }
 
   /// The op's result; the second if it is read.
@@ -71,6 +73,7 @@ private:
   std::optional<uint64_t> window, id;
   nn::Dims q, k;
   mlir::Type element;
+  bool tf32 = false; ///< the products
   AttentionParts kept;
   llvm::SmallVector<mlir::Operation *> ops;
 };

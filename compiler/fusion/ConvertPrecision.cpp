@@ -1,11 +1,12 @@
-// ConvertPrecision: products and attention read f16 or bf16.
+// ConvertPrecision: products and attention read f16 or bf16, or f32 as tf32.
 //
 // Enters: nn with strategies chosen. Leaves: the same function, whose contract
 // ops read narrow operands and sum in f32, and whose attention ops read narrow
 // operands; norms, softmax, reductions, the residual stream, inputs and outputs
 // stay f32. Values are narrowed where they are made, before the views that lie
 // between there and the product, so that the cast joins the group that computes
-// them. README.md says which values and why.
+// them. README.md says which values and why. tf32 has no type in memory: there
+// the ops say that they round what they read.
 #include "compiler/fusion/Passes.h"
 #include "dialects/nn/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -313,6 +314,20 @@ void Narrower::run(Block &block) {
       op.erase();
 }
 
+// ---- tf32 ----
+
+// The same products as would read f16.
+static void roundOperands(func::FuncOp function) {
+  function.walk([](Operation *op) {
+    if (narrowOperands(op) == 0)
+      return;
+    if (auto contract = dyn_cast<nn::ContractOp>(op))
+      contract.setTf32(true);
+    else
+      cast<nn::AttentionOp>(op).setTf32(true);
+  });
+}
+
 // ---- the pass ----
 
 namespace {
@@ -321,6 +336,11 @@ struct ConvertPrecision : impl::ConvertPrecisionBase<ConvertPrecision> {
   void runOnOperation() override {
     if (precision == "f32")
       return;
+    if (precision == "tf32") {
+      for (auto function : getOperation().getOps<func::FuncOp>())
+        roundOperands(function);
+      return;
+    }
     FloatType narrow;
     if (precision == "f16")
       narrow = Float16Type::get(&getContext());
@@ -328,7 +348,7 @@ struct ConvertPrecision : impl::ConvertPrecisionBase<ConvertPrecision> {
       narrow = BFloat16Type::get(&getContext());
     if (!narrow) {
       getOperation().emitError()
-          << "--precision takes f32, f16 or bf16, found '"
+          << "--precision takes f32, tf32, f16 or bf16, found '"
           << precision.getValue() << "'";
       return signalPassFailure();
     }

@@ -59,6 +59,7 @@ bool Projection::fits(Projection &other) {
          product.getLhsContracting() == other.product.getLhsContracting() &&
          product.getRhsContracting() == other.product.getRhsContracting() &&
          product.getAccumulate() == other.product.getAccumulate() &&
+         product.getTf32() == other.product.getTf32() &&
          product->getBlock() == other.product->getBlock() &&
          getElementTypeOrSelf(weight.getType()) ==
              getElementTypeOrSelf(other.weight.getType()) &&
@@ -187,7 +188,8 @@ void Merger::replace(MutableArrayRef<Projection> parts) {
   Value all = nn::ContractOp::create(
       builder, loc, first.getLhs(), weight, first.getLhsBatchAttr(),
       first.getRhsBatchAttr(), first.getLhsContractingAttr(),
-      first.getRhsContractingAttr(), first.getAccumulateAttr());
+      first.getRhsContractingAttr(), first.getAccumulateAttr(),
+      first.getTf32Attr());
   if (parts.front().bias) {
     Value bias = sideBySide(builder, collect(&Projection::bias), 0);
     all = nn::ElementwiseOp::create(builder, loc, nn::ElementwiseKind::Add,

@@ -28,10 +28,10 @@ def DecomposeLosses : Pass<"decompose-losses", "::mlir::ModuleOp"> {
 }
 
 def ConvertPrecision : Pass<"convert-precision", "::mlir::ModuleOp"> {
-  let summary = "Products and attention read f16 or bf16, and sum in f32";
+  let summary = "Products and attention read f16, bf16 or f32 as tf32, and sum in f32";
   let dependentDialects = ["::attune::nn::NNDialect", "::mlir::arith::ArithDialect"];
   let options = [Option<"precision", "precision", "std::string", "\"f32\"",
-      "f32: nothing changes; f16; bf16">];
+      "f32: nothing changes; tf32; f16; bf16">];
 }
 
 def FormGroups : Pass<"form-groups", "::mlir::ModuleOp"> {

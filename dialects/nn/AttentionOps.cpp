@@ -116,7 +116,9 @@ LogicalResult AttentionOp::verify() {
       failed(verifyDims(*this, "logsumexp", {q[0], q[1], q[2]},
                         nn::getDims(getLogsumexp()))))
     return failure();
-  return verifyTypes(*this); // C4
+  if (failed(verifyTypes(*this)))
+    return failure();                              // C4
+  return verifyTf32(*this, getTf32(), getQuery()); // C7
 }
 
 // ---- attention_backward ----

@@ -34,6 +34,14 @@ LogicalResult verifyDims(Operation *op, StringRef name,
                            << text(expected) << ", found " << text(found);
 }
 
+LogicalResult verifyTf32(Operation *op, bool tf32, Value operand) {
+  Type element = tensorOf(operand).getElementType();
+  if (!tf32 || element.isF32())
+    return success();
+  return op->emitOpError() << "expects operands of f32 for tf32, found "
+                           << element;
+}
+
 // ---- elementwise ----
 
 LogicalResult ElementwiseOp::inferReturnTypes(MLIRContext *context,
@@ -197,8 +205,9 @@ LogicalResult ContractOp::verify() {
   if (tensorOf(getLhs()).getElementType() !=
       tensorOf(getRhs()).getElementType())
     return emitOpError("expects operands of one element type"); // C3
-  if (failed(verifySum(*this, getAccumulate(), getLhs())))
-    return failure(); // C4
+  if (failed(verifySum(*this, getAccumulate(), getLhs())) ||
+      failed(verifyTf32(*this, getTf32(), getLhs())))
+    return failure(); // C4, C5
   if (failed(verifyPairs(*this, "batch", getLhsBatch(), getRhsBatch())))
     return failure();
   return verifyPairs(*this, "contracting", getLhsContracting(),

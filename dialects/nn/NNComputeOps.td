@@ -74,11 +74,14 @@ def NN_ContractOp : NN_InferredOp<"contract"> {
     A matrix product `x W` is contracting [1] x [0]; with W stored transposed,
     [1] x [1]. `accumulate` is the type of the running sum and of the result; without
     it that is the operands' type, in which the result is rounded once.
+    With `tf32` each operand is rounded to 10 bits of fraction, to nearest with ties away
+    from zero, as a tensor core takes f32; products are exact and the sum is f32.
 
     (C1) Batch and contracted dims of each side are distinct and inside the rank.
     (C2) Paired dims are equal.
     (C3) Both operands have the same element type.
     (C4) `accumulate` is that type or a wider float.
+    (C5) `tf32` is for operands of f32.
 
     ```mlir
     %y = nn.contract %x, %w contracting [2] x [0]
@@ -91,12 +94,12 @@ def NN_ContractOp : NN_InferredOp<"contract"> {
       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$lhs_batch,
       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$rhs_batch,
       DenseI64ArrayAttr:$lhs_contracting, DenseI64ArrayAttr:$rhs_contracting,
-      OptionalAttr<TypeAttr>:$accumulate);
+      OptionalAttr<TypeAttr>:$accumulate, UnitAttr:$tf32);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = [{
     $lhs `,` $rhs (`batch` $lhs_batch^ `x` $rhs_batch)?
     `contracting` $lhs_contracting `x` $rhs_contracting
-    (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, $result)
+    (`accumulate` $accumulate^)? (`tf32` $tf32^)? attr-dict `:` functional-type(operands, $result)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -204,6 +207,8 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     that sees nothing (so that exp(s - logsumexp) is 0); scores is s, -inf where hidden.
     With `dropout` r, p is multiplied by 0 where nn.random of shape [B, H, S, T] with
     `id` and `random` (its seed, step and first) is below r, else by 1 / (1 - r).
+    With `tf32` q, k, p and v are rounded for the two products as by nn.contract; all that
+    lies between these is f32.
     Vaswani et al. 2017; Ainslie et al. 2023 (GQA); Dao et al. 2022 (logsumexp).
 
     (C1) q [B, H, S, D], k [B, HK, T, D], v [B, HK, T, DV], result [B, H, S, DV].
@@ -214,6 +219,7 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     (C5) `dropout` is in [0, 1) and comes with `id` and `random`, or none of them.
     (C6) scores is not given beside causal, window or softcap: half of it would be hidden,
          and the derivative of the softcap needs more.
+    (C7) `tf32` is for operands of f32.
 
     ```mlir
     %o = nn.attention %q, %k, %v scale 0.125 causal top_left bias %m : (...) -> (...)
@@ -225,7 +231,7 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
       F64Attr:$scale,
       DefaultValuedAttr<NN_CausalKindAttr, "::attune::nn::CausalKind::None">:$causal,
       OptionalAttr<I64Attr>:$window, OptionalAttr<F64Attr>:$softcap,
-      OptionalAttr<F64Attr>:$dropout, OptionalAttr<I64Attr>:$random_id);
+      OptionalAttr<F64Attr>:$dropout, OptionalAttr<I64Attr>:$random_id, UnitAttr:$tf32);
   let results = (outs NN_FloatTensor:$result, Variadic<NN_FloatTensor>:$saved);
   let extraClassDeclaration = [{
     /// Of `saved`; null where it is not given.
@@ -239,7 +245,7 @@ def NN_AttentionOp : NN_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   let assemblyFormat = [{
     $query `,` $key `,` $value `scale` $scale (`causal` $causal^)? (`window` $window^)?
     (`softcap` $softcap^)? (`bias` $bias^)? (`key_mask` $key_mask^)?
-    (`dropout` $dropout^ `id` $random_id `(` $random `)`)?
+    (`dropout` $dropout^ `id` $random_id `(` $random `)`)? (`tf32` $tf32^)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

@@ -21,4 +21,8 @@ mlir::LogicalResult verifyDims(mlir::Operation *op, llvm::StringRef name,
                                llvm::ArrayRef<DimAttr> expected,
                                llvm::ArrayRef<DimAttr> found);
 
+/// Emits an error if `tf32` is asked for and the operand is not f32.
+mlir::LogicalResult verifyTf32(mlir::Operation *op, bool tf32,
+                               mlir::Value operand);
+
 } // namespace attune::nn

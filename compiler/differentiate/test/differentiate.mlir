@@ -2,7 +2,8 @@
 // RUN: attune-opt --differentiate --simplify --split-input-file %s | FileCheck %s
 
 // Products stay products: one forward, one for each weight, one to pass the
-// first layer. Nothing forward is computed twice.
+// first layer. Nothing forward is computed twice. Those of a product of tf32 are
+// of tf32.
 // CHECK: nn.weight @w1 trainable state parameter : tensor<4x8xf32>
 // CHECK: nn.weight @w1.grad state gradient : tensor<4x8xf32>
 // CHECK: nn.weight @b1.grad state gradient : tensor<8xf32>
@@ -14,17 +15,17 @@
 // CHECK-SAME: -> (tensor<f32> {nn.name = "loss"}, tensor<4x8xf32> {nn.updates = @w1.grad}, tensor<8xf32> {nn.updates = @b1.grad}, tensor<8x2xf32> {nn.updates = @w2.grad})
 // CHECK-DAG: %[[W1:.*]] = nn.load_weight @w1
 // CHECK-DAG: %[[W2:.*]] = nn.load_weight @w2
-// CHECK: nn.contract %[[X]], %[[W1]] contracting [1] x [0]
+// CHECK: nn.contract %[[X]], %[[W1]] contracting [1] x [0] :
 // CHECK: %[[H:.*]] = nn.elementwise relu
-// CHECK: %[[Y:.*]] = nn.contract %[[H]], %[[W2]] contracting [1] x [0]
+// CHECK: %[[Y:.*]] = nn.contract %[[H]], %[[W2]] contracting [1] x [0] tf32 :
 // CHECK: %[[LOSS:.*]] = nn.reduce sum
 // CHECK: %[[DY:.*]] = nn.elementwise mul
-// CHECK: %[[DH:.*]] = nn.contract %[[DY]], %[[W2]] contracting [1] x [1]
-// CHECK: %[[DW2:.*]] = nn.contract %[[H]], %[[DY]] contracting [0] x [0]
+// CHECK: %[[DH:.*]] = nn.contract %[[DY]], %[[W2]] contracting [1] x [1] tf32 :
+// CHECK: %[[DW2:.*]] = nn.contract %[[H]], %[[DY]] contracting [0] x [0] tf32 :
 // CHECK: %[[ON:.*]] = nn.elementwise greater %[[H]]
 // CHECK: %[[DA:.*]] = nn.elementwise select %[[ON]], %[[DH]]
 // CHECK: %[[DB:.*]] = nn.reduce sum %[[DA]] axes [0]
-// CHECK: %[[DW1:.*]] = nn.contract %[[X]], %[[DA]] contracting [0] x [0]
+// CHECK: %[[DW1:.*]] = nn.contract %[[X]], %[[DA]] contracting [0] x [0] :
 // CHECK-NOT: nn.contract
 // CHECK: %[[G1:.*]] = nn.load_weight @w1.grad
 // CHECK: %[[S1:.*]] = nn.elementwise add %[[G1]], %[[DW1]]
@@ -46,7 +47,7 @@ func.func @loss(%x: tensor<?x4xf32, #b4> {nn.name = "x"}, %t: tensor<?x2xf32, #b
   %a0 = nn.contract %x, %w1 contracting [1] x [0] : (tensor<?x4xf32, #b4>, tensor<4x8xf32>) -> tensor<?x8xf32, #b8>
   %a = nn.elementwise add %a0, %b1 : (tensor<?x8xf32, #b8>, tensor<8xf32>) -> tensor<?x8xf32, #b8>
   %h = nn.elementwise relu %a : (tensor<?x8xf32, #b8>) -> tensor<?x8xf32, #b8>
-  %y = nn.contract %h, %w2 contracting [1] x [0] : (tensor<?x8xf32, #b8>, tensor<8x2xf32>) -> tensor<?x2xf32, #b2>
+  %y = nn.contract %h, %w2 contracting [1] x [0] tf32 : (tensor<?x8xf32, #b8>, tensor<8x2xf32>) -> tensor<?x2xf32, #b2>
   %p = nn.elementwise mul %y, %t : (tensor<?x2xf32, #b2>, tensor<?x2xf32, #b2>) -> tensor<?x2xf32, #b2>
   %l = nn.reduce sum %p axes [0, 1] : (tensor<?x2xf32, #b2>) -> tensor<f32>
   return %l : tensor<f32>

@@ -1,6 +1,7 @@
-// convert-precision changes types and nothing else: the evaluator, whose casts
-// between floats do not round, gives the same values before and after, bit by
-// bit, and types of inputs and outputs stay.
+// convert-precision changes types, or what products round, and nothing else:
+// the evaluator, which rounds neither in casts between floats nor in products,
+// gives the same values before and after, bit by bit, and types of inputs and
+// outputs stay.
 #include "compiler/fusion/Cost.h"
 #include "compiler/fusion/Passes.h"
 #include "dialects/nn/reference/Evaluator.h"
@@ -129,8 +130,9 @@ void PrecisionTest::check(const fusion::PipelineOptions &options) {
   ASSERT_TRUE(succeeded(passes.run(*module)));
   EXPECT_EQ(function.getFunctionType(), signature);
   bool isNarrow = false;
-  module->walk(
-      [&](nn::ContractOp op) { isNarrow |= bool(op.getAccumulate()); });
+  module->walk([&](nn::ContractOp op) {
+    isNarrow |= op.getAccumulate() || op.getTf32();
+  });
   EXPECT_TRUE(isNarrow);
   auto found = evaluate(*module);
   ASSERT_EQ(found.size(), expected.size());
@@ -150,6 +152,7 @@ TEST_P(PrecisionTest, ChangesNoValue) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, PrecisionTest, testing::Values("f16", "bf16"));
+INSTANTIATE_TEST_SUITE_P(Types, PrecisionTest,
+                         testing::Values("tf32", "f16", "bf16"));
 
 } // namespace

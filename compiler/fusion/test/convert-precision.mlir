@@ -2,13 +2,30 @@
 // RUN: attune-opt --convert-precision=precision=f16 %s | FileCheck %s
 // RUN: attune-opt --convert-precision=precision=bf16 %s | FileCheck %s --check-prefix=BF16
 // RUN: attune-opt --convert-precision %s | FileCheck %s --check-prefix=F32
+// RUN: attune-opt --convert-precision=precision=tf32 %s | FileCheck %s --check-prefix=TF32
+// RUN: attune-opt "--fusion=precision=tf32 attention=unfused" %s | FileCheck %s --check-prefix=PARTS
 // RUN: attune-opt --fusion=precision=f16 %s | FileCheck %s --check-prefix=GROUPS
 // RUN: attune-opt "--fusion=precision=f16 attention=unfused" %s | FileCheck %s --check-prefix=UNFUSED
 // RUN: not attune-opt --convert-precision=precision=int8 %s 2>&1 | FileCheck %s --check-prefix=WRONG
-// WRONG: --precision takes f32, f16 or bf16, found 'int8'
+// WRONG: --precision takes f32, tf32, f16 or bf16, found 'int8'
 // BF16: accumulate f32 : (tensor<?x64xbf16
 // F32-NOT: to f16
 // F32-NOT: accumulate
+// F32-NOT: tf32
+// Nothing is cast for tf32: it is f32 in memory, and the products say that they round it.
+// TF32-NOT: cast
+// TF32-LABEL: @weights(
+// TF32-COUNT-3: nn.contract {{.*}} contracting [1] x [0] tf32 : (tensor<?x64xf32
+// TF32-LABEL: @attention(
+// TF32: nn.attention {{.*}} bias %{{.*}} tf32 : {{.*}} -> tensor<1x4x?x16xf32
+// TF32-LABEL: @exceptions(
+// TF32-NOT: tf32
+// TF32: nn.elementwise cast
+// TF32-NEXT: nn.contract {{.*}} tf32
+// PARTS-LABEL: @attention(
+// PARTS: nn.contract {{.*}} tf32 : {{.*}} -> tensor<1x4x?x?xf32
+// PARTS: nn.softmax {{.*}} -> tensor<1x4x?x?xf32
+// PARTS: nn.contract {{.*}} tf32 : {{.*}} -> tensor<1x4x?x16xf32
 !x = tensor<?x64xf32, #nn.shape<[S, 64]>>
 !h = tensor<?x256xf32, #nn.shape<[S, 256]>>
 

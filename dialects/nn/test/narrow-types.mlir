@@ -1,4 +1,5 @@
 // Products and attention of narrow operands: a sum in a wider type is the result's type.
+// tf32 is no type in memory: operands and result are f32.
 // RUN: attune-opt %s --split-input-file --verify-diagnostics | FileCheck %s
 
 // CHECK-LABEL: @narrow
@@ -70,4 +71,31 @@ func.func @other_scores(%q: tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32> {
   // expected-error @+1 {{scores}}
   %o, %l, %s = nn.attention %q, %q, %q scale 1.0 : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> (tensor<1x1x4x8xf32>, tensor<1x1x4xf32>, tensor<1x1x4x5xf32>)
   return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @rounded
+func.func @rounded(%x: tensor<4x8xf32>, %q: tensor<1x1x4x8xf32>) -> tensor<4x4xf32> {
+  // CHECK: nn.contract %arg0, %arg0 contracting [1] x [1] tf32 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x4xf32>
+  %a = nn.contract %x, %x contracting [1] x [1] tf32 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x4xf32>
+  // CHECK: nn.attention {{.*}} scale 1.000000e+00 causal top_left tf32 :
+  %o = nn.attention %q, %q, %q scale 1.0 causal top_left tf32 : (tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> tensor<1x1x4x8xf32>
+  return %a : tensor<4x4xf32>
+}
+
+// -----
+
+func.func @rounded_half(%x: tensor<4x8xf16>) -> tensor<4x4xf16> {
+  // expected-error @+1 {{expects operands of f32 for tf32, found 'f16'}}
+  %a = nn.contract %x, %x contracting [1] x [1] tf32 : (tensor<4x8xf16>, tensor<4x8xf16>) -> tensor<4x4xf16>
+  return %a : tensor<4x4xf16>
+}
+
+// -----
+
+func.func @rounded_half_attention(%q: tensor<1x1x4x8xf16>) -> tensor<1x1x4x8xf16> {
+  // expected-error @+1 {{expects operands of f32 for tf32, found 'f16'}}
+  %o = nn.attention %q, %q, %q scale 1.0 tf32 : (tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>) -> tensor<1x1x4x8xf16>
+  return %o : tensor<1x1x4x8xf16>
 }
