@@ -93,9 +93,9 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
   positions[kKey] = keySpan;
   Value keyBlock = scores->load(k, {b, kvHead, keySpan, features});
   Value none = scores->scalars({rows, keySpan}).splat(element, 0);
-  Value dot = tile::DotOp::create(kernel.builder, kernel.loc(), none.getType(),
-                                  queryBlock, keyBlock, none,
-                                  /*trans_lhs=*/false, /*trans_rhs=*/true);
+  Value dot = tile::DotOp::create(
+      kernel.builder, kernel.loc(), none.getType(), queryBlock, keyBlock, none,
+      /*trans_lhs=*/false, /*trans_rhs=*/true, op.getTf32());
   Value s = scores->build(dot, positions);
   if (saved)
     scores->store({rows, keySpan}, scores->toSave(s), saved,
@@ -117,7 +117,7 @@ SmallVector<Value> AttentionBuilder::addTrip(Value queryBlock, Value keySpan,
   Value sum =
       tile::DotOp::create(kernel.builder, kernel.loc(), rescaled.getType(),
                           weights, valueBlock, rescaled, /*trans_lhs=*/false,
-                          /*trans_rhs=*/false);
+                          /*trans_rhs=*/false, op.getTf32());
   return {step.getNewMax(), step.getNewSum(), sum};
 }
 

@@ -242,9 +242,9 @@ Value ContractionBuilder::addLoop(Value start) {
   Value y = tile::LoadOp::create(
       builder, kernel.loc(), rhs,
       at(rhsOuter, loop.getSpan(), positions[axes.columns]));
-  Value sum = tile::DotOp::create(builder, kernel.loc(), start.getType(), x, y,
-                                  loop.getCarried().front(),
-                                  /*trans_lhs=*/false, /*trans_rhs=*/false);
+  Value sum = tile::DotOp::create(
+      builder, kernel.loc(), start.getType(), x, y, loop.getCarried().front(),
+      /*trans_lhs=*/false, /*trans_rhs=*/false, op.getTf32());
   tile::YieldOp::create(builder, kernel.loc(), sum);
   return loop.getResult(0);
 }
@@ -295,6 +295,7 @@ void ContractionBuilder::chooseBlocks(unsigned variant) {
       kernel.machine, {{rows, columns, depth, batches},
                        {most(rows), most(columns), most(depth), most(batches)},
                        elementBytes,
+                       op.getTf32(),
                        bool(packed)});
   blocks = choice[variant];
   kernel.setVariants(choice.size(), blocks.cost);

@@ -36,10 +36,11 @@ static constexpr GpuBlock kGpuBlocks[] = {
     {16, 128, 128, 0.33, 0.26, 100}, {16, 64, 128, 0.27, 0.21, 100},
     {16, 32, 128, 0.24, 0.10, 100},
 };
-// f32 fills the registers with half as many sums, for its fragments are there
-// twice. Its three products of tf32 take six times as long for each k.
+// A product of tf32 takes twice as long for each k as one of f16. f32 is three
+// of them, and fills the registers with half as many sums, for its fragments
+// are there twice.
+static constexpr int64_t kGpuSlowerTf32 = 2, kGpuSlowerF32 = 6;
 static constexpr int64_t kGpuMostF32 = 128 * 128;
-static constexpr int64_t kGpuSlowerF32 = 6;
 // A run-time extent counts as at most this: so many that the last blocks matter
 // little.
 static constexpr int64_t kGpuMany = 1 << 20;
@@ -62,6 +63,11 @@ public:
 private:
   using Extents = ContractionShape::Extents<int64_t>;
 
+  bool isSplit() const { return shape.elementBytes == 4 && !shape.tf32; }
+  /// Times that a k takes as long as in f16.
+  int64_t slower() const {
+    return isSplit() ? kGpuSlowerF32 : shape.tf32 ? kGpuSlowerTf32 : 1;
+  }
   double time(const GpuBlock &block, const Extents &at) const;
   void addSamples();
   double slowdown(size_t sample, double time) const;
@@ -86,7 +92,7 @@ private:
 GpuChoice::GpuChoice(const MachineModel &machine, const ContractionShape &shape)
     : machine(machine), shape(shape) {
   for (const GpuBlock &block : kGpuBlocks)
-    if (shape.elementBytes < 4 || block.rows * block.columns <= kGpuMostF32)
+    if (!isSplit() || block.rows * block.columns <= kGpuMostF32)
       candidates.push_back(&block);
   addSamples();
   for (const GpuBlock *block : candidates)
@@ -102,7 +108,7 @@ double GpuChoice::time(const GpuBlock &block, const Extents &at) const {
   int64_t count = llvm::divideCeil(at.rows, block.rows) *
                   llvm::divideCeil(at.columns, block.columns) * at.batches;
   int64_t most = llvm::divideCeil(count, machine.multiprocessors);
-  double k = double(at.depth) * (shape.elementBytes == 4 ? kGpuSlowerF32 : 1);
+  double k = double(at.depth) * double(slower());
   return double(block.rows * block.columns) * (k + block.overhead) *
          std::max(double(most) / block.rate, 1 / block.alone);
 }
@@ -177,7 +183,7 @@ DimAttr GpuChoice::cost(const GpuBlock &block) const {
   DimAttr count = rows.ceilDiv(constant(block.rows)) *
                   columns.ceilDiv(constant(block.columns)) * batches;
   DimAttr most = count.ceilDiv(constant(machine.multiprocessors));
-  DimAttr k = depth * (shape.elementBytes == 4 ? kGpuSlowerF32 : 1);
+  DimAttr k = depth * slower();
   double area = block.rows * block.columns / kUnit;
   DimAttr turns =
       (most * constant(area / block.rate)).max(constant(area / block.alone));

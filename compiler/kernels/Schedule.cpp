@@ -91,7 +91,8 @@ static constexpr int64_t kMostKeys = 512, kFewestKeys = 64;
 // Above 96, a bias or a mask of keys takes the last registers; half the keys
 // give 16 back. A causal block of 128 queries
 // computes more that is hidden and ends later: up to size 64, where its keys
-// cost little, 64 are 3 to 20 % faster up to 4096 positions.
+// cost little, 64 are 3 to 20 % faster up to 4096 positions. tf32 has the
+// blocks of f32, and of them one more in the registers that it leaves.
 static AttentionBlocks chooseGpuAttentionBlocks(const AttentionShape &shape) {
   int64_t size = std::max(shape.headSize, shape.valueSize);
   bool half = shape.isHalf;

@@ -31,6 +31,8 @@ struct ContractionShape {
   Extents<nn::DimAttr> extents;
   Extents<int64_t> most; ///< what they are at most at run time
   int64_t elementBytes;
+  /// Operands of f32 are rounded to tf32, for one product in place of three.
+  bool tf32;
   /// The right operand comes in panels; else each worker of a CPU packs the
   /// columns that it needs, and keeps them while only the rows change.
   bool packed;

@@ -335,6 +335,10 @@ LogicalResult DotOp::verify() {
   if (kLhs != kRhs)
     return emitOpError("expected equal k extents, got ")
            << kLhs << " and " << kRhs;
+  if (getTf32() &&
+      !(lhs.getElementType().isF32() && rhs.getElementType().isF32()))
+    return emitOpError("expected operands of f32 for tf32, got ")
+           << lhs << " and " << rhs;
   if (result.getShape() != ArrayRef<int64_t>{m, n})
     return emitOpError("expected a result of ")
            << m << "x" << n << ", got " << result;

@@ -149,16 +149,20 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     sum is the target's and the same in every run. Idle k positions must hold
     zero in both operands, which is what a load without `fill` gives.
 
+    With `tf32` both operands, which are f32, are rounded to 10 bits of fraction, to
+    nearest with ties away from zero; products are exact and the sum is f32.
+
     ```mlir
     %c = tile.dot %q, %k, %zero trans_rhs : tensor<48x64xf32>, tensor<256x64xf32> -> tensor<48x256xf32>
+    %d = tile.dot %x, %w, %acc tf32 : tensor<64x16xf32>, tensor<16x128xf32> -> tensor<64x128xf32>
     ```
   }];
   let arguments = (ins Tile_Block:$lhs, Tile_Block:$rhs, Tile_Block:$acc,
-                       UnitAttr:$trans_lhs, UnitAttr:$trans_rhs);
+                       UnitAttr:$trans_lhs, UnitAttr:$trans_rhs, UnitAttr:$tf32);
   let results = (outs Tile_Block:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `,` $acc (`trans_lhs` $trans_lhs^)? (`trans_rhs` $trans_rhs^)? attr-dict
-    `:` type($lhs) `,` type($rhs) `->` type($result)
+    $lhs `,` $rhs `,` $acc (`trans_lhs` $trans_lhs^)? (`trans_rhs` $trans_rhs^)? (`tf32` $tf32^)?
+    attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -14,9 +14,11 @@ class GpuBlocks : public ::testing::Test {
 protected:
   GpuBlocks() { context.loadDialect<nn::NNDialect>(); }
 
-  /// Of f16 products of S rows, S at most `most`.
+  /// Of products of S rows, S at most `most`.
   llvm::SmallVector<ContractionBlocks> choose(int64_t columns, int64_t depth,
-                                              int64_t most = kAny) {
+                                              int64_t most = kAny,
+                                              int64_t elementBytes = 2,
+                                              bool tf32 = false) {
     auto constant = [&](int64_t value) {
       return DimAttr::constant(&context, value);
     };
@@ -25,7 +27,8 @@ protected:
         {{DimAttr::symbol(&context, "S"), constant(columns), constant(depth),
           constant(1)},
          {most, columns, depth, 1},
-         /*elementBytes=*/2,
+         elementBytes,
+         tf32,
          /*packed=*/false});
   }
   /// The one that the runtime takes.
@@ -76,6 +79,18 @@ TEST_F(GpuBlocks, NoneIsForMoreRowsThanThereMayBe) {
   auto all = choose(768, 768, /*most=*/16);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_LE(all.front().rows, 16);
+}
+
+/// Its arithmetic is a third of that of f32, and so are its registers of
+/// fragments: it has the blocks of f16, half as deep.
+TEST_F(GpuBlocks, Tf32HasTheBlocksOfHalfPrecision) {
+  ContractionBlocks half = choose(4096, 4096).front(),
+                    tf32 = choose(4096, 2048, kAny, 4, true).front(),
+                    f32 = choose(4096, 2048, kAny, 4).front();
+  EXPECT_EQ(tf32.rows, half.rows);
+  EXPECT_EQ(tf32.columns, half.columns);
+  EXPECT_EQ(tf32.depth, half.depth / 2);
+  EXPECT_GT(tf32.rows * tf32.columns, f32.rows * f32.columns);
 }
 
 TEST_F(GpuBlocks, CostsAreOfAnyDims) {

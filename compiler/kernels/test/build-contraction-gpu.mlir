@@ -19,6 +19,10 @@
 // The same in f32: half as many k in as many bytes.
 // CHECK: tile.kernel contraction @[[F32:.*]](%{{.*}}: memref<?x64xf32>
 // CHECK:   tile.for %{{.*}} by 16) iter(%{{.*}}) : tensor<64x128xf32>
+// CHECK-NOT: tf32
+// As tf32 it is another kernel of the same memory.
+// CHECK: tile.kernel contraction
+// CHECK: tile.dot {{.*}} tf32 : tensor<64x16xf32>, tensor<16x128xf32> -> tensor<64x128xf32>
 // CHECK-LABEL: func.func @main
 // CHECK-NOT: panels
 // CHECK: nn.launch contraction @contraction_0({{.*}} or [@[[FEW]]
@@ -26,12 +30,13 @@
 // CHECK: nn.launch contraction @[[KNOWN]](
 // CHECK-NOT: {{ or \[}}
 // CHECK: nn.launch contraction @[[F32]](
+// CHECK-NOT: @[[F32]](
 #X = #nn.shape<[B, 64]>
 #Y = #nn.shape<[B, 512]>
 nn.weight @w : tensor<64x512xf16> = dense<1.0> : tensor<64x512xf16>
 nn.weight @v : tensor<64x512xf32> = dense<1.0> : tensor<64x512xf32>
 
-func.func @main(%x: tensor<?x64xf16, #X>, %one: tensor<5x64xf16>, %z: tensor<?x64xf32, #X>) -> (tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>) {
+func.func @main(%x: tensor<?x64xf16, #X>, %one: tensor<5x64xf16>, %z: tensor<?x64xf32, #X>) -> (tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>, tensor<?x512xf32, #Y>) {
   %w = nn.load_weight @w : tensor<64x512xf16>
   %v = nn.load_weight @v : tensor<64x512xf32>
   %many = nn.group contraction (%a = %x, %b = %w) : (tensor<?x64xf16, #X>, tensor<64x512xf16>) -> tensor<?x512xf16, #Y> {
@@ -46,5 +51,9 @@ func.func @main(%x: tensor<?x64xf16, #X>, %one: tensor<5x64xf16>, %z: tensor<?x6
     %c = nn.contract %a, %b contracting [1] x [0] : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y>
     nn.yield %c : tensor<?x512xf32, #Y>
   }
-  return %many, %few, %wide : tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>
+  %rounded = nn.group contraction (%a = %z, %b = %v) : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y> {
+    %c = nn.contract %a, %b contracting [1] x [0] tf32 : (tensor<?x64xf32, #X>, tensor<64x512xf32>) -> tensor<?x512xf32, #Y>
+    nn.yield %c : tensor<?x512xf32, #Y>
+  }
+  return %many, %few, %wide, %rounded : tensor<?x512xf16, #Y>, tensor<5x512xf16>, tensor<?x512xf32, #Y>, tensor<?x512xf32, #Y>
 }

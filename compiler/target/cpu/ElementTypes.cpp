@@ -3,7 +3,7 @@
 // exp, erf and their like are expanded for f32 alone (MathFunctions.cpp); what
 // is one instruction takes any float. f16 converts from and to f32 by an
 // instruction from x86-64-v3 on; for bf16, and before, LLVM calls a library, so
-// there is none of it. Dots are of f32.
+// there is none of it. Dots are of f32, all of whose digits count.
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/ElementTypes.h"
@@ -53,16 +53,18 @@ static LogicalResult checkOp(Operation *op, CodeVersion version) {
 
 /// One error for the kernel says more than one for each of its loads.
 static LogicalResult checkDots(tile::KernelOp kernel) {
+  auto refuse = [&](Type type) {
+    emitError(kernel.getLoc()) << stringifyFamily(kernel.getFamily()) << " of "
+                               << type << " is not supported on the CPU";
+    return WalkResult::interrupt();
+  };
   WalkResult result = kernel.walk([&](tile::DotOp dot) {
-    for (Value operand : {dot.getLhs(), dot.getRhs()}) {
-      Type element = getElementTypeOrSelf(operand.getType());
-      if (element.isF32())
-        continue;
-      emitError(kernel.getLoc())
-          << stringifyFamily(kernel.getFamily()) << " of " << element
-          << " is not supported on the CPU";
-      return WalkResult::interrupt();
-    }
+    if (dot.getTf32())
+      return refuse(FloatTF32Type::get(kernel.getContext()));
+    for (Value operand : {dot.getLhs(), dot.getRhs()})
+      if (Type element = getElementTypeOrSelf(operand.getType());
+          !element.isF32())
+        return refuse(element);
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());

@@ -103,6 +103,17 @@ tile.kernel contraction @dot(%n: index) {
 
 // -----
 
+tile.kernel contraction @dot_of_f16(%n: index) {
+  tile.parallel (%i) in (%n by 4) {
+    %x = arith.constant dense<0.0> : tensor<4x8xf16>
+    %y = arith.constant dense<0.0> : tensor<4x4xf32>
+    // expected-error @+1 {{expected operands of f32 for tf32, got 'tensor<4x8xf16>' and 'tensor<4x8xf16>'}}
+    %d = tile.dot %x, %x, %y trans_rhs tf32 : tensor<4x8xf16>, tensor<4x8xf16> -> tensor<4x4xf32>
+  }
+}
+
+// -----
+
 tile.kernel row @reduce(%n: index) {
   tile.parallel (%i) in (%n by 4) {
     %x = arith.constant dense<0.0> : tensor<8xf32>

@@ -52,6 +52,8 @@ tile.kernel map @blocks(%x: memref<?x?xf32, strided<[?, 1]>>, %ids: memref<?xi64
     %d = tile.dot %t, %b, %acc : tensor<8x4xf32>, tensor<4x8xf32> -> tensor<8x8xf32>
     // CHECK: tile.dot %{{.*}}, %{{.*}}, %{{.*}} trans_lhs trans_rhs : tensor<4x8xf32>, tensor<8x4xf32> -> tensor<8x8xf32>
     %dt = tile.dot %b, %t, %acc trans_lhs trans_rhs : tensor<4x8xf32>, tensor<8x4xf32> -> tensor<8x8xf32>
+    // CHECK: tile.dot %{{.*}}, %{{.*}}, %{{.*}} trans_rhs tf32 : tensor<8x4xf32>, tensor<8x4xf32> -> tensor<8x8xf32>
+    %dr = tile.dot %t, %t, %acc trans_rhs tf32 : tensor<8x4xf32>, tensor<8x4xf32> -> tensor<8x8xf32>
     // CHECK: tile.store %{{.*}}, %{{.*}}[%[[R]], %[[I]] by 8] : tensor<8xf32> -> memref<?x?xf32, strided<[?, 1]>>
     tile.store %g, %x[%r, %i by 8] : tensor<8xf32> -> memref<?x?xf32, strided<[?, 1]>>
   }

@@ -7,10 +7,13 @@
 // CHECK-NOT: error:
 // CHECK: error: loc("self"): attention of 'bf16' is not supported on the CPU
 // CHECK-NOT: error:
+// CHECK: error: loc("rounded"): contraction of 'tf32' is not supported on the CPU
+// CHECK-NOT: error:
 // CHECK: error: loc("narrow"): bf16 is not supported on the CPU
 // CHECK-NOT: error:
 // V2: error: loc("proj"): contraction of 'f16' is not supported on the CPU
 // V2: error: loc("self"): attention of 'bf16' is not supported on the CPU
+// V2: error: loc("rounded"): contraction of 'tf32' is not supported on the CPU
 // V2: error: loc("narrow"): bf16 is not supported on the CPU
 // V2-NOT: error:
 // V2: error: loc("half"): f16 is not supported on x86-64-v2, which has no instruction to convert it
@@ -31,6 +34,16 @@ func.func @main(%q: tensor<1x1x4x8xbf16>) -> tensor<1x1x4x8xbf16> {
     nn.yield %c : tensor<1x1x4x8xbf16>
   } loc("self")
   return %y : tensor<1x1x4x8xbf16>
+}
+
+// -----
+
+func.func @main(%x: tensor<4x8xf32>) -> tensor<4x4xf32> {
+  %y = nn.group contraction (%a = %x) : (tensor<4x8xf32>) -> tensor<4x4xf32> {
+    %c = nn.contract %a, %a contracting [1] x [1] tf32 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x4xf32>
+    nn.yield %c : tensor<4x4xf32>
+  } loc("rounded")
+  return %y : tensor<4x4xf32>
 }
 
 // -----
