@@ -369,7 +369,7 @@ LogicalResult AttentionEmitter::run() {
                                                           : 0;
   if (failed(frame.start(shape.threads(), residentBlocks, itemOf)))
     return failure();
-  fragments.emplace(emit, element);
+  fragments.emplace(emit, element, parts.scores.getTf32());
   placeFragments();
   boundKeys();
   queries.emplace(emit, frame.shared, element, shape.rows, shape.depth);
@@ -408,6 +408,8 @@ static FailureOr<Attention> matchAttention(tile::KernelOp kernel) {
   FailureOr<Attention> parts = Attention::match(kernel);
   if (failed(parts) || failed(elementOf(*parts)))
     return failure();
+  if (parts->scores.getTf32() != parts->values.getTf32())
+    return parts->values.emitOpError("expected two dots of tf32 or none");
   if (parts->blockRows() % kTile || parts->blockKeys() % kTile)
     return parts->loop.emitOpError("expected blocks in multiples of ") << kTile;
   if (parts->isDropped)

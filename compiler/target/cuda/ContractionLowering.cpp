@@ -122,7 +122,7 @@ Value ContractionEmitter::itemOf(Value block) {
 }
 
 void ContractionEmitter::locate() {
-  fragments.emplace(emit, plan.element);
+  fragments.emplace(emit, plan.element, plan.tf32);
   lhs.emplace(frame, parts, plan, parts.lhs, parts.rows, plan.lhs, plan.rows);
   rhs.emplace(frame, parts, plan, parts.rhs, parts.columns, plan.rhs,
               plan.columns);

@@ -7,9 +7,9 @@ using namespace attune;
 using namespace attune::target::cuda;
 
 /// The sums of a lane, in registers: half of the 255 that there are, the rest
-/// being fragments, addresses and pointers. Of f32 each fragment is there twice
-/// (Fragments.h). With more than the fewer of these, eight warps fill a
-/// multiprocessor.
+/// being fragments, addresses and pointers. Of f32, but as tf32, each fragment
+/// is there twice (Fragments.h). With more than the fewer of these, eight warps
+/// fill a multiprocessor.
 static constexpr int64_t kMostSums = 128, kMostSumsOfF32 = 64;
 /// Of a multiprocessor, and those of a thread beside the sums of a small block.
 /// Fragments of f32 are there twice.
@@ -64,7 +64,7 @@ static DepthAlong orientation(const Contraction &parts, tile::LoadOp load,
 /// Shares of a warp are whole fragments: 16 rows, and two times 8 columns. Of
 /// the shares that fit the registers those that read least from shared memory.
 LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
-  int64_t most = element.isF32() ? kMostSumsOfF32 : kMostSums;
+  int64_t most = isSplit() ? kMostSumsOfF32 : kMostSums;
   int64_t best = 0;
   warpsDown = warpsAcross = 0;
   for (int64_t down = 1; down <= kMostWarps; down *= 2)
@@ -87,11 +87,11 @@ LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
   int64_t sums = rows * columns / threads();
   bool isPair = warpsDown * warpsAcross <= kFewestWarps;
   // f32 with all the sums it may have: ptxas spills where it is not told.
-  bool isFull = sums > kMostSumsOfF32 ||
-                (element.isF32() && isPair && sums == kMostSumsOfF32);
+  bool isFull =
+      sums > kMostSumsOfF32 || (isSplit() && isPair && sums == kMostSumsOfF32);
   residentBlocks = !isFull ? 0 : isPair ? 2 : 1;
   int64_t registers =
-      sums + (element.isF32() ? kOtherRegistersOfF32 : kOtherRegisters);
+      sums + (isSplit() ? kOtherRegistersOfF32 : kOtherRegisters);
   int64_t fitting = kRegisters / (threads() * registers);
   bool isSmall = sums < kMostSumsOfF32;
   blocksByRegisters = isFull                   ? residentBlocks
@@ -160,6 +160,7 @@ FailureOr<ContractionPlan> ContractionPlan::make(const Contraction &parts,
     return getElementTypeOrSelf(block.getType());
   };
   plan.element = elementOf(parts.lhs.getBlock());
+  plan.tf32 = parts.dot.getTf32();
   if (elementOf(parts.rhs.getBlock()) != plan.element ||
       !(plan.element.isF16() || plan.element.isBF16() || plan.element.isF32()))
     return parts.dot.emitOpError(

@@ -15,6 +15,8 @@ using common::Contraction;
 
 struct ContractionPlan {
   mlir::Type element; ///< of both operands: f16, bf16, f32
+  bool tf32;          ///< f32 is rounded, and one product
+  bool isSplit() const { return element.isF32() && !tf32; } ///< three
   DepthAlong lhs, rhs;
 
   // The block, rounded up to whole fragments, and what each warp has of it.

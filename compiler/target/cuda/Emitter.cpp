@@ -178,6 +178,13 @@ Value Emitter::bits(Value value) {
   return LLVM::BitcastOp::create(*this, getI32Type(), value);
 }
 
+Value Emitter::roundToTf32(Value value) {
+  if (!value.getType().isF32())
+    value = LLVM::BitcastOp::create(*this, getF32Type(), value);
+  return NVVM::ConvertFloatToTF32Op::create(*this, getI32Type(), value,
+                                            NVVM::FPRoundingMode::RNA);
+}
+
 //===----------------------------------------------------------------------===//
 // Within a warp
 //===----------------------------------------------------------------------===//

@@ -67,6 +67,9 @@ public:
   /// Two f32 as one register of `element` (f16, bf16); `low` comes first.
   Value pack(Value low, Value high, mlir::Type element);
   Value bits(Value value); ///< a 32-bit value as an i32
+  /// An f32, or its bits, with 10 bits of fraction: to nearest, ties away from
+  /// zero. As bits, of which mma takes the upper 19.
+  Value roundToTf32(Value value);
 
   // Within a warp.
   Value shuffleXor(Value value, int64_t mask); ///< f32 or i32

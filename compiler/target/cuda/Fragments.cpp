@@ -6,7 +6,8 @@
 using namespace mlir;
 using namespace attune::target::cuda;
 
-Fragments::Fragments(Emitter &emit, Type element) : emit(emit), type(element) {
+Fragments::Fragments(Emitter &emit, Type element, bool tf32)
+    : emit(emit), type(element), tf32(tf32) {
   lane = emit.laneIndex();
   group = emit.div(lane, emit.integer(4));
   inGroup = emit.rem(lane, emit.integer(4));
@@ -47,15 +48,16 @@ Fragments::Values Fragments::loadMatrices(const SharedTile &tile,
 Fragments::Values Fragments::loadLhs(const SharedTile &tile, DepthAlong along,
                                      Value row, Value k) const {
   if (type.isF32() && along == DepthAlong::Rows)
-    return loadElements(tile, along, row, k, /*isLhs=*/true, false);
-  return loadMatrices(tile, along, row, k, /*isLhs=*/true);
+    return rounded(loadElements(tile, along, row, k, /*isLhs=*/true, false));
+  return rounded(loadMatrices(tile, along, row, k, /*isLhs=*/true));
 }
 
 Fragments::Values Fragments::loadRhs(const SharedTile &tile, DepthAlong along,
                                      Value column, Value k, bool paired) const {
   if (type.isF32() && (along == DepthAlong::Rows || paired))
-    return loadElements(tile, along, column, k, /*isLhs=*/false, paired);
-  return loadMatrices(tile, along, column, k, /*isLhs=*/false);
+    return rounded(
+        loadElements(tile, along, column, k, /*isLhs=*/false, paired));
+  return rounded(loadMatrices(tile, along, column, k, /*isLhs=*/false));
 }
 
 /// f32, element by element: ldmatrix transposes 16-bit elements only.
@@ -79,6 +81,15 @@ Fragments::Values Fragments::loadElements(const SharedTile &tile,
   return registers;
 }
 
+/// What a fragment holds of f32. Here and not in `multiply`: a product then
+/// waits for nothing, and what many products read is rounded once.
+Fragments::Values Fragments::rounded(Values registers) const {
+  if (tf32)
+    for (Value &value : registers)
+      value = emit.roundToTf32(value);
+  return registers;
+}
+
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
@@ -89,7 +100,7 @@ Fragments::Values Fragments::fromSums(ValueRange sums) const {
     Values registers;
     for (unsigned number : {0, 2, 1, 3})
       registers.push_back(emit.bits(sums[number]));
-    return registers;
+    return rounded(registers);
   }
   Values registers;
   for (unsigned number = 0; number < 8; number += 2)
@@ -111,7 +122,7 @@ std::pair<Value, Value> Fragments::split(Value bits) const {
 
 Fragments::Values Fragments::multiply(ValueRange a, ValueRange b,
                                       ValueRange c) const {
-  if (!type.isF32())
+  if (!type.isF32() || tf32)
     return emit.mma(type, a, b, c);
   Values highA, lowA, highB, lowB;
   auto fill = [&](ValueRange from, Values &high, Values &low) {

@@ -11,7 +11,8 @@
 // with k = 2t, 2t + 1 (16 bits) or t (32 bits) within a half.
 //
 // f32 is computed with three products of tf32: x = high + low, where high are
-// the leading 11 bits, and xy = high high + high low + low high, to 2^-20.
+// the leading 11 bits, and xy = high high + high low + low high, to 2^-20. Or
+// with one, of what is rounded to 11 bits: then fragments hold that.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -27,8 +28,8 @@ public:
   using Value = mlir::Value;
   using Values = Emitter::Values;
 
-  /// `element`: of both operands.
-  Fragments(Emitter &emit, mlir::Type element);
+  /// `element`: of both operands. `tf32`: f32 is rounded, and one product.
+  Fragments(Emitter &emit, mlir::Type element, bool tf32);
 
   mlir::Type element() const { return type; }
   /// k of one product.
@@ -61,10 +62,12 @@ private:
                       Value k, bool isLhs) const;
   Values loadElements(const SharedTile &tile, DepthAlong along, Value outer,
                       Value k, bool isLhs, bool paired) const;
+  Values rounded(Values registers) const;
   std::pair<Value, Value> split(Value bits) const;
 
   Emitter &emit;
   mlir::Type type;
+  bool tf32;
   Value lane, group, inGroup; ///< lane, g, t
 };
 

@@ -107,10 +107,11 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
       %m, %l, %o = tile.for %j in (%c0 to %n by {2}){3} iter(%mi = %m0, %li = %l0, %oi = %o0) : {0}, {0}, {1} {{
       %k = tile.load %K[%b, %j by {2}, %hk, %d by {4}] : {5} -> tensor<{2}x{4}x{8}>
       %zero = arith.constant dense<0.0> : {6}
-      %s0 = tile.dot {9}, %k, %zero trans_rhs : tensor<{7}x{4}x{8}>, tensor<{2}x{4}x{8}> -> {6}
+      %s0 = tile.dot {9}, %k, %zero trans_rhs{10} : tensor<{7}x{4}x{8}>, tensor<{2}x{4}x{8}> -> {6}
 )",
                   row, out, c.blockKeys, visible, c.depth, k, scores,
-                  c.blockRows, c.element, c.halvedQueries ? "%qh" : "%q0");
+                  c.blockRows, c.element, c.halvedQueries ? "%qh" : "%q0",
+                  c.tf32 ? " tf32" : "");
   auto constant = [](double value) {
     char text[32];
     snprintf(text, sizeof text, "dense<%.9e>", value);
@@ -149,7 +150,7 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
       %v = tile.load %V[%b, %j by {2}, %hk, %dv by {3}] : {4} -> tensor<{2}x{3}x{9}>
       %ab = tile.broadcast %alpha axes [0] : {1} -> {5}
       %oa = arith.mulf %oi, %ab : {5}
-      %o1 = tile.dot {10}, %v, %oa : {11}, tensor<{2}x{3}x{9}> -> {5}
+      %o1 = tile.dot {10}, %v, %oa{15} : {11}, tensor<{2}x{3}x{9}> -> {5}
       tile.yield %m1, %l1, %o1 : {1}, {1}, {5}
       }
       %inverse, %lse = tile.softmax_finish %m, %l : {1}
@@ -164,7 +165,7 @@ attune::target::common::testing::attentionText(const AttentionCase &c) {
                   narrow("%pn", "%p", scores, narrowScores), c.element,
                   isNarrow ? "%pn" : "%p", narrowScores,
                   narrow("%rn", "%r", out, narrowOut), isNarrow ? "%rn" : "%r",
-                  narrowOut);
+                  narrowOut, c.tf32 ? " tf32" : "");
   return text;
 }
 
@@ -172,9 +173,9 @@ std::string AttentionCase::description() const {
   return formatv("{0} batch={1} kvHeads={2} groups={3} queries={4} keys={5} "
                  "depth={6} columns={7} mask={8} bias={9} padding={10} "
                  "lengths={11} softcap={12} blocks {13}x{14}",
-                 element, batch, kvHeads, groups, queries, keys, depth, columns,
-                 int(mask), bias, padding, lengths, softcap, blockRows,
-                 blockKeys);
+                 tf32 ? "tf32" : element, batch, kvHeads, groups, queries, keys,
+                 depth, columns, int(mask), bias, padding, lengths, softcap,
+                 blockRows, blockKeys);
 }
 
 //===----------------------------------------------------------------------===//
@@ -239,7 +240,7 @@ double AttentionData::score(int64_t b, int64_t h, int64_t i, int64_t j) const {
   int64_t key = ((b * c.keys + j) * c.kvHeads + h / c.groups) * c.depth;
   double sum = 0;
   for (int64_t d = 0; d < c.depth; ++d)
-    sum += double(q.get(query + d)) * k.get(key + d);
+    sum += operand(q, query + d) * operand(k, key + d);
   sum *= c.halvedQueries ? c.scale() / 2 : c.scale();
   if (c.softcap)
     sum = c.softcap * std::tanh(sum / c.softcap);
@@ -275,7 +276,7 @@ AttentionData::Errors AttentionData::errors() const {
               c.valuesFrom +
               ((b * c.keys + j) * c.kvHeads + h / c.groups) * c.columns;
           for (int64_t d = 0; d < c.columns; ++d)
-            expected[d] += weight * v.get(row + d);
+            expected[d] += weight * operand(v, row + d);
         }
         int64_t row = ((b * c.queries + i) * c.heads() + h) * c.columns;
         for (int64_t d = 0; d < c.columns; ++d)

@@ -26,7 +26,13 @@ struct AttentionCase {
   int64_t window = 5;
   bool halvedQueries = false; ///< the dot takes Q / 2, computed in the kernel
   int64_t valuesFrom = 0;     ///< elements of V's buffer that stand before V
+  bool tf32 = false;          ///< of both dots
 
+  /// "f32", "f16", "bf16", or "tf32", whose elements are f32.
+  void setPrecision(const std::string &precision) {
+    tf32 = precision == "tf32";
+    element = tf32 ? "f32" : precision;
+  }
   int64_t heads() const { return kvHeads * groups; }
   double scale() const { return 1.0 / std::sqrt(double(depth)); }
   std::string description() const;
@@ -43,7 +49,9 @@ public:
   std::vector<Argument> arguments();
 
   /// Largest difference from double precision, of the result and of the
-  /// log-sum-exp; infinite where something is NaN or was not written.
+  /// log-sum-exp; infinite where something is NaN or was not written. With tf32
+  /// from that of operands which are rounded first: what it leaves to the
+  /// result is the rounding of the weights, and nothing to the log-sum-exp.
   struct Errors {
     double result = 0, lse = 0;
   };
@@ -52,6 +60,10 @@ public:
 
 private:
   double score(int64_t b, int64_t h, int64_t i, int64_t j) const;
+  /// As the dot takes it.
+  double operand(const TypedBuffer &buffer, int64_t at) const {
+    return c.tf32 ? roundedToTf32(buffer.get(at)) : buffer.get(at);
+  }
 
   const AttentionCase &c;
   TypedBuffer q, k, v, out;

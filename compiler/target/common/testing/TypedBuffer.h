@@ -21,6 +21,12 @@ inline std::string nameOf(Scalar type) {
   return type == Scalar::F32 ? "f32" : type == Scalar::F16 ? "f16" : "bf16";
 }
 
+/// An f32 with 10 bits of fraction: to nearest, ties away from zero.
+inline double roundedToTf32(double value) {
+  auto bits = std::bit_cast<uint32_t>(float(value));
+  return std::bit_cast<float>((bits + 0x1000) & 0xffffe000);
+}
+
 /// Elements of one type, seen as double. They start at a multiple of what any
 /// access asks for, as tensors on a device do.
 class TypedBuffer {

@@ -1,6 +1,6 @@
 //===- BuiltAttentionTest.cpp - attention groups down to PTX --------------===//
 //
-// The kernels that compiler/kernels writes for a GPU, of every element type, as
+// The kernels that compiler/kernels writes for a GPU, in every precision, as
 // PTX on the emulator, against the evaluation of their groups in double
 // precision. Inputs are drawn from a printed seed (ATTUNE_TEST_SEED repeats
 // one).
@@ -26,6 +26,10 @@ using target::cuda::testing::SimulatedKernels;
 
 namespace {
 
+std::string elementOf(const std::string &precision) {
+  return precision == "tf32" ? "f32" : precision;
+}
+
 struct Shape {
   int64_t heads, kvHeads, queries, keys, depth, columns;
   const char *mask = ""; ///< attributes of nn.attention
@@ -35,8 +39,9 @@ struct Shape {
 
 /// Queries come as [B, S, H * D] and results leave so, as projections have
 /// them.
-std::string textOf(const Shape &s, const std::string &element,
+std::string textOf(const Shape &s, const std::string &precision,
                    const std::string &result) {
+  std::string element = elementOf(precision);
   std::string x = llvm::formatv("tensor<2x{0}x{1}x{2}>", s.queries,
                                 s.heads * s.depth, element),
               split = llvm::formatv("tensor<2x{0}x{1}x{2}x{3}>", s.queries,
@@ -64,6 +69,8 @@ std::string textOf(const Shape &s, const std::string &element,
       operands += std::string(" ") + name;
       types += ", " + type;
     }
+  if (precision == "tf32")
+    operands += " tf32";
   return llvm::formatv(R"(
 func.func @main(%x0: {0}, %k0: {3}, %v0: {4}, %b0: {5}, %m0: {6}) -> {8} {{
   %r = nn.group attention (%x = %x0, %k = %k0, %v = %v0, %b = %b0, %m = %m0)
@@ -91,9 +98,10 @@ double errorOf(const nn::Array &found, const nn::Array &expected) {
   return worst / greatest;
 }
 
-/// Weights and result are rounded to 11 and 8 bits.
-double tolerance(const std::string &element) {
-  return element == "f32" ? 1e-5 : element == "f16" ? 1.5e-3 : 1.2e-2;
+/// Weights and result are rounded to 11 and 8 bits; for tf32 operands and
+/// weights to 11.
+double tolerance(const std::string &precision) {
+  return precision == "f32" ? 1e-5 : precision == "bf16" ? 1.2e-2 : 1.5e-3;
 }
 
 class BuiltAttention : public ::testing::TestWithParam<const char *>,
@@ -132,7 +140,7 @@ protected:
                     std::vector<int64_t>(strides.begin(), strides.end()));
   }
 
-  void check(const Shape &shape, std::string result = GetParam());
+  void check(const Shape &shape, std::string result = elementOf(GetParam()));
 
   MLIRContext context;
 };
@@ -211,8 +219,8 @@ TEST_P(BuiltAttention, BiasOfEachHeadInAGroup) {
 
 TEST_P(BuiltAttention, AResultOfF32) { check({1, 1, 64, 64, 64, 64}, "f32"); }
 
-INSTANTIATE_TEST_SUITE_P(Elements, BuiltAttention,
-                         ::testing::Values("f16", "bf16", "f32"),
+INSTANTIATE_TEST_SUITE_P(Precisions, BuiltAttention,
+                         ::testing::Values("f16", "bf16", "tf32", "f32"),
                          [](const auto &info) {
                            return std::string(info.param);
                          });

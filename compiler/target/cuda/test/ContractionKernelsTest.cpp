@@ -30,6 +30,7 @@ struct Kernel {
   bool bias = false, gelu = false, residual = false;
   bool transposed = false; ///< the right operand is [columns, k]
   bool narrow = false;     ///< the block has 32 columns
+  bool tf32 = false;
   double scale = 1;
 
   friend void PrintTo(const Kernel &kernel, std::ostream *out) {
@@ -75,6 +76,19 @@ const Kernel kKernels[] = {
      .n = 2048,
      .k = 2048,
      .type = Scalar::F32},
+    {.name = "tf32_square",
+     .m = 4096,
+     .n = 4096,
+     .k = 4096,
+     .type = Scalar::F32,
+     .tf32 = true},
+    {.name = "tf32_transposed",
+     .m = 4096,
+     .n = 4096,
+     .k = 4096,
+     .type = Scalar::F32,
+     .transposed = true,
+     .tf32 = true},
     {.name = "f16_image",
      .m = 197,
      .n = 3072,
@@ -164,6 +178,9 @@ TEST_P(CudaContractionKernels, NumbersAndMemory) {
   }
 
   std::vector<double> x = a.values(), y = b.values();
+  if (kernel.tf32)
+    for (std::vector<double> *side : {&x, &y})
+      llvm::transform(*side, side->begin(), roundedToTf32);
   double worst = 0, largest = 0;
   for (int64_t q = 0; q < batch; ++q)
     for (int64_t i = 0; i < m; ++i)

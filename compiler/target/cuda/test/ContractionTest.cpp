@@ -112,6 +112,7 @@ struct Case {
   int64_t m, n, k;
   int64_t blockM = 64, blockN = 64, blockK = 32;
   Scalar in = Scalar::F16, out = Scalar::F32;
+  bool tf32 = false;
   Layout lhs = Layout::InnerUnit, rhs = Layout::OuterUnit; ///< k is unit
   Layout result = Layout::InnerUnit;
   bool transLhs = false, transRhs = false; ///< memrefs list k first, or last
@@ -129,9 +130,9 @@ struct Case {
         "m={0} n={1} k={2} blocks {3}x{4}x{5} {6}->{7} layouts {8} {9} {10} "
         "trans {11} {12} {13} static={14} epilogue={15} batch={16} pad={17} "
         "offset={18} rowsLast={19}",
-        m, n, k, blockM, blockN, blockK, nameOf(in), nameOf(out), int(lhs),
-        int(rhs), int(result), transLhs, transRhs, transResult, isStatic,
-        epilogue, batch, pad, offset, rowsLast);
+        m, n, k, blockM, blockN, blockK, tf32 ? "tf32" : nameOf(in),
+        nameOf(out), int(lhs), int(rhs), int(result), transLhs, transRhs,
+        transResult, isStatic, epilogue, batch, pad, offset, rowsLast);
   }
 };
 
@@ -210,13 +211,14 @@ std::string Problem::text() const {
         %sum = tile.for %d in (%c0 to %k by {0}) iter(%acc = %start) : {1} {{
           %x = tile.load %a[%q, {2}] : {3} -> {4}
           %z = tile.load %b[%q, {5}] : {6} -> {7}
-          %p = tile.dot %x, %z, %acc {8} {9} : {4}, {7} -> {1}
+          %p = tile.dot %x, %z, %acc {8} {9} {10} : {4}, {7} -> {1}
           tile.yield %p : {1}
         }
 )",
       c.blockK, block, c.transLhs ? d + ", " + i : i + ", " + d, a, aBlock,
       c.transRhs ? j + ", " + d : d + ", " + j, b, bBlock,
-      c.transLhs ? "trans_lhs" : "", c.transRhs ? "trans_rhs" : "");
+      c.transLhs ? "trans_lhs" : "", c.transRhs ? "trans_rhs" : "",
+      c.tf32 ? "tf32" : "");
   std::string value = "%sum";
   if (c.epilogue) {
     text += llvm::formatv(R"(
@@ -272,8 +274,10 @@ std::string Problem::text() const {
 double Problem::expected(const Matrix &before, int64_t b, int64_t i,
                          int64_t j) const {
   double sum = c.epilogue ? bias.get(c.biasFrom + j) : 0.0;
-  for (int64_t k = 0; k < c.k; ++k)
-    sum += lhs.at(b, i, k) * rhs.at(b, k, j);
+  for (int64_t k = 0; k < c.k; ++k) {
+    double x = lhs.at(b, i, k), y = rhs.at(b, k, j);
+    sum += c.tf32 ? roundedToTf32(x) * roundedToTf32(y) : x * y;
+  }
   if (!c.epilogue)
     return sum;
   return sum / 2 * (1 + std::erf(sum / std::sqrt(2.0))) + before.at(b, i, j);
@@ -289,12 +293,14 @@ static double tolerance(const Case &c) {
   return sums + rounding;
 }
 
-static void check(Problem &problem, const std::string &text,
-                  std::mt19937 &random) {
+/// The greatest difference from what is expected, and the greatest of that.
+static std::pair<double, double> run(Problem &problem, const std::string &text,
+                                     std::mt19937 &random) {
   const Case &c = problem.c;
-  SCOPED_TRACE(c.text());
   auto kernels = SimulatedKernels::compile(text);
-  ASSERT_TRUE(kernels) << text;
+  EXPECT_TRUE(kernels) << text;
+  if (!kernels)
+    return {NAN, 0};
   problem.lhs.fill(random);
   problem.rhs.fill(random);
   problem.result.fill(random);
@@ -307,7 +313,7 @@ static void check(Problem &problem, const std::string &text,
        Argument(problem.bias.bytes(c.biasFrom), {c.n}),
        problem.result.argument(c.transResult)},
       random(), c.offset);
-  ASSERT_TRUE(report.ok()) << report.text();
+  EXPECT_TRUE(report.ok()) << report.text();
   EXPECT_TRUE(problem.result.guardsHold());
   double worst = 0, largest = 1e-30;
   for (int64_t b = 0; b < c.batch; ++b)
@@ -315,11 +321,18 @@ static void check(Problem &problem, const std::string &text,
       for (int64_t j = 0; j < c.n; ++j) {
         double want = problem.expected(before, b, i, j),
                got = problem.result.at(b, i, j);
-        ASSERT_FALSE(std::isnan(got)) << "at " << b << ", " << i << ", " << j;
-        worst = std::max(worst, std::abs(want - got));
+        worst =
+            std::isnan(got) ? INFINITY : std::max(worst, std::abs(want - got));
         largest = std::max(largest, std::abs(want));
       }
-  EXPECT_LE(worst / largest, tolerance(c));
+  return {worst, largest};
+}
+
+static void check(Problem &problem, const std::string &text,
+                  std::mt19937 &random) {
+  SCOPED_TRACE(problem.c.text());
+  auto [worst, largest] = run(problem, text, random);
+  EXPECT_LE(worst, tolerance(problem.c) * largest);
 }
 
 static void check(const Case &c, std::mt19937 &random) {
@@ -334,25 +347,32 @@ protected:
 };
 
 constexpr Scalar kTypes[] = {Scalar::F16, Scalar::BF16, Scalar::F32};
+/// With tf32 or without.
+constexpr std::pair<Scalar, bool> kPrecisions[] = {{Scalar::F16, false},
+                                                   {Scalar::BF16, false},
+                                                   {Scalar::F32, true},
+                                                   {Scalar::F32, false}};
 constexpr Layout kUnits[] = {Layout::InnerUnit, Layout::OuterUnit};
 
 /// Every orientation of both operands in every type, with all extents in whole
 /// chunks: the main loop, what it leaves, and tails of blocks.
 TEST_F(CudaContraction, Orientations) {
-  for (Scalar type : kTypes)
+  for (auto [type, tf32] : kPrecisions)
     for (Layout lhs : kUnits)
       for (Layout rhs : kUnits) {
         Case c{8 * draw(9, 12), 8 * draw(9, 12), 8 * draw(17, 22)};
-        c.in = type, c.lhs = lhs, c.rhs = rhs, c.isStatic = draw(0, 1);
+        c.in = type, c.tf32 = tf32;
+        c.lhs = lhs, c.rhs = rhs, c.isStatic = draw(0, 1);
         check(c, random);
       }
 }
 
 /// Rows begin at whole chunks and end anywhere.
 TEST_F(CudaContraction, TailsInsideChunks) {
-  for (Scalar type : kTypes)
+  for (auto [type, tf32] : kPrecisions)
     for (Layout rhs : kUnits) {
       Case c{draw(3, 70), draw(3, 70), draw(130, 200)};
+      c.tf32 = tf32;
       // The pitch of every matrix is its inner extent and this.
       c.k = c.k / 8 * 8 + 3, c.m = c.m / 8 * 8 + 3, c.n = c.n / 8 * 8 + 3;
       c.pad = 5;
@@ -374,9 +394,10 @@ TEST_F(CudaContraction, UnalignedBias) {
 
 /// Nothing that could be copied in chunks, by its strides or by its address.
 TEST_F(CudaContraction, Unaligned) {
-  for (Scalar type : kTypes)
+  for (auto [type, tf32] : kPrecisions)
     for (Layout layout : kUnits) {
       Case c{draw(3, 70), draw(3, 70), draw(65, 100)};
+      c.tf32 = tf32;
       c.in = c.out = type, c.lhs = layout, c.rhs = layout;
       c.pad = 1 + 2 * draw(0, 3), c.epilogue = draw(0, 1);
       check(c, random);
@@ -427,10 +448,11 @@ TEST_F(CudaContraction, TransposedResults) {
 }
 
 TEST_F(CudaContraction, Epilogues) {
-  for (Scalar in : kTypes)
+  for (auto [in, tf32] : kPrecisions)
     for (Scalar out : kTypes) {
       Case c{draw(30, 100), 8 * draw(4, 12), 32 * draw(1, 3)};
-      c.in = in, c.out = out, c.epilogue = true, c.isStatic = draw(0, 1);
+      c.in = in, c.tf32 = tf32, c.out = out, c.epilogue = true,
+      c.isStatic = draw(0, 1);
       check(c, random);
     }
 }
@@ -472,6 +494,23 @@ TEST_F(CudaContraction, Blocks) {
   Case f32{100, 130, 100};
   f32.blockM = f32.blockN = 128, f32.blockK = 16, f32.in = Scalar::F32;
   check(f32, random);
+  Case tf32{100, 300, 8 * draw(4, 20)};
+  tf32.blockM = 128, tf32.blockN = 256, tf32.blockK = 16;
+  tf32.in = Scalar::F32, tf32.tf32 = true, tf32.rhs = kUnits[draw(0, 1)];
+  check(tf32, random);
+}
+
+/// The checks above say that nothing but its operands is rounded; here is that
+/// these are: by 2^-11 each, which errors of f32 are a hundredth of.
+TEST_F(CudaContraction, Tf32HasElevenBits) {
+  Case c{70, 60, 128};
+  c.in = Scalar::F32, c.tf32 = true;
+  Problem problem(c);
+  std::string text = problem.text();
+  problem.c.tf32 = false; // as it is judged
+  auto [error, largest] = run(problem, text, random);
+  EXPECT_GT(error, 3e-5 * largest);
+  EXPECT_LT(error, 0x1p-10 * largest);
 }
 
 /// More row blocks than stand side by side in the order of the grid.
