@@ -408,6 +408,37 @@ TEST(Convert, EdgesOfEveryKind) {
         << body;
 }
 
+/// Bits of f32, and what cvt.rna makes of them: subnormals are kept, and what
+/// rounds beyond the largest value is infinite.
+TEST(Convert, Tf32BitByBit) {
+  const std::pair<V, V> rows[] = {
+      {0x3f800000, 0x3f800000}, {0x3f800fff, 0x3f800000},
+      {0x3f801000, 0x3f802000}, {0x3f802fff, 0x3f802000},
+      {0x3f803000, 0x3f804000}, {0xbf801000, 0xbf802000},
+      {0xbf803000, 0xbf804000}, // ties go away from zero, whatever is odd
+      {0x3fffefff, 0x3fffe000}, {0x3ffff000, 0x40000000},
+      {0x00000000, 0x00000000}, {0x80000000, 0x80000000},
+      {0x00000fff, 0x00000000}, {0x80000fff, 0x80000000},
+      {0x00001000, 0x00002000}, {0x80001000, 0x80002000},
+      {0x007fefff, 0x007fe000}, {0x007ff000, 0x00800000},
+      {0x7f7fefff, 0x7f7fe000}, {0x7f7ff000, 0x7f800000},
+      {0xff7fffff, 0xff800000}, {0x7f800000, 0x7f800000},
+      {0xff800000, 0xff800000}};
+  std::vector<V> in;
+  for (const auto &row : rows)
+    in.push_back(row.first);
+  const size_t numbers = in.size();
+  for (V nan : {0x7fffffffu, 0xffffffffu, 0x7fc00000u, 0xffc00000u})
+    in.push_back(nan);
+  const size_t all = in.size();
+  in.resize(32);
+  auto got = run("cvt.rna.tf32.f32 %out, %in0;", {in});
+  for (size_t i = 0; i < numbers; ++i)
+    EXPECT_EQ(got[i], rows[i].second) << std::hex << rows[i].first;
+  for (size_t i = numbers; i < all; ++i) // in the bits that mma reads
+    EXPECT_TRUE(std::isnan(f(got[i] & 0xffffe000))) << std::hex << in[i];
+}
+
 TEST(Convert, WideIntegersRoundOnce) {
   Lanewise setup;
   setup.inType = "b64", setup.outType = "b32";

@@ -184,6 +184,28 @@ TEST(Mma, AccumulationIsTruncated) {
             bitsOfF32(0x1p24f)); // 2^24 + 1 is no float
 }
 
+/// mma cuts operands of tf32, which cvt.rna has to have rounded.
+TEST(Mma, Tf32IgnoresTheLowBits) {
+  std::mt19937 random((uint32_t(testSeed())));
+  Lanewise whole;
+  for (int i = 0; i < 6; ++i) {
+    whole.inputs.emplace_back();
+    for (int lane = 0; lane < 32; ++lane)
+      whole.inputs.back().push_back(
+          bitsOfF32(std::normal_distribution<float>()(random)));
+  }
+  whole.registers = ".reg .b32 %d<4>, %z;";
+  Lanewise cut = whole;
+  for (auto &reg : cut.inputs)
+    for (uint64_t &bits : reg)
+      bits &= 0xffffe000;
+  std::string body =
+      "mov.b32 %z, 0; mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%d0, "
+      "%d1, %d2, %d3}, " +
+      list(0, 4) + ", " + list(4, 2) + ", {%z, %z, %z, %z}; mov.b32 %out, %d3;";
+  EXPECT_EQ(runLanewise(whole, body), runLanewise(cut, body));
+}
+
 /// Two elements to a register of C and D: columns 2t and 2t+1 of row g, and
 /// then of row g + 8.
 TEST(Mma, HalfAccumulatorsLayout) {
