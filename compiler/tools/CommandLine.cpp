@@ -120,7 +120,8 @@ void addShared(CLI::App *command, Request &request,
       ->default_str("auto");
   command
       ->add_option("--precision", request.precision,
-                   "of products: f32, or f16 and bf16 for CUDA")
+                   "of products: f32, or for CUDA tf32 (f32 in memory, rounded "
+                   "to multiply), f16 and bf16")
       ->default_str("f32");
   command->add_flag("--quiet", request.quiet, "no progress, no summary");
 }

@@ -126,10 +126,10 @@ bool Driver::resolveTarget(StringRef text) {
 }
 
 bool Driver::resolveOptions() {
-  static constexpr StringLiteral precisions[] = {"f32", "f16", "bf16"};
+  static constexpr StringLiteral precisions[] = {"f32", "tf32", "f16", "bf16"};
   if (!llvm::is_contained(precisions, request.precision))
     return fail(kUserError, "--precision " + request.precision +
-                                ": expected f32, f16 or bf16");
+                                ": expected f32, tf32, f16 or bf16");
   options.precision = request.precision;
   options.attention = request.attention;
   options.training = request.training;

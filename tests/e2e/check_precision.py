@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Every exported form of the test models as kernels of half precision.
+"""Every exported form of the test models as kernels of half precision and tf32.
 
 Enters: the programs and a folder of materialised models. Leaves: one line per model, exit
-code 1 when any of these does not hold of f16 and bf16 on a GPU:
+code 1 when any of these does not hold of tf32, f16 and bf16 on a GPU:
 - the function's inputs and outputs have the types that the model has;
-- every dot reads the narrow type and sums in f32, every reduction is of f32;
+- every dot reads the narrow type, or f32 as tf32, and sums in f32, every reduction is of f32;
 - each attention kernel goes down to the LLVM dialect of CUDA.
 
     check_precision.py --bin build/bin --models build/tests/models 'bert_*'
@@ -46,8 +46,10 @@ def kernels_of(module, family):
 
 def check_types(kernels, narrow):
     dots = re.findall(r"tile\.dot .*", kernels)
+    flag, element = (" tf32", "f32") if narrow == "tf32" else ("", narrow)
     for dot in dots:
-        if not re.search(rf"x{narrow}>, tensor<\S+x{narrow}> -> tensor<\S+xf32>$", dot):
+        if not re.search(rf"{flag} : tensor<\S+x{element}>, tensor<\S+x{element}> -> "
+                         r"tensor<\S+xf32>$", dot):
             raise Failure(f"a dot that does not sum {narrow} in f32: {dot}")
     for reduction in re.findall(r"tile\.(?:reduce|softmax_step) .*", kernels):
         if narrow in reduction:
@@ -85,7 +87,7 @@ def main():
                              os.path.join(options.models, name), "--emit", "detect",
                              "-o", "-"])
             print(name, *(check(os.path.join(options.bin, "attune-opt"), detected, narrow)
-                          for narrow in ("f16", "bf16")), flush=True)
+                          for narrow in ("tf32", "f16", "bf16")), flush=True)
         except Failure as failure:
             print(f"{name}: FAILED: {failure}", flush=True)
             failed = True

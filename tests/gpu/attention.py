@@ -1,7 +1,8 @@
 """Times and checks attention beside PyTorch's kernels, in one process.
 
 Arithmetic: 4 * batch * heads * length^2 * size, half of it when causal. 16k positions and
-heads * size = 2048 in all, the setting of the FlashAttention papers.
+heads * size = 2048 in all, the setting of the FlashAttention papers. Beside tf32 stands what
+PyTorch has for f32, whose kernels are told that they may use it too.
 """
 
 import pathlib
@@ -14,10 +15,11 @@ from torch.nn.functional import scaled_dot_product_attention as sdpa
 
 from kernels import Kernel, median_ms, relative_error
 
-TYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
+TYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "tf32": torch.float32,
+         "f32": torch.float32}
 RIVALS = {"flash": SDPBackend.FLASH_ATTENTION, "cudnn": SDPBackend.CUDNN_ATTENTION,
           "efficient": SDPBackend.EFFICIENT_ATTENTION}
-TOLERANCE = {"f16": 2e-3, "bf16": 1.6e-2, "f32": 2e-5}
+TOLERANCE = {"f16": 2e-3, "bf16": 1.6e-2, "tf32": 2e-3, "f32": 2e-5}
 
 
 def rival(backend, q, k, v, causal):
@@ -74,10 +76,10 @@ def launch(kernel, q, k, v, causal):
     return call, out.view(batch, heads, length, size), lse.view(batch, heads, length)
 
 
-def check(kernel, size, element, causal):
+def check(kernel, size, precision, causal):
     worst = worst_lse = 0.0
     for length in (1, 63, 197, 512, 1000):
-        q, k, v = operands(2, length, 3, size, TYPES[element])
+        q, k, v = operands(2, length, 3, size, TYPES[precision])
         call, out, lse = launch(kernel, q, k, v, causal)
         call()
         expected, expected_lse = reference(q, k, v, causal)
@@ -86,16 +88,16 @@ def check(kernel, size, element, causal):
     return worst, worst_lse
 
 
-def measure(kernel, size, element, causal, length):
+def measure(kernel, size, precision, causal, length):
     batch, heads = max(1, 16384 // length), max(1, 2048 // size)
-    q, k, v = operands(batch, length, heads, size, TYPES[element])
+    q, k, v = operands(batch, length, heads, size, TYPES[precision])
     names, calls = ["attune"], [launch(kernel, q, k, v, causal)[0]]
     for name, backend in RIVALS.items():
         call = rival(backend, q, k, v, causal)
         if call:
             names.append(name)
             calls.append(call)
-    if element == "bf16" and size in (64, 128):  # a few: each is compiled
+    if precision == "bf16" and size in (64, 128):  # a few: each is compiled
         names.append("triton")
         calls.append(triton_rival(q, k, v, causal))
     flop = 4 * batch * heads * length**2 * size / (2 if causal else 1)
@@ -107,14 +109,14 @@ def run(folder, lengths=(512, 2048, 16384)):
     records = []
     warnings.filterwarnings("ignore", module="torch|attention")  # of kernels that do not serve
     for path in sorted(pathlib.Path(folder).glob("attention_*.json")):
-        _, size, element, mask = re.fullmatch(
+        _, size, precision, mask = re.fullmatch(
             r"(attention)_(\d+)_(\w+?)(_causal)?", path.stem).groups()
         kernel, causal = Kernel(folder, path.stem), mask is not None
-        error, lse = check(kernel, int(size), element, causal)
+        error, lse = check(kernel, int(size), precision, causal)
         record = {"kernel": path.stem, "error": error, "lse_error": lse,
-                  "ok": error <= TOLERANCE[element], "tflops": {}}
+                  "ok": error <= TOLERANCE[precision], "tflops": {}}
         for length in lengths:
-            record["tflops"][length] = measure(kernel, int(size), element, causal, length)
+            record["tflops"][length] = measure(kernel, int(size), precision, causal, length)
         records.append(record)
         print(path.stem, f"error {error:.1e} lse {lse:.1e}", "ok" if record["ok"] else "WRONG",
               {n: {k: round(v) for k, v in t.items()} for n, t in record["tflops"].items()},

@@ -3,6 +3,7 @@
 The rival computes the product alone; what the kernel does after it costs the rival nothing.
 """
 
+import contextlib
 import pathlib
 
 import torch
@@ -27,6 +28,8 @@ CASES = {
     "bf16_bias_residual": (BF16, [(4096, 4096), (4096, 1024), (1024,), (4096, 1024)],
                            lambda a, b, bias, r: a @ b + bias + r),
     "f32_square": (F32, [(2048, 2048), (2048, 2048)], lambda a, b: a @ b),
+    "tf32_square": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b),
+    "tf32_transposed": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b.T),
     "f16_image": (F16, [(197, 768), (768, 3072), (3072,)],
                   lambda a, b, bias: a @ b + bias),
     "f16_scores": (F16, [(96, 1024, 64), (96, 1024, 64)],
@@ -36,7 +39,18 @@ CASES = {
     "f16_decode": (F16, [(16, 8192), (8192, 4096)], lambda a, b: a @ b),
 }
 RESULTS = {"bf16_vocabulary": F32}  # where they are of another type than the operands
-TOLERANCE = {F16: 1e-3, BF16: 8e-3, F32: 5e-6}
+TRANSPOSED = ("bf16_vocabulary", "f16_scores", "f16_scores_low", "tf32_transposed")
+TOLERANCE = {"f16": 1e-3, "bf16": 8e-3, "tf32": 1e-3, "f32": 5e-6}
+
+
+@contextlib.contextmanager
+def allowing(tf32):
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def operands(dtype, shapes):
@@ -60,11 +74,13 @@ def run(folder):
         error = relative_error(out, expected)
         del expected
         a, b = inputs[:2]
-        is_transposed = "scores" in name or "vocabulary" in name
-        product = (lambda: a @ b.transpose(-1, -2)) if is_transposed else (lambda: a @ b)
-        ms, rival = median_ms([call, product])
+        if name in TRANSPOSED:
+            b = b.transpose(-1, -2)
+        precision = name.split("_")[0]
+        with allowing(tf32=precision == "tf32"):
+            ms, rival = median_ms([call, lambda: a @ b])
         flop = 2 * out.numel() * shapes[0][-1]
-        record = {"kernel": name, "error": error, "ok": error <= TOLERANCE[dtype],
+        record = {"kernel": name, "error": error, "ok": error <= TOLERANCE[precision],
                   "tflops": {"attune": flop / ms / 1e9, "cublas": flop / rival / 1e9}}
         records.append(record)
         print(f"{name} error {error:.1e}", "ok" if record["ok"] else "WRONG",

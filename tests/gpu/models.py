@@ -22,8 +22,8 @@ from kernels import relative_error
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import inputs as cases  # noqa: E402
 
-TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-TOLERANCE = {"f32": 1e-4, "f16": 2e-2, "bf16": 2e-2}
+TYPES = {"f32": torch.float32, "tf32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+TOLERANCE = {"f32": 1e-4, "tf32": 1e-2, "f16": 2e-2, "bf16": 2e-2}
 CHECKED = {"vit": [(1, None), (3, None)], "gpt2": [(2, 13), (3, 197), (1, 1024)]}
 CHECKED_TEXT = [(1, 1), (2, 13), (3, 197), (2, 512)]
 TIMED = {"vit": (32, None), "gpt2": (1, 1024), "bert": (32, 512), "minilm": (64, 128)}
