@@ -28,7 +28,10 @@ class Kernel:
             self.function.max_dynamic_shared_size_bytes = self.launch["shared"]
 
     def prepare(self, *arguments):
-        """A call without arguments that launches the kernel on torch's stream."""
+        """A call without arguments that launches the kernel on torch's stream.
+
+        It keeps the arguments: torch would give their memory to others, or back.
+        """
         slots = []
         for slot in self.launch["slots"]:
             value = arguments[slot["argument"]]
@@ -51,6 +54,7 @@ class Kernel:
                 self.function((blocks,), (self.launch["threads"],), packed,
                               shared_mem=self.launch["shared"])
 
+        call.arguments = arguments
         return call
 
     @staticmethod
