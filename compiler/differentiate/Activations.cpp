@@ -96,4 +96,93 @@ int64_t Activations::bytes(const llvm::SetVector<Operation *> &without) const {
   return sum;
 }
 
+// ---- the peak ----
+
+namespace {
+/// The ops of the backward pass in their order, and from where to where forward
+/// values are alive meanwhile.
+class Timeline {
+public:
+  Timeline(const Activations &activations,
+           const llvm::SetVector<Operation *> &again)
+      : activations(activations), again(again) {}
+
+  void run(Block &block);
+  int64_t peak(llvm::function_ref<int64_t(Operation *)> bytesOf) const;
+
+private:
+  struct Life {
+    size_t from = 0, to = 0;
+  };
+  bool isKept(Operation *op) const {
+    return activations.isKept(op) && !again.contains(op);
+  }
+  void read(Value value);
+
+  const Activations &activations;
+  const llvm::SetVector<Operation *> &again;
+  llvm::MapVector<Operation *, Life> lives;
+  size_t now = 0;
+};
+} // namespace
+
+// Iterative, since programs may be as deep as the model. What is computed again
+// is there for all who read it later.
+void Timeline::read(Value value) {
+  SmallVector<Value> values{value};
+  while (!values.empty()) {
+    Operation *op = rootOf(values.pop_back_val()).getDefiningOp();
+    if (!op || !activations.isForward(op) || !Activations::computes(op))
+      continue;
+    auto [life, isNew] = lives.insert({op, {isKept(op) ? 0 : now, now}});
+    life->second.to = now;
+    if (isNew && !isKept(op))
+      llvm::append_range(values, op->getOperands());
+  }
+}
+
+void Timeline::run(Block &block) {
+  for (Operation &op : block.without_terminator()) {
+    if (activations.isForward(&op) || nn::isView(&op))
+      continue;
+    ++now;
+    for (Value operand : op.getOperands())
+      read(operand);
+  }
+}
+
+int64_t Timeline::peak(llvm::function_ref<int64_t(Operation *)> bytesOf) const {
+  std::vector<double> changes(now + 2);
+  for (const auto &[op, life] : lives) {
+    double bytes = double(bytesOf(op));
+    changes[life.from] += bytes;
+    changes[life.to + 1] -= bytes;
+  }
+  double alive = 0, most = 0;
+  for (double change : changes)
+    most = std::max(most, alive += change);
+  return most < double(INT64_MAX) ? int64_t(most) : INT64_MAX;
+}
+
+// What only stands between kept values is part of the kernels around it if it
+// is elementwise.
+int64_t Activations::bytesOf(Operation *op) const {
+  auto known = keptOps.find(op);
+  if (known != keptOps.end())
+    return known->second;
+  if (isa<nn::ElementwiseOp>(op))
+    return 0;
+  nn::DimAttr bytes = nn::DimAttr::constant(op->getContext(), 0);
+  for (Value result : op->getResults())
+    bytes = bytes + fusion::tensorBytes(result);
+  return evaluate(bytes);
+}
+
+int64_t Activations::peak(const llvm::SetVector<Operation *> &again) const {
+  Timeline timeline(*this, again);
+  func::FuncOp shared = function; // generated accessors are not const
+  timeline.run(shared.getBody().front());
+  return timeline.peak([&](Operation *op) { return bytesOf(op); });
+}
+
 } // namespace attune::differentiate

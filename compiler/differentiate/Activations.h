@@ -29,10 +29,18 @@ public:
   /// The bytes of all of them but `without`.
   int64_t bytes(const llvm::SetVector<mlir::Operation *> &without = {}) const;
 
+  /// The most bytes that are alive at once while the backward pass runs, of
+  /// what is kept and of what is computed again, if `again` is: each from its
+  /// first reader on until its last, and with it what is not kept on the way
+  /// there.
+  int64_t peak(const llvm::SetVector<mlir::Operation *> &again) const;
+
   /// A dim for symbols as large as they may be; 128 where that is not said.
   int64_t evaluate(nn::DimAttr dim) const;
 
 private:
+  int64_t bytesOf(mlir::Operation *op) const;
+
   mlir::func::FuncOp function;
   llvm::StringMap<int64_t> symbols;
   llvm::DenseSet<mlir::Operation *> forward;

@@ -12,7 +12,9 @@
 #include "compiler/differentiate/Labels.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Training.h"
+#include "dialects/nn/reference/Array.h"
 #include "llvm/ADT/StringSet.h"
+#include <cmath>
 
 namespace attune::differentiate {
 
@@ -22,6 +24,9 @@ namespace attune::differentiate {
 using namespace mlir;
 using nn::DimAttr;
 using nn::Dims;
+
+// PyTorch's.
+static constexpr int64_t kUsualIgnored = -100;
 
 namespace {
 struct AppendLoss : impl::AppendLossBase<AppendLoss> {
@@ -41,6 +46,7 @@ struct AppendLoss : impl::AppendLossBase<AppendLoss> {
   LogicalResult markWeights(ModuleOp module, func::FuncOp main,
                             unsigned output);
   LogicalResult addSettings(ModuleOp module);
+  LogicalResult checkSettings(ModuleOp module);
   void buildLoss(Expr output, func::FuncOp function);
   void buildEval(Expr output, func::FuncOp function);
   Expr labelsOf(Expr output, func::FuncOp function);
@@ -96,6 +102,20 @@ static llvm::StringSet<llvm::MallocAllocator> weightsBehind(Value value) {
   return weights;
 }
 
+// Whether a weight holds what hides scores: no parameter has an infinite value,
+// or one as large as exporters write for it.
+static bool isMask(nn::WeightOp weight) {
+  constexpr int64_t kMostElements = int64_t(1) << 24;
+  constexpr double kHidden = -1e4;
+  auto value = weight.getValueAttr();
+  if (!value || weight.getTensorType().getNumElements() > kMostElements)
+    return false;
+  auto array = nn::Array::fromAttribute(value);
+  return succeeded(array) && llvm::any_of(array->floats(), [](double x) {
+           return !std::isfinite(x) || x <= kHidden;
+         });
+}
+
 LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
                                       unsigned result) {
   auto globs = Globs::parse(
@@ -104,13 +124,20 @@ LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
     return failure();
   auto read =
       weightsBehind(main.getBody().front().getTerminator()->getOperand(result));
+  std::string masks;
   for (auto weight : module.getOps<nn::WeightOp>()) {
     bool isCandidate = weight.getTensorType().getElementType().isF32() &&
                        weight.getInit().empty() &&
                        read.contains(weight.getSymName());
-    if (isCandidate && globs->match(weight.getSymName()))
+    if (!isCandidate || !globs->match(weight.getSymName()))
+      continue;
+    if (isMask(weight))
+      masks += (masks.empty() ? "'" : ", '") + weight.getSymName().str() + "'";
+    else
       weight.setTrainable(true);
   }
+  if (!masks.empty())
+    module.emitWarning() << "masks are not trained: " << masks;
   return globs->checkUsed(module);
 }
 
@@ -133,6 +160,24 @@ LogicalResult AppendLoss::addSettings(ModuleOp module) {
     setEntry(module, key,
              value.getAsDouble(number) ? Attribute(builder.getStringAttr(value))
                                        : builder.getF64FloatAttr(number));
+  }
+  return checkSettings(module);
+}
+
+// An entry that the optimizer has not would be passed over. What the model says
+// for its own may stay when it gets another.
+LogicalResult AppendLoss::checkSettings(ModuleOp module) {
+  auto entries = module->getAttrOfType<DictionaryAttr>(names::training);
+  auto optimizer =
+      entries ? entries.getAs<StringAttr>("optimizer") : StringAttr();
+  bool isSgd = optimizer && optimizer == "sgd";
+  for (StringRef setting : settings) {
+    StringRef key = setting.split('=').first;
+    bool isOther = isSgd ? key == "beta1" || key == "beta2" || key == "epsilon"
+                         : key == "momentum";
+    if (isOther)
+      return module.emitError() << (isSgd ? "sgd" : "adamw") << " has no '"
+                                << key << "'; remove it or choose the other";
   }
   return success();
 }
@@ -241,6 +286,9 @@ static std::pair<func::FuncOp, Value> copyOf(func::FuncOp main, StringRef name,
 // A model with a loss of its own: what was asked for takes the place of what it
 // says.
 LogicalResult AppendLoss::change(ModuleOp module) {
+  if (smoothing != 0 || !output.empty() || ignore != kUsualIgnored)
+    return module.emitError("takes an output, smoothing or ignored label of a "
+                            "loss only with --loss");
   if (trainable.empty() && settings.empty())
     return success();
   if (!module.lookupSymbol("loss"))
@@ -258,6 +306,9 @@ LogicalResult AppendLoss::run(ModuleOp module) {
   if (loss != "cross_entropy" && loss != "mse")
     return module.emitError()
            << "expects a loss of cross_entropy or mse, found '" << loss << "'";
+  if (loss == "mse" && (smoothing != 0 || ignore != kUsualIgnored))
+    return module.emitError("has no labels of classes that could be smoothed "
+                            "or ignored: the loss is mse");
   if (!(smoothing >= 0 && smoothing < 1))
     return module.emitError()
            << "expects a smoothing in [0, 1), found " << smoothing;

@@ -4,7 +4,11 @@
 //   @apply(lr, step): changes the weights by the gradients gathered in @w.grad,
 //     and makes those 0;
 //   @step(inputs, labels, seed, step, first, lr): @grad and @apply at once. Its
-//     gradients are values between ops: no @w.grad is read or written.
+//     gradients are values between ops: no @w.grad is read or written;
+//   @count(labels): by how many labels @grad divides, where @eval says so and
+//   it
+//     is not the same for all batches. Whoever adds up gradients of parts of a
+//     batch must weigh them by it.
 // The optimizer is that of `nn.training`; its state, @w.m and @w.v, and the
 // average @w.ema are weights. The learning rate is an argument, so that its
 // schedule is not compiled in. Here and not in the runtime, so that an update
@@ -111,6 +115,38 @@ static void buildStep(func::FuncOp grad, const SymbolTable &symbols,
   results.appendTo(function);
 }
 
+// ---- @count ----
+
+static void eraseDeadOps(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+static void buildCount(func::FuncOp eval) {
+  OpBuilder builder(eval.getContext());
+  builder.setInsertionPointAfter(eval);
+  auto function = cast<func::FuncOp>(builder.clone(*eval));
+  function.setSymName("count");
+  llvm::BitVector others(function.getNumResults(), true);
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (auto name = function.getResultAttrOfType<StringAttr>(i, names::name))
+      if (name == "count")
+        others.reset(i);
+  Block &body = function.getBody().front();
+  body.getTerminator()->eraseOperands(others);
+  (void)function.eraseResults(others);
+  eraseDeadOps(body);
+  llvm::BitVector unused(function.getNumArguments());
+  for (BlockArgument argument : function.getArguments())
+    if (argument.use_empty())
+      unused.set(argument.getArgNumber());
+  // Parts that all count alike need no weights.
+  if (function.getNumResults() != 1 || unused.all())
+    return function.erase();
+  (void)function.eraseArguments(unused);
+}
+
 // The average begins as the weights do.
 static void extendInit(func::FuncOp init, const SymbolTable &symbols,
                        ArrayRef<nn::WeightOp> weights) {
@@ -134,7 +170,7 @@ struct AppendOptimizer : impl::AppendOptimizerBase<AppendOptimizer> {
     auto grad = symbols.lookup<func::FuncOp>("grad");
     if (!grad)
       return success();
-    for (StringRef name : {"apply", "step"})
+    for (StringRef name : {"apply", "step", "count"})
       if (Operation *other = symbols.lookup(name))
         return other->emitError()
                << "@" << name << " is the name of another function";
@@ -146,6 +182,8 @@ struct AppendOptimizer : impl::AppendOptimizerBase<AppendOptimizer> {
     buildApply(module, symbols, *training, weights);
     buildStep(grad, symbols, *training, weights);
     fusion::handOn(module, "grad", {"grad", "step"});
+    if (auto eval = symbols.lookup<func::FuncOp>("eval"))
+      buildCount(eval);
     auto init = symbols.lookup<func::FuncOp>("init");
     if (init && training->average)
       extendInit(init, symbols, weights);

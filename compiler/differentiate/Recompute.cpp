@@ -15,6 +15,7 @@
 #include "compiler/differentiate/Passes.h"
 #include "compiler/fusion/Cost.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <queue>
 
 namespace attune::differentiate {
@@ -29,6 +30,8 @@ using Ops = llvm::SetVector<Operation *>;
 // What takes more ops than this is kept: looking further would take long, and
 // such a copy is most of the model.
 static constexpr size_t mostOps = 2048;
+// The peak is estimated whenever this share of all is kept no longer.
+static constexpr double estimateStep = 0.02;
 
 static bool isActivation(Operation *op) {
   auto elementwise = dyn_cast<nn::ElementwiseOp>(op);
@@ -107,10 +110,11 @@ void Chooser::byRule(bool norms) {
 
 // What an op saves for its cost only falls as more of what it reads is not
 // kept: a gain that is still the best when it is computed anew is the best.
-// While a value that was computed again is read, it lies beside what is kept.
+// What is computed again lies beside what is kept, and if little is kept, all
+// of a long program at once: then less is more. So the peak decides, of which
+// there is an estimate now and then.
 void Chooser::byFraction(double fraction) {
-  double limit = fraction * double(activations.bytes()), left = double(bytes()),
-         largest = 0;
+  double limit = fraction * double(activations.bytes()), left = double(bytes());
   if (left <= limit)
     return;
   struct Candidate {
@@ -128,7 +132,10 @@ void Chooser::byFraction(double fraction) {
   for (const auto &[number, entry] : llvm::enumerate(activations.kept()))
     if (!ops.contains(entry.first))
       queue.push({gainOf(entry.first), number, entry.first});
-  while (left + largest > limit && !queue.empty()) {
+  Ops leastOps = ops;
+  int64_t least = activations.peak(ops);
+  double step = estimateStep * double(activations.bytes()), next = left - step;
+  while (double(least) > limit && !queue.empty()) {
     Candidate best = queue.top();
     queue.pop();
     best.gain = gainOf(best.op);
@@ -139,10 +146,17 @@ void Chooser::byFraction(double fraction) {
       continue;
     }
     ops.insert(best.op);
-    double size = double(activations.kept().lookup(best.op));
-    left -= size;
-    largest = std::max(largest, size);
+    left -= double(activations.kept().lookup(best.op));
+    if (left > next && !queue.empty())
+      continue;
+    next = left - step;
+    int64_t peak = activations.peak(ops);
+    if (peak < least) {
+      least = peak;
+      leastOps = ops;
+    }
   }
+  ops = leastOps;
 }
 
 // ---- copies ----
@@ -281,6 +295,11 @@ struct Recompute : impl::RecomputeBase<Recompute> {
                          << fraction;
       return signalPassFailure();
     }
+    if ((rule != "none" || fraction < 1) && !module.lookupSymbol("grad")) {
+      module.emitError("has no loss, and nothing that could be computed again "
+                       "for its gradients");
+      return signalPassFailure();
+    }
     for (StringRef name : {"grad", "step"})
       if (auto function = module.lookupSymbol<func::FuncOp>(name))
         run(function);
@@ -291,13 +310,19 @@ struct Recompute : impl::RecomputeBase<Recompute> {
     if (rule != "none")
       chooser.byRule(rule == "gelu+norm");
     chooser.byFraction(fraction);
-    int64_t all = chooser.getActivations().bytes(), left = chooser.bytes();
+    int64_t all = chooser.getActivations().bytes(), left = chooser.bytes(),
+            peak = chooser.getActivations().peak(chooser.chosen());
     function.emitRemark() << "activations: " << left << " of " << all
-                          << " bytes kept";
-    if (double(left) > fraction * double(all))
+                          << " bytes kept, " << peak
+                          << " with what is computed again";
+    // Once: @grad has the activations of @step.
+    if (function.getSymName() == "step" && fraction < 1 &&
+        double(peak) > fraction * double(all))
       function.emitWarning()
-          << "keeps " << left << " of " << all
-          << " bytes of activations: the rest cannot be computed again";
+          << "a step needs "
+          << llvm::formatv("{0:P}", double(peak) / double(all))
+          << " of the activations, not " << llvm::formatv("{0:P}", fraction)
+          << ": computing more of them again would need no less";
     Copier(function, chooser).run();
   }
 };

@@ -108,7 +108,8 @@ FailureOr<Training> readTraining(ModuleOp module) {
       reader.number("weight_decay", 0, most)
           .value_or(training.optimizer == Optimizer::AdamW ? 0.01 : 0);
   training.clip = reader.positive("clip");
-  training.average = reader.number("ema", 0, 1);
+  // Of 1 the average would stay what the weights were at first.
+  training.average = reader.number("ema", 0, std::nextafter(1.0, 0.0));
   training.trainable = reader.texts("trainable");
   if (!reader.finish())
     return failure();

@@ -41,7 +41,11 @@ void Driver::printDiagnostic(Diagnostic &diagnostic) {
   std::string text = request.model;
   if (std::string node = nn::nodeName(diagnostic.getLocation()); !node.empty())
     text += ": node '" + node + "'";
-  printError(text + ": " + diagnostic.str());
+  text += ": " + diagnostic.str();
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+    llvm::errs() << "attune: warning: " << printable(text) << '\n';
+  else
+    printError(text);
 }
 
 bool Driver::fail(ExitCode newCode, const llvm::Twine &message) {

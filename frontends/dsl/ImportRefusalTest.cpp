@@ -319,6 +319,8 @@ TEST_F(Refusal, TrainSections) {
                                                  "found the text 'a'"},
            {"loss = mse(y, x)\n    trainable = 3",
             "expected a text or a list of texts"},
+           {"loss = mse(y, x)\n    trainable = []",
+            "expected texts in the list, found none"},
            {"loss = mse(y, x)\n    trainable = [3]",
             "expected a list of texts, found the number 3 in it"}})
     expect(around("return x") + "train:\n    " + section + "\n", message);

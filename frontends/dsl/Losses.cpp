@@ -75,9 +75,17 @@ MaybeValue callCrossEntropy(Call &call) {
       b, graph.loc, nn::tensorType(leading, f32), nn::tensorType(leading, f32),
       *logits, *labels, b.getF64FloatAttr(*smoothing),
       b.getI64IntegerAttr(*ignore));
-  MaybeTensor counts = graph.apply(
-      Kind::Not,
-      {graph.elementwise(Kind::Equal, {*labels, graph.scalar(i64, *ignore)})});
+  // A label that is no class counts as little as one that is ignored.
+  DimAttr classes = nn::getDim(*logits, Graph::rankOf(*logits) - 1);
+  MaybeTensor isInside = graph.apply(
+      Kind::And,
+      {graph.elementwise(Kind::GreaterEqual,
+                         {*labels, graph.scalar(i64, int64_t(0))}),
+       graph.elementwise(Kind::Less, {*labels, graph.scalar(i64, classes)})});
+  MaybeTensor isIgnored =
+      graph.elementwise(Kind::Equal, {*labels, graph.scalar(i64, *ignore)});
+  MaybeTensor counts =
+      graph.apply(Kind::And, {isInside, graph.apply(Kind::Not, {isIgnored})});
   if (failed(counts))
     return failure();
   auto sum = total(graph, each.getLoss());

@@ -14,8 +14,9 @@ static constexpr size_t mostWeights = 65536;
 
 /// Names of functions of the module, which symbols share with weights.
 static bool isReserved(StringRef name) {
-  return llvm::is_contained(
-      {"main", "init", "loss", "eval", "grad", "apply", "step", "infer"}, name);
+  return llvm::is_contained({"main", "init", "loss", "eval", "grad", "apply",
+                             "step", "count", "infer"},
+                            name);
 }
 
 // ---- params ----

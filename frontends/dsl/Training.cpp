@@ -64,6 +64,9 @@ static FailureOr<ArrayAttr> globs(Expander &expander, const Value &value) {
     return graph.fail("expected a text or a list of texts such as "
                       "[\"*.bias\"], found " +
                       value.describe());
+  if (list.empty())
+    return graph.fail("expected texts in the list, found none; without "
+                      "'trainable' all weights are trained");
   return graph.b.getArrayAttr(list);
 }
 

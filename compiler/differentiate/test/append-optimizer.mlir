@@ -74,3 +74,45 @@ module attributes {
 func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
   return %x : tensor<3xf32>
 }
+
+// -----
+
+// What @eval counts is an entry point of its own, which reads the labels alone.
+// CHECK-LABEL: func.func @count(
+// CHECK-SAME: %[[LABELS:.*]]: tensor<4xi64> {nn.name = "labels"}) -> (tensor<f32> {nn.name = "count"})
+// CHECK-NOT: nn.reduce sum %{{.*}} : (tensor<4x3xf32>)
+// CHECK: return
+nn.weight @w trainable state parameter : tensor<3xf32>
+nn.weight @w.grad state gradient : tensor<3xf32>
+func.func @eval(%x: tensor<4x3xf32> {nn.name = "x"}, %labels: tensor<4xi64> {nn.name = "labels"})
+    -> (tensor<f32> {nn.name = "loss"}, tensor<f32> {nn.name = "count"}) {
+  %l = nn.reduce sum %x axes [0, 1] : (tensor<4x3xf32>) -> tensor<f32>
+  %f = nn.elementwise cast %labels to f32 : (tensor<4xi64>) -> tensor<4xf32>
+  %c = nn.reduce sum %f axes [0] : (tensor<4xf32>) -> tensor<f32>
+  return %l, %c : tensor<f32>, tensor<f32>
+}
+func.func @grad(%x: tensor<4x3xf32> {nn.name = "x"}, %labels: tensor<4xi64> {nn.name = "labels"}, %step: tensor<i64> {nn.name = "step"}, %scale: tensor<f32> {nn.name = "scale"})
+    -> (tensor<f32> {nn.name = "loss"}, tensor<3xf32> {nn.updates = @w.grad}) {
+  %old = nn.load_weight @w.grad : tensor<3xf32>
+  %l = nn.reduce sum %x axes [0, 1] : (tensor<4x3xf32>) -> tensor<f32>
+  return %l, %old : tensor<f32>, tensor<3xf32>
+}
+
+// -----
+
+// Where all batches count alike there is none.
+// CHECK-NOT: @count
+// CHECK: func.func @apply
+nn.weight @w trainable state parameter : tensor<3xf32>
+nn.weight @w.grad state gradient : tensor<3xf32>
+func.func @eval(%x: tensor<4x3xf32> {nn.name = "x"}) -> (tensor<f32> {nn.name = "loss"}, tensor<f32> {nn.name = "count"}) {
+  %l = nn.reduce sum %x axes [0, 1] : (tensor<4x3xf32>) -> tensor<f32>
+  %c = arith.constant dense<12.0> : tensor<f32>
+  return %l, %c : tensor<f32>, tensor<f32>
+}
+func.func @grad(%x: tensor<4x3xf32> {nn.name = "x"}, %step: tensor<i64> {nn.name = "step"}, %scale: tensor<f32> {nn.name = "scale"})
+    -> (tensor<f32> {nn.name = "loss"}, tensor<3xf32> {nn.updates = @w.grad}) {
+  %old = nn.load_weight @w.grad : tensor<3xf32>
+  %l = nn.reduce sum %x axes [0, 1] : (tensor<4x3xf32>) -> tensor<f32>
+  return %l, %old : tensor<f32>, tensor<3xf32>
+}
