@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Memory.h"
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -68,6 +69,31 @@ Error mapFile(const std::string &path, Mapping &out) {
   if (Error error = openForReading(path.c_str(), file, bytes))
     return error;
   return Mapping::ofFile(file.get(), 0, bytes, out).in(path);
+}
+
+std::string folderOf(const std::string &path) {
+  size_t slash = path.rfind('/');
+  return slash == path.npos ? "./" : path.substr(0, slash + 1);
+}
+
+Error findTarget(const std::string &path, std::string &target) {
+  constexpr int kMostLinks = 40; // as Linux has it
+  target = path;
+  for (int links = 0; links <= kMostLinks; ++links) {
+    struct stat info;
+    if (::lstat(target.c_str(), &info) != 0 || S_ISREG(info.st_mode))
+      return {};
+    if (!S_ISLNK(info.st_mode))
+      return {ATTUNE_IO_ERROR,
+              cat(path, ": expected a regular file or a new one")};
+    char text[PATH_MAX];
+    ssize_t length = ::readlink(target.c_str(), text, sizeof text);
+    if (length <= 0)
+      break;
+    std::string next(text, size_t(length));
+    target = next.front() == '/' ? next : folderOf(target) + next;
+  }
+  return {ATTUNE_IO_ERROR, cat(path, ": a link that leads nowhere")};
 }
 
 Error Mapping::anonymous(uint64_t bytes, const char *what, Mapping &out) {

@@ -72,6 +72,14 @@ private:
 /// All of a file, read-only; errors name it.
 Error mapFile(const std::string &path, Mapping &out);
 
+/// The file that a rename to `path` is to replace: `path` itself, or where a
+/// link leads, so that the link stays. An error where that is neither a regular
+/// file nor a new one: a rename would put a file in a device's place.
+Error findTarget(const std::string &path, std::string &target);
+
+/// "./" of "a", "b/" of "b/a".
+std::string folderOf(const std::string &path);
+
 /// The text of errno: "No such file or directory".
 std::string systemError();
 

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <random>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace attune;
 using namespace attune::testing;
@@ -140,6 +141,16 @@ TEST_F(PackageFileTest, OnlyFilesAreReplaced) {
   attune::package::PackageWriter writer;
   EXPECT_FALSE(writer.open("/dev/null"));
   EXPECT_EQ(writer.error(), "/dev/null: expected a regular file or a new one");
+}
+
+TEST_F(PackageFileTest, LinksAreFollowed) {
+  std::string link = folder.file("link"), behind = folder.file("behind");
+  ASSERT_EQ(::symlink("behind", link.c_str()), 0);
+  writePackage(link);
+  EXPECT_EQ(loadError(behind), "ok");
+  struct stat info;
+  ASSERT_EQ(::lstat(link.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISLNK(info.st_mode));
 }
 
 TEST_F(PackageFileTest, InsideAnExecutable) {

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <map>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 #define XXH_INLINE_ALL
@@ -31,7 +30,7 @@ static uint64_t padding(uint64_t bytes, uint64_t align) {
 }
 
 struct PackageWriter::State {
-  std::string path, temporary, error;
+  std::string path, target, temporary, error; ///< `target`: behind links.
   FileHandle file;
   bool executable = false;
   uint64_t start = 0;   ///< Of the package in the file.
@@ -50,7 +49,7 @@ struct PackageWriter::State {
     return fail(cat(path, ": ", what, ": ", core::systemError()));
   }
 
-  bool create(const std::string &target);
+  bool create(const std::string &wanted);
   bool put(std::span<const std::byte> bytes);
   bool append(std::span<const std::byte> bytes);
   bool pad(uint64_t align);
@@ -78,12 +77,10 @@ uint64_t PackageWriter::sectionBytes() const {
 
 /// Opens a new file with an unused name beside the target. Not mkstemp, which
 /// ignores the umask.
-bool PackageWriter::State::create(const std::string &target) {
-  path = target;
-  // A rename would put a file in the place of a folder's or device's name.
-  struct stat info;
-  if (::stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return fail(cat(path, ": expected a regular file or a new one"));
+bool PackageWriter::State::create(const std::string &wanted) {
+  path = wanted;
+  if (core::Error failure = core::findTarget(path, target))
+    return fail(failure.message());
   static std::atomic<uint32_t> counter = 0;
   for (int attempt = 0; attempt < 1000; ++attempt) {
     std::string name =
@@ -263,11 +260,10 @@ bool PackageWriter::State::publish() {
   if (::fsync(file.get()) != 0)
     return failIo("cannot write");
   file = FileHandle();
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
+  if (::rename(temporary.c_str(), target.c_str()) != 0)
     return failIo("cannot rename");
   temporary.clear();
-  size_t slash = path.rfind('/');
-  std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+  std::string folder = core::folderOf(target);
   FileHandle handle(::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
   // Some file systems cannot sync a folder; the file itself is safe by now.
   if (handle.get() >= 0)

@@ -6,6 +6,7 @@
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/core/Memory.h"
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
 #include <unistd.h>
@@ -60,17 +61,44 @@ static bool writeAll(int fd, std::span<const std::byte> bytes) {
   return true;
 }
 
+Error checkWritable(const std::string &path) {
+  std::string target;
+  if (Error error = core::findTarget(path, target))
+    return error;
+  std::string folder = core::folderOf(target);
+  if (::access(folder.c_str(), W_OK | X_OK) == 0)
+    return {};
+  return {ATTUNE_IO_ERROR, cat(path, ": cannot write into the folder \"",
+                               folder, "\": ", core::systemError())};
+}
+
+/// A new file beside the target. Another process with our number may have left
+/// one behind.
+static core::FileHandle createBeside(const std::string &target,
+                                     std::string &name) {
+  constexpr int kMostAttempts = 100;
+  int fd = -1;
+  for (int attempt = 0; attempt < kMostAttempts && fd < 0; ++attempt) {
+    name = cat(target, ".tmp-", ::getpid(), "-", attempt);
+    fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno != EEXIST)
+      break;
+  }
+  return core::FileHandle(fd);
+}
+
 Error writeFile(const std::string &path,
                 std::span<const std::span<const std::byte>> parts) {
-  std::string temporary = cat(path, ".tmp-", ::getpid());
-  core::FileHandle file(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  std::string target, temporary;
+  if (Error error = core::findTarget(path, target))
+    return error;
+  core::FileHandle file = createBeside(target, temporary);
   if (file.get() < 0)
     return cannotWrite(path);
   bool ok = std::all_of(parts.begin(), parts.end(),
                         [&](auto part) { return writeAll(file.get(), part); });
   if (ok && ::fsync(file.get()) == 0 &&
-      ::rename(temporary.c_str(), path.c_str()) == 0)
+      ::rename(temporary.c_str(), target.c_str()) == 0)
     return {};
   Error error = cannotWrite(path);
   ::unlink(temporary.c_str());

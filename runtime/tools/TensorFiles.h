@@ -34,9 +34,13 @@ Error writeSafetensors(
     const Metadata &metadata);
 
 /// Writes a file of these parts, durably, under another name first: a reader
-/// sees the old file or the new one.
+/// sees the old file or the new one. A link is followed; what is no regular
+/// file is refused.
 Error writeFile(const std::string &path,
                 std::span<const std::span<const std::byte>> parts);
+
+/// Whether writeFile could put a file there, as far as can be told before.
+Error checkWritable(const std::string &path);
 
 /// All tensors of a file, by its extension; an .npy has the name "".
 Error readTensors(const std::string &path, NamedTensors &out);

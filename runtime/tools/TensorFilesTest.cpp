@@ -5,9 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/testing/TestPackage.h"
 #include <cstring>
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <random>
+#include <unistd.h>
 
 using namespace attune::tools;
 using ::testing::HasSubstr;
@@ -264,6 +267,33 @@ TEST(TensorFiles, UnknownExtension) {
   EXPECT_EQ(writeTensors("x.npy", kSome).message(),
             "x.npy: an .npy holds one tensor, there are 4; use .npz or "
             ".safetensors");
+}
+
+TEST(WriteFile, FollowsLinksAndKeepsDevices) {
+  attune::testing::TempFolder folder;
+  const std::string link = folder.file("link.npz"), file = folder.file("a.npz");
+  ASSERT_EQ(::symlink("a.npz", link.c_str()), 0);
+  for (int i = 0; i < 2; ++i) { // a new file, then the one that is there
+    ASSERT_EQ(writeTensors(link, kSome).message(), "");
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_TRUE(std::filesystem::is_regular_file(file));
+  }
+  const std::string loop = folder.file("loop.npz");
+  ASSERT_EQ(::symlink("loop.npz", loop.c_str()), 0);
+  EXPECT_EQ(writeTensors(loop, kSome).message(),
+            loop + ": a link that leads nowhere");
+  EXPECT_EQ(checkWritable("/dev/null").message(),
+            "/dev/null: expected a regular file or a new one");
+}
+
+TEST(WriteFile, IsCheckedBefore) {
+  attune::testing::TempFolder folder;
+  EXPECT_EQ(checkWritable(folder.file("a")).message(), "");
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a")));
+  EXPECT_EQ(checkWritable("a").message(), "");
+  EXPECT_EQ(checkWritable(folder.file("b/a")).message(),
+            folder.file("b/a") + ": cannot write into the folder \"" +
+                folder.file("b/") + "\": No such file or directory");
 }
 
 } // namespace
