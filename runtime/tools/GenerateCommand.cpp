@@ -27,10 +27,14 @@ public:
   Error create(const Model &model, int64_t size);
   Error encode(const std::string &text, std::vector<int64_t> &out) const;
   std::string decode(int64_t token) const;
+  /// How many of the model's classes are tokens: a text may have had fewer
+  /// characters than the model has room for.
+  int64_t count() const { return known; }
 
 private:
   enum class Kind { Words, Bytes, Numbers } kind = Kind::Numbers;
   std::vector<std::string> words;
+  int64_t known = 0;
 };
 
 class Generator {
@@ -57,6 +61,7 @@ private:
 //===----------------------------------------------------------------------===//
 
 Error Tokens::create(const Model &model, int64_t size) {
+  known = size;
   Json manifest = manifestOf(model);
   auto found = manifest.find("vocabulary"); // the end where it is no object
   if (found == manifest.end()) {
@@ -66,9 +71,11 @@ Error Tokens::create(const Model &model, int64_t size) {
   for (const Json &word : *found)
     if (const auto *text = word.get_ptr<const std::string *>())
       words.push_back(*text);
-  if (int64_t(words.size()) != size)
-    return usage(cat("the package's vocabulary has ", words.size(),
-                     " words, the model ", size));
+  known = int64_t(words.size());
+  if (known < 1 || known > size)
+    return usage(cat("the package's vocabulary has ", known,
+                     " words, expected 1 to ", size,
+                     ", as many as the model predicts"));
   kind = Kind::Words;
   return {};
 }
@@ -226,21 +233,31 @@ static Error run(const GenerateOptions &options) {
   if (Error error = tokens.encode(options.prompt, all))
     return error;
   for (int64_t token : all)
-    if (token < 0 || token >= generator.vocabulary())
+    if (token < 0 || token >= tokens.count())
       return usage(cat("--prompt: token ", token, ", the vocabulary has ",
-                       generator.vocabulary()));
+                       tokens.count()));
   std::fprintf(stderr, "without a cache of keys and values: all tokens so far "
                        "are computed again for each new one\n");
-  std::fputs(options.prompt.c_str(), stdout);
+  std::string text = options.prompt;
+  if (!options.json)
+    std::fputs(text.c_str(), stdout);
   for (int64_t i = 0; i < options.tokens; ++i) {
     std::span<const float> logits;
     if (Error error = generator.next(all, logits))
       return error;
+    logits = logits.first(size_t(tokens.count()));
     all.push_back(choose(logits, options, uint64_t(i)));
-    std::fputs(tokens.decode(all.back()).c_str(), stdout);
+    std::string word = tokens.decode(all.back());
+    text += word;
+    if (options.json)
+      continue;
+    std::fputs(word.c_str(), stdout);
     std::fflush(stdout);
   }
-  std::fputs("\n", stdout);
+  if (options.json)
+    printJson({{"text", text}, {"tokens", all}});
+  else
+    std::fputs("\n", stdout);
   return {};
 }
 
