@@ -25,6 +25,29 @@ int64_t Row::elements() const {
   return count;
 }
 
+bool Vocabulary::isText() const {
+  return !words.empty() &&
+         std::none_of(words.begin(), words.end(), [](const std::string &word) {
+           return word.size() == 1 && uint8_t(word[0]) > 127;
+         });
+}
+
+std::string vocabularyDifference(const std::vector<std::string> &found,
+                                 const std::vector<std::string> &expected) {
+  if (found == expected)
+    return {};
+  auto wordOf = [](const std::vector<std::string> &words, size_t i) {
+    return i < words.size() ? cat("\"", words[i], "\"") : "missing";
+  };
+  size_t first = 0;
+  while (first < std::min(found.size(), expected.size()) &&
+         found[first] == expected[first])
+    ++first;
+  return cat("token ", first, " is ", wordOf(found, first), " here and ",
+             wordOf(expected, first), " there (", found.size(), " tokens and ",
+             expected.size(), ")");
+}
+
 Error badData(std::string_view path, std::string_view fact) {
   return {ATTUNE_INVALID_ARGUMENT, cat(path, ": ", fact)};
 }

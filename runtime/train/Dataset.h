@@ -33,7 +33,15 @@ struct Vocabulary {
   /// Text of each, in order; empty where numbers have no text. UTF-8, but of
   /// bytes each is that byte, which above 127 is UTF-8 only beside others.
   std::vector<std::string> words;
+
+  /// Whether each has a text by itself, which a byte above 127 has not.
+  bool isText() const;
 };
+
+/// "" where words are those that something was trained on, or the first
+/// difference: the same tokens would mean other characters.
+std::string vocabularyDifference(const std::vector<std::string> &found,
+                                 const std::vector<std::string> &expected);
 
 class Dataset {
 public:
@@ -45,7 +53,8 @@ public:
   /// text are; else each stands for itself and an epoch has each once.
   virtual bool isWindowed() const { return false; }
   virtual const Vocabulary &vocabulary() const = 0;
-  /// Writes sample `index` to rows as the model has them.
+  /// Writes sample `index` to rows as the model has them; a null row is not
+  /// wanted.
   virtual void read(int64_t index, std::byte *data,
                     std::byte *labels) const = 0;
 };

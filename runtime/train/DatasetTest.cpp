@@ -43,4 +43,18 @@ TEST_F(DatasetTest, FolderWithoutADataset) {
             at("none") + "cannot open: No such file or directory");
 }
 
+TEST(Vocabulary, Differences) {
+  EXPECT_EQ(vocabularyDifference({"a", "b"}, {"a", "b"}), "");
+  EXPECT_EQ(vocabularyDifference({"a", "c"}, {"a", "b"}),
+            "token 1 is \"c\" here and \"b\" there (2 tokens and 2)");
+  EXPECT_EQ(vocabularyDifference({"a"}, {"a", "b"}),
+            "token 1 is missing here and \"b\" there (1 tokens and 2)");
+}
+
+TEST(Vocabulary, BytesAreNoText) {
+  EXPECT_TRUE((Vocabulary{2, {"a", "\xc3\xa9"}}.isText()));
+  EXPECT_FALSE((Vocabulary{2, {"a", "\xc3"}}.isText()));
+  EXPECT_FALSE(Vocabulary{}.isText());
+}
+
 } // namespace

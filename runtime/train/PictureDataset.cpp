@@ -47,9 +47,10 @@ static constexpr std::array<float, 256> kShades = [] {
 void PictureDataset::read(int64_t index, std::byte *data,
                           std::byte *labels) const {
   const std::byte *from = find(index);
-  for (int64_t i = 0; i < pictures.size.bytes(); ++i)
+  for (int64_t i = 0; data && i < pictures.size.bytes(); ++i)
     std::memcpy(data + 4 * i, &kShades[size_t(from[i])], 4);
-  writeInteger(labelDtype, labels, 0, pictures.labels[size_t(index)]);
+  if (labels)
+    writeInteger(labelDtype, labels, 0, pictures.labels[size_t(index)]);
 }
 
 Error checkPictureDtypes(const std::string &path, const Row &data,

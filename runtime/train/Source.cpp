@@ -2,6 +2,7 @@
 #include "runtime/train/Source.h"
 #include "runtime/tools/Handles.h"
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/train/Readers.h"
 #include <cstring>
 
 namespace attune::train {
@@ -44,6 +45,8 @@ public:
   int64_t size() const override { return count; }
   void read(int64_t index, std::span<std::byte *const> rows) const override {
     for (size_t i = 0; i < table->tensors.size(); ++i) {
+      if (!rows[i])
+        continue;
       size_t bytes = table->rowBytes[i];
       std::memcpy(rows[i],
                   table->tensors[i].data.data() + size_t(first + index) * bytes,
@@ -81,8 +84,53 @@ static Error take(const Row &row, tools::NamedTensors &found, Table &out) {
   return {};
 }
 
+static int64_t readInteger(attune_dtype dtype, const std::byte *data,
+                           size_t index) {
+  int64_t wide = 0;
+  int32_t narrow = 0;
+  if (dtype == ATTUNE_I64) {
+    std::memcpy(&wide, data + 8 * index, 8);
+    return wide;
+  }
+  std::memcpy(&narrow, data + 4 * index, 4);
+  return narrow;
+}
+
+/// Whether integers are at least `least` and below `limit`.
+static Error checkRange(const Row &row, const tools::Tensor &tensor,
+                        int64_t least, int64_t limit, const char *more) {
+  size_t bytes = attune_dtype_bytes(row.dtype);
+  auto elements = size_t(row.elements());
+  for (size_t i = 0; i < tensor.data.size() / bytes; ++i) {
+    int64_t value = readInteger(row.dtype, tensor.data.data(), i);
+    if (value < least || value >= limit)
+      return usage(cat("\"", row.name, "\": ", value, " in row ", i / elements,
+                       ", expected 0 to ", limit - 1, more));
+  }
+  return {};
+}
+
+/// What is no class would count as ignored, what is no token would be read as
+/// another, and nobody would know.
+static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
+                           const Limits &limits) {
+  std::optional<size_t> labels = labelsAmong(rows);
+  if (!labels || !limits.classes || !isInteger(rows[*labels]) ||
+      rows[*labels].dims.size() != limits.labelRank)
+    return {};
+  if (Error error = checkRange(
+          rows[*labels], table.tensors[*labels], INT64_MIN, *limits.classes,
+          ", or a number below 0 for a label that is ignored"))
+    return error;
+  size_t data = 1 - *labels;
+  if (!limits.tokens || rows.size() != 2 || !isInteger(rows[data]))
+    return {};
+  return checkRange(rows[data], table.tensors[data], 0, *limits.tokens, "");
+}
+
 static Error openTable(const DatasetOptions &options,
-                       const std::vector<Row> &rows, Sources &out) {
+                       const std::vector<Row> &rows, const Limits &limits,
+                       Sources &out) {
   tools::NamedTensors found;
   if (Error error = tools::readTensors(options.path, found))
     return error;
@@ -90,6 +138,8 @@ static Error openTable(const DatasetOptions &options,
   for (const Row &row : rows)
     if (Error error = take(row, found, *table))
       return error.in(options.path);
+  if (Error error = checkIntegers(*table, rows, limits))
+    return error.in(options.path);
   auto kept = int64_t(double(table->count) * (1 - options.validation));
   out.training = std::make_unique<TableSource>(table, 0, kept);
   if (options.validation != 0)
@@ -111,9 +161,9 @@ static bool isTensorFile(const std::string &path) {
 }
 
 Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
-                  Sources &out) {
+                  const Limits &limits, Sources &out) {
   if (isTensorFile(options.path))
-    return openTable(options, rows, out);
+    return openTable(options, rows, limits, out);
   std::optional<size_t> labels = labelsAmong(rows);
   if (rows.size() != 2 || !labels) {
     std::string names;

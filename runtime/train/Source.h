@@ -18,7 +18,8 @@ public:
   virtual bool isWindowed() const { return false; }
   /// Null where samples are numbers and nothing more.
   virtual const Vocabulary *vocabulary() const { return nullptr; }
-  /// Writes sample `index`, one row for each input.
+  /// Writes sample `index`, one row for each input; null where it is not
+  /// wanted.
   virtual void read(int64_t index, std::span<std::byte *const> rows) const = 0;
 };
 
@@ -31,11 +32,19 @@ struct Sources {
 /// The input that a dataset's labels go to, by its name.
 std::optional<size_t> labelsAmong(const std::vector<Row> &rows);
 
+/// What integers of a model may be, where that is known.
+struct Limits {
+  std::optional<int64_t> classes; ///< Labels are below it.
+  size_t labelRank = 0;           ///< Of what `classes` is about.
+  std::optional<int64_t> tokens;  ///< Of a language model: its data is below.
+};
+
 /// A .npz or .safetensors has a tensor for each input, whose first dim counts
 /// samples; of one without a validation part that is its end. Everything else
 /// is a dataset (Dataset.h) for two inputs, of which one is called labels or
-/// targets.
+/// targets. Labels below 0 are ignored ones; others beyond `limits` are an
+/// error of tensors, where a dataset has a vocabulary.
 Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
-                  Sources &out);
+                  const Limits &limits, Sources &out);
 
 } // namespace attune::train

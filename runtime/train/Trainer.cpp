@@ -58,27 +58,48 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
 
 /// Classes that the model tells apart: the last dim of what it gives, where
 /// that is known.
-static std::optional<int64_t> classesOf(attune_model *model) {
+static Limits limitsOf(attune_model *model) {
   attune_model *handle = nullptr;
   if (attune_model_entry(model, "infer", &handle) != ATTUNE_OK)
-    return std::nullopt;
+    return {};
   Model infer(handle);
   attune_value_info info;
   if (attune_model_output(handle, 0, &info) != ATTUNE_OK || info.rank < 2 ||
       info.dims[info.rank - 1] < 0)
+    return {};
+  return {info.dims[info.rank - 1], info.rank - 2, std::nullopt};
+}
+
+/// Tokens of a language model are what it predicts. Of a model that gives each
+/// token a class of another kind that is no bound, so none of its tables may be
+/// larger.
+static std::optional<int64_t> tokensOf(attune_model *model,
+                                       const std::vector<Row> &rows,
+                                       const Limits &limits) {
+  std::optional<size_t> labels = labelsAmong(rows);
+  if (rows.size() != 2 || !labels || !limits.classes)
     return std::nullopt;
-  return info.dims[info.rank - 1];
+  const Row &data = rows[1 - *labels];
+  if (data.name != "tokens" || data.dims != rows[*labels].dims)
+    return std::nullopt;
+  int64_t most = *limits.classes;
+  for (size_t i = 0; i < attune_model_state_count(model); ++i) {
+    attune_state_info info;
+    if (attune_model_state(model, i, &info) == ATTUNE_OK &&
+        info.kind == ATTUNE_STATE_PARAMETER && info.tensor.rank == 2)
+      most = std::max(most, info.tensor.dims[0]);
+  }
+  return most;
 }
 
 /// A label that is no class would count as ignored, and nobody would know.
-static Error checkClasses(attune_model *model, const Source &source,
+static Error checkClasses(const Limits &limits, const Source &source,
                           const std::string &path) {
-  std::optional<int64_t> classes = classesOf(model);
   const Vocabulary *found = source.vocabulary();
-  if (!classes || !found || found->size <= *classes)
+  if (!limits.classes || !found || found->size <= *limits.classes)
     return {};
   return usage(cat(path, ": it has ", found->size,
-                   " different tokens or classes, the model ", *classes,
+                   " different tokens or classes, the model ", *limits.classes,
                    "; compile it for as many (--set vocab=", found->size,
                    " of a model that has the parameter vocab)"));
 }
@@ -155,14 +176,16 @@ Error Trainer::openData(attune_model *model) {
     wanted.validation = 0;
   else if (Error error = checkSameRows(feed, evalFeed))
     return error;
-  if (Error error = openSources(wanted, feed.rows(), sources))
+  Limits limits = limitsOf(model);
+  limits.tokens = tokensOf(model, feed.rows(), limits);
+  if (Error error = openSources(wanted, feed.rows(), limits, sources))
     return error;
   if (training().size() < 1)
     return usage(cat(wanted.path, ": it has no sample to train on"));
   sampler = Sampler(options.seed, training().size(), training().isWindowed());
   for (const Source *part : {sources.training.get(), sources.validation.get()})
     if (part)
-      if (Error error = checkClasses(model, *part, wanted.path))
+      if (Error error = checkClasses(limits, *part, wanted.path))
         return error;
   return sources.validation ? planEvaluation() : Error();
 }

@@ -33,8 +33,10 @@ public:
         reinterpret_cast<const Token *>(all.memory.data() + all.offset) +
         part.first + index;
     for (int64_t i = 0; i < length; ++i) {
-      writeInteger(dataDtype, data, i, from[i]);
-      writeInteger(labelDtype, labels, i, from[i + 1]);
+      if (data)
+        writeInteger(dataDtype, data, i, from[i]);
+      if (labels)
+        writeInteger(labelDtype, labels, i, from[i + 1]);
     }
   }
 
