@@ -59,10 +59,19 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-void printError(std::string_view message) {
-  std::string head = paintedOn(STDERR_FILENO, "error:", Colour::Red);
+static void print(std::string_view kind, Colour colour,
+                  std::string_view message) {
+  std::string head = paintedOn(STDERR_FILENO, kind, colour);
   std::fprintf(stderr, "attune: %s %s\n", head.c_str(),
                printable(message).c_str());
+}
+
+void printError(std::string_view message) {
+  print("error:", Colour::Red, message);
+}
+
+void printWarning(std::string_view message) {
+  print("warning:", Colour::Yellow, message);
 }
 
 bool flushOutput() {

@@ -28,6 +28,9 @@ std::string printable(std::string_view text);
 /// "attune: error: MESSAGE" as one line on standard error.
 void printError(std::string_view message);
 
+/// "attune: warning: MESSAGE", the same way.
+void printWarning(std::string_view message);
+
 /// Whether everything printed so far has arrived; prints what went wrong.
 [[nodiscard]] bool flushOutput();
 

@@ -5,7 +5,10 @@
 // ends it after the step at hand, as if that had been the last one.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/core/Checksum.h"
+#include "runtime/core/PackageFile.h"
 #include "runtime/tools/Package.h"
+#include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
 #include "runtime/tools/TrainReport.h"
 #include "runtime/train/TrainedPackage.h"
@@ -18,11 +21,15 @@ using train::Trainer;
 
 static volatile std::sig_atomic_t interrupted = 0;
 
-/// The first one ends the training in good order, the second one at once.
+/// The first one ends the training in good order, the second one, of either
+/// kind, at once.
 static void watchInterrupts() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = int(SA_RESETHAND);
+  action.sa_handler = [](int) {
+    interrupted = 1;
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+  };
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -35,15 +42,87 @@ static std::string sourceHash(const Model &model) {
                                                      : "";
 }
 
+/// Characters of the text that a package was trained on.
+static std::vector<std::string> vocabularyOf(const Model &model) {
+  std::vector<std::string> words;
+  Json manifest = manifestOf(model);
+  if (auto found = manifest.find("vocabulary"); found != manifest.end())
+    for (const Json &word : *found)
+      if (word.is_string())
+        words.push_back(word.get<std::string>());
+  return words;
+}
+
+/// Plans and code, not what a model begins with.
+static bool decidesHowItRuns(format::SectionKind kind) {
+  using enum format::SectionKind;
+  return kind == Plan || kind == Code || kind == Cubin || kind == Ptx;
+}
+
+/// Of what --set, --trainable and the target change.
+static Error hashPackage(const std::string &path, std::string &out) {
+  core::PackageFile file;
+  if (Error error = file.open(path.c_str()))
+    return error;
+  std::vector<format::Checksum> sums;
+  for (const format::Section &section : file.sections())
+    if (decidesHowItRuns(format::SectionKind(section.kind)))
+      sums.push_back(section.checksum);
+  format::Checksum all = core::checksum(std::as_bytes(std::span(sums)));
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", (unsigned long long)all.low);
+  out = text;
+  return {};
+}
+
+/// The same tokens must mean the same characters as they did where `origin` was
+/// trained.
+static Error checkVocabulary(const std::string &origin,
+                             const std::vector<std::string> &expected,
+                             const Trainer &trainer, const std::string &data) {
+  const train::Vocabulary *found = trainer.training().vocabulary();
+  if (expected.empty() || !found || found->words.empty())
+    return {};
+  std::string difference = train::vocabularyDifference(found->words, expected);
+  if (difference.empty())
+    return {};
+  return usage(cat(data, ": its characters are not those that ", origin,
+                   " was trained on: ", difference,
+                   "; give a text of the same characters, or begin with a "
+                   "package that is not trained"));
+}
+
+/// Going on otherwise than before is legitimate, but no exact resume.
+static void warnOfConditions(const train::Progress &found,
+                             const train::Progress &now,
+                             const std::string &path) {
+  std::string changes;
+  for (const auto &[name, value] : now.conditions)
+    if (auto before = found.conditions.find(name);
+        before != found.conditions.end() && before->second != value)
+      changes += cat(changes.empty() ? "" : ", ", name, " ", value, " (was ",
+                     before->second, ")");
+  if (!changes.empty())
+    printWarning(
+        cat(path, ": goes on otherwise than it would have: ", changes));
+}
+
 /// What --resume and --init name, into the state.
 static Error restore(const TrainOptions &options, const Model &model,
                      Trainer &trainer) {
   const std::string hash = sourceHash(model);
   trainer.progress.model = hash;
+  const std::string &data = options.trainer.data.path;
+  if (Error error =
+          checkVocabulary(options.package, vocabularyOf(model), trainer, data))
+    return error;
   if (!options.init.empty()) {
-    train::Progress ignored;
-    return readCheckpoint(options.init, model.get(), trainer.state(),
-                          /*parametersOnly=*/true, ignored);
+    train::Progress found;
+    Error error = readCheckpoint(options.init, model.get(), trainer.state(),
+                                 /*parametersOnly=*/true, found);
+    return error
+               ? error
+               : checkVocabulary(options.init, found.vocabulary, trainer, data);
   }
   if (options.resume.empty())
     return {};
@@ -58,7 +137,12 @@ static Error restore(const TrainOptions &options, const Model &model,
   if (found.seed != options.trainer.seed)
     return usage(cat(options.resume, ": it was trained with --seed ",
                      found.seed, "; give the same to go on"));
-  trainer.progress = found;
+  if (Error error =
+          checkVocabulary(options.resume, found.vocabulary, trainer, data))
+    return error;
+  warnOfConditions(found, trainer.progress, options.resume);
+  trainer.progress.step = found.step;
+  trainer.progress.samples = found.samples;
   return {};
 }
 
@@ -74,29 +158,36 @@ public:
   /// To step `last`, or until it is interrupted; evaluates and saves on the
   /// way.
   Error loop(int64_t last);
-  Error evaluate();
-  /// What was trained, as files.
+  /// Validates, unless `stop` says so.
+  Error evaluate(const train::Stop &stop);
+  /// What was trained, as files. One that fails leaves the others.
   Error writeResults();
 
 private:
   Error save();
+  Error writePackage();
 
   const TrainOptions &options;
   const Model &model;
   Trainer &trainer;
   TrainReport &report;
   int64_t evaluated = -1, saved = -1; ///< The newest such steps.
+  Error failure; ///< Of a checkpoint on the way, which ends the training.
 };
 
 } // namespace
 
-Error Run::evaluate() {
+static bool isInterrupted() { return interrupted != 0; }
+
+Error Run::evaluate(const train::Stop &stop) {
   if (!trainer.hasValidation() || evaluated == trainer.progress.step)
     return {};
-  evaluated = trainer.progress.step;
   train::Evaluation result;
-  if (Error error = trainer.evaluate(options.evaluationBatches, result))
+  if (Error error = trainer.evaluate(options.evaluationBatches, stop, result))
     return error;
+  if (!result.isDone)
+    return {};
+  evaluated = trainer.progress.step;
   report.evaluation(evaluated, result);
   return {};
 }
@@ -104,9 +195,11 @@ Error Run::evaluate() {
 Error Run::save() {
   if (options.save.empty() || saved == trainer.progress.step)
     return {};
-  saved = trainer.progress.step;
-  return writeCheckpoint(options.save, model.get(), trainer.state(),
-                         trainer.progress);
+  Error error = writeCheckpoint(options.save, model.get(), trainer.state(),
+                                trainer.progress);
+  if (!error)
+    saved = trainer.progress.step;
+  return error;
 }
 
 Error Run::loop(int64_t last) {
@@ -115,67 +208,127 @@ Error Run::loop(int64_t last) {
   };
   while (trainer.progress.step < last && !interrupted) {
     train::StepResult result;
-    if (Error error = trainer.step(result))
+    if (Error error = trainer.step(isInterrupted, result))
       return error;
+    if (!result.isDone)
+      break;
     report.step(result, trainer.labelsOfSample());
     if (result.step == last)
       break; // run() evaluates and saves the last one
     if (isDue(options.evaluateEvery))
-      if (Error error = evaluate())
+      if (Error error = evaluate(isInterrupted))
         return error;
-    if (isDue(options.saveEvery))
-      if (Error error = save())
-        return error;
+    if (isDue(options.saveEvery)) {
+      failure = save().in(cat("after step ", result.step));
+      if (failure)
+        break;
+    }
   }
   return {};
 }
 
-Error Run::writeResults() {
-  if (Error error = save())
-    return error;
-  if (!options.output.empty())
-    if (Error error = writeTrainedPackage(
-            options.package, options.output, model.get(), trainer.state(),
-            trainer.progress, trainer.training().vocabulary()))
-      return error;
-  return report.writePlot();
+Error Run::writePackage() {
+  if (options.output.empty())
+    return {};
+  return writeTrainedPackage(options.package, options.output, model.get(),
+                             trainer.state(), trainer.progress,
+                             trainer.training().vocabulary());
 }
 
-static Error run(const TrainOptions &options) {
-  Model model;
-  if (Error error = loadModel(options, false, false, model))
-    return error;
+/// The first failure with what the later one says.
+static Error joined(const Error &one, const Error &other) {
+  if (!one || !other)
+    return one ? one : other;
+  return {one.status(), cat(one.message(), "; ", other.message())};
+}
+
+Error Run::writeResults() {
+  // One that failed on the way is tried again, and said in any case.
+  Error checkpoint = save();
+  return joined(failure ? failure : checkpoint, writePackage());
+}
+
+/// Before hours of training rather than after.
+static Error checkOutputs(const TrainOptions &options) {
+  for (const std::string *path :
+       {&options.save, &options.output, &options.plot})
+    if (!path->empty())
+      if (Error error = checkWritable(*path))
+        return error;
+  return {};
+}
+
+/// The number of the last step.
+static Error countSteps(const TrainOptions &options, const Trainer &trainer,
+                        int64_t &last) {
+  last = options.steps;
+  if (last)
+    return {};
+  double steps = std::ceil(options.epochs * double(trainer.training().size()) /
+                           double(trainer.samplesOfStep()));
+  if (steps > 0x1p53)
+    return usage("--epochs: that is more than 2^53 steps");
+  last = int64_t(steps);
+  return {};
+}
+
+/// The trainer as it begins, or goes on.
+static Error open(const TrainOptions &options, const Model &model,
+                  Trainer &trainer, int64_t &last) {
   train::TrainerOptions wanted = options.trainer;
   wanted.threads = options.threads;
   if (Error error = parseSizes(options.shape, wanted.sizes))
     return error;
-  Trainer trainer;
   if (Error error = trainer.create(model.get(), wanted))
     return error;
-  int64_t last = options.steps;
-  if (!last)
-    last =
-        int64_t(std::ceil(options.epochs * double(trainer.training().size()) /
-                          double(trainer.samplesOfStep())));
+  if (Error error = countSteps(options, trainer, last))
+    return error;
   trainer.setSteps(last);
+  train::Progress &progress = trainer.progress;
+  progress.conditions = trainer.conditions();
+  if (Error error =
+          hashPackage(options.package, progress.conditions["package"]))
+    return error;
+  const train::Vocabulary *vocabulary = trainer.training().vocabulary();
+  if (vocabulary && vocabulary->isText())
+    progress.vocabulary = vocabulary->words;
   if (Error error = restore(options, model, trainer))
     return error;
+  return train::findInfinite(model.get(), trainer.state(), progress.infinite);
+}
+
+/// All that was trained is written before it is validated, which takes long and
+/// may fail.
+static Error close(Run &training, TrainReport &report) {
+  Error written = training.writeResults();
+  Error validated = training.evaluate({});
+  report.finish();
+  return joined(joined(written, validated), report.writePlot());
+}
+
+static Error run(const TrainOptions &options) {
+  Model model;
+  if (Error error = checkOutputs(options))
+    return error;
+  if (Error error = loadModel(options, false, false, model))
+    return error;
+  Trainer trainer;
+  int64_t last = 0;
+  if (Error error = open(options, model, trainer, last))
+    return error;
   TrainReport report(options, last);
-  if (Error error = report.openLog(!options.resume.empty()))
+  if (Error error =
+          report.openLog(options.resume.empty() ? 0 : trainer.progress.step))
     return error;
   watchInterrupts();
   Run training(options, model, trainer, report);
-  Error error = training.loop(last);
-  Error closing = error ? Error() : training.evaluate();
-  report.finish();
-  if (error)
+  if (Error error = training.loop(last)) {
+    report.finish();
     return error;
-  // A validation that fails takes nothing from what was trained.
-  if (Error failure = training.writeResults())
-    return failure;
-  if (closing)
-    return closing;
-  report.facts["interrupted"] = interrupted != 0;
+  }
+  if (Error error = close(training, report))
+    return error;
+  report.facts["interrupted"] = isInterrupted();
   if (options.json)
     printJson(report.facts);
   return {};

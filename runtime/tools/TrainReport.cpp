@@ -40,10 +40,40 @@ TrainReport::~TrainReport() {
     std::fclose(log);
 }
 
-Error TrainReport::openLog(bool append) {
+/// Where the first line begins that tells of a later step, or that was not
+/// written to its end.
+static int64_t endOfStep(std::string_view text, int64_t step) {
+  size_t at = 0;
+  while (at < text.size()) {
+    size_t end = text.find('\n', at);
+    if (end == text.npos)
+      break;
+    Json entry = Json::parse(text.substr(at, end - at), nullptr, false);
+    auto found = entry.is_object() ? entry.find("step") : entry.end();
+    if (found != entry.end() && found->is_number() &&
+        found->get<double>() > double(step))
+      break;
+    at = end + 1;
+  }
+  return int64_t(at);
+}
+
+/// Cuts a log that is there and a file; devices and pipes have no end to cut.
+static bool cutLog(const std::string &path, int64_t step) {
+  core::Mapping file;
+  if (core::mapFile(path, file))
+    return true;
+  std::string_view text(reinterpret_cast<const char *>(file.data()),
+                        file.size());
+  int64_t end = endOfStep(text, step);
+  return end == int64_t(text.size()) || ::truncate(path.c_str(), end) == 0;
+}
+
+Error TrainReport::openLog(int64_t step) {
   if (options.log.empty())
     return {};
-  log = std::fopen(options.log.c_str(), append ? "a" : "w");
+  if (step == 0 || cutLog(options.log, step))
+    log = std::fopen(options.log.c_str(), step ? "a" : "w");
   if (!log)
     return {ATTUNE_IO_ERROR,
             cat(options.log, ": cannot write: ", core::systemError())};

@@ -22,7 +22,9 @@ public:
   TrainReport(const TrainReport &) = delete;
   ~TrainReport();
 
-  Error openLog(bool append);
+  /// A log that a resumed training goes on with loses what lies after `step`,
+  /// which comes again; of a new one (0) nothing stays.
+  Error openLog(int64_t step);
   void step(const train::StepResult &result, int64_t labelsOfSample);
   void evaluation(int64_t step, const train::Evaluation &result);
   /// Ends the line on the terminal.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace attune::train {
 
@@ -15,11 +14,68 @@ using tools::NamedTensors;
 
 static constexpr char kMetadata[] = "attune";
 
+/// Far beyond any training, far below where sums overflow.
+static constexpr int64_t kMostSteps = int64_t(1) << 53;
+
+enum Kind : int { kFinite, kInfinite, kNan };
+
 std::string parameterOf(const std::string &average) {
   static constexpr std::string_view kEnd = ".ema";
   return average.ends_with(kEnd)
              ? average.substr(0, average.size() - kEnd.size())
              : std::string();
+}
+
+/// Of the largest element of a format whose infinity has these bits; above them
+/// is NaN. Magnitudes are ordered as their bits are.
+template <typename Bits>
+static Kind kindOf(const attune_tensor &tensor, Bits infinity) {
+  constexpr Bits kSign = Bits(Bits(1) << (8 * sizeof(Bits) - 1));
+  const auto *bytes = static_cast<const std::byte *>(tensor.data);
+  Bits largest = 0;
+  for (size_t at = 0; at < tensor.bytes; at += sizeof(Bits)) {
+    Bits bits;
+    std::memcpy(&bits, bytes + at, sizeof bits);
+    largest = std::max(largest, Bits(bits & Bits(~kSign)));
+  }
+  return largest < infinity ? kFinite : largest == infinity ? kInfinite : kNan;
+}
+
+static Kind kindOf(const attune_tensor &tensor) {
+  switch (tensor.dtype) {
+  case ATTUNE_F32:
+    return kindOf<uint32_t>(tensor, 0x7F800000);
+  case ATTUNE_F64:
+    return kindOf<uint64_t>(tensor, 0x7FF0000000000000);
+  case ATTUNE_F16:
+    return kindOf<uint16_t>(tensor, 0x7C00);
+  case ATTUNE_BF16:
+    return kindOf<uint16_t>(tensor, 0x7F80);
+  default:
+    return kFinite;
+  }
+}
+
+Error findInfinite(attune_model *model, attune_state *state,
+                   std::set<std::string> &names) {
+  std::vector<attune_state_info> all;
+  if (Error error = tensorsOf(model, state, all))
+    return error;
+  for (const attune_state_info &info : all)
+    if (kindOf(info.tensor) != kFinite)
+      names.insert(info.name);
+  return {};
+}
+
+Error checkFinite(const std::string &name, const attune_tensor &tensor,
+                  const Progress &progress) {
+  Kind kind = kindOf(tensor);
+  if (kind == kFinite || (kind == kInfinite && progress.infinite.count(name)))
+    return {};
+  return {ATTUNE_INVALID_ARGUMENT,
+          cat("not written: \"", name,
+              "\" has values that are no finite numbers; go on from an earlier "
+              "checkpoint, with a lower --lr or a longer --warmup")};
 }
 
 Error tensorsOf(attune_model *model, attune_state *state,
@@ -40,13 +96,33 @@ Error writeCheckpoint(const std::string &path, attune_model *model,
   if (Error error = tensorsOf(model, state, kept))
     return error;
   std::vector<std::pair<std::string, attune_tensor>> tensors;
-  for (const attune_state_info &info : kept)
+  for (const attune_state_info &info : kept) {
+    if (Error error = checkFinite(info.name, info.tensor, progress))
+      return error.in(path);
     tensors.emplace_back(info.name, info.tensor);
+  }
   json about = {{"step", progress.step},
                 {"samples", progress.samples},
                 {"seed", progress.seed},
-                {"model", progress.model}};
+                {"model", progress.model},
+                {"conditions", progress.conditions}};
+  if (!progress.vocabulary.empty())
+    about["vocabulary"] = progress.vocabulary;
   return tools::writeSafetensors(path, tensors, {{kMetadata, about.dump()}});
+}
+
+/// The parts that older checkpoints lack.
+static void readConditions(const json &run, Progress &progress) {
+  if (auto found = run.find("model"); found != run.end() && found->is_string())
+    progress.model = found->get<std::string>();
+  if (auto found = run.find("vocabulary"); found != run.end())
+    for (const json &word : *found)
+      if (word.is_string())
+        progress.vocabulary.push_back(word.get<std::string>());
+  if (auto found = run.find("conditions"); found != run.end())
+    for (const auto &[name, value] : found->items())
+      if (value.is_string())
+        progress.conditions[name] = value.get<std::string>();
 }
 
 /// The JSON about the run; absent in files of other programs.
@@ -62,7 +138,7 @@ static Error readProgress(const tools::Metadata &metadata, Progress &progress,
     if (value == run.end() || !value->is_number_integer())
       return false;
     out = value->get<int64_t>();
-    return out >= 0;
+    return true;
   };
   if (!run.is_object() || !number("step", progress.step) ||
       !number("samples", progress.samples) || !run.contains("seed") ||
@@ -70,11 +146,14 @@ static Error readProgress(const tools::Metadata &metadata, Progress &progress,
     return {ATTUNE_INVALID_ARGUMENT,
             "its metadata has no step, samples and seed; it is no checkpoint "
             "of attune train"};
+  for (const auto &[name, value] : {std::pair("step", progress.step),
+                                    std::pair("samples", progress.samples)})
+    if (value < 0 || value > kMostSteps)
+      return {ATTUNE_INVALID_ARGUMENT,
+              cat("its metadata says ", value, " as ", name,
+                  ", expected 0 to 2^53; the file is damaged")};
   progress.seed = run["seed"].get<uint64_t>();
-  if (const auto *model = run.contains("model")
-                              ? run["model"].get_ptr<const std::string *>()
-                              : nullptr)
-    progress.model = *model;
+  readConditions(run, progress);
   return {};
 }
 

@@ -8,6 +8,8 @@
 #pragma once
 #include "attune/attune.h"
 #include "runtime/core/Error.h"
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,12 +24,28 @@ struct Progress {
   int64_t samples = 0; ///< Seen so far.
   uint64_t seed = 0;
   std::string model; ///< Hash of the model's source.
+  /// Characters of the text it was trained on; empty where it was none.
+  std::vector<std::string> vocabulary;
+  /// What else must be equal to go on exactly, by the option's name.
+  std::map<std::string, std::string> conditions;
+  /// Tensors that had infinities when it began, as a mask has; not of the file.
+  std::set<std::string> infinite;
 };
 
 /// The tensors of a state, in the order of its table, less the gradients, which
 /// live for a step only.
 Error tensorsOf(attune_model *model, attune_state *state,
                 std::vector<attune_state_info> &out);
+
+/// Which tensors have values that are no finite numbers.
+Error findInfinite(attune_model *model, attune_state *state,
+                   std::set<std::string> &names);
+
+/// An error where a value is no finite number, and has not been infinite from
+/// the start. Whoever writes checks first: a file of such values would replace
+/// a good one.
+Error checkFinite(const std::string &name, const attune_tensor &tensor,
+                  const Progress &progress);
 
 /// The parameter that an average follows: "w" of "w.ema".
 std::string parameterOf(const std::string &average);

@@ -1,6 +1,7 @@
 //===- Feed.cpp - what goes into an entry point of training ---------------===//
 #include "runtime/train/Feed.h"
 #include <algorithm>
+#include <numeric>
 
 namespace attune::train {
 
@@ -93,17 +94,33 @@ Error Feed::create(attune_model *entry, std::map<std::string, int64_t> sizes,
     else if (Error error = addData(entry, i, info, values))
       return error;
   }
+  sourceRows = kinds.size();
+  places.resize(sourceRows);
+  std::iota(places.begin(), places.end(), 0);
+  return {};
+}
+
+Error Feed::takeFrom(const std::vector<Row> &all) {
+  sourceRows = all.size();
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    auto found = std::find(all.begin(), all.end(), kinds[i]);
+    if (found == all.end())
+      return {ATTUNE_BAD_PACKAGE,
+              cat("the entry points take different data: input \"",
+                  kinds[i].name, "\"")};
+    places[i] = size_t(found - all.begin());
+  }
   return {};
 }
 
 void Feed::fill(const Source &source, std::span<const int64_t> indices) {
-  std::vector<std::byte *> rows(data.size());
+  std::vector<std::byte *> rows(sourceRows);
   for (size_t i = 0; i < data.size(); ++i)
     data[i].dims[0] = int64_t(indices.size());
   for (size_t sample = 0; sample < indices.size(); ++sample) {
     for (size_t i = 0; i < data.size(); ++i)
-      rows[i] = data[i].data.data() +
-                sample * (data[i].data.size() / size_t(samples));
+      rows[places[i]] = data[i].data.data() +
+                        sample * (data[i].data.size() / size_t(samples));
     source.read(indices[sample], rows);
   }
 }

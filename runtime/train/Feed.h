@@ -33,6 +33,9 @@ public:
   Error create(attune_model *entry, std::map<std::string, int64_t> sizes,
                int64_t batch);
 
+  /// For an entry point that takes some of the rows that a source has.
+  Error takeFrom(const std::vector<Row> &all);
+
   /// Of the data, for opening a source.
   const std::vector<Row> &rows() const { return kinds; }
   int64_t batch() const { return samples; }
@@ -51,6 +54,8 @@ private:
 
   std::vector<Row> kinds;
   std::vector<size_t> dataInputs; ///< By row: number of the input.
+  std::vector<size_t> places;     ///< By row: its number in the source.
+  size_t sourceRows = 0;          ///< How many those are.
   std::vector<tools::Tensor> data;
   std::map<std::string, size_t> scalarInputs;
   Scalars now; ///< What the session points to.

@@ -2,7 +2,6 @@
 #include "runtime/train/TrainedPackage.h"
 #include "runtime/core/PackageFile.h"
 #include "runtime/package/PackageWriter.h"
-#include <algorithm>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -22,6 +21,8 @@ public:
   Error take(attune_model *model, attune_state *state);
   Error run(const std::string &source, const std::string &path,
             const ordered_json &extra);
+  /// Before a file is begun.
+  Error check(const Progress &progress) const;
 
 private:
   bool copySection(const Section &section, uint32_t weights);
@@ -110,6 +111,13 @@ bool Rewriter::copySection(const Section &section, uint32_t weights) {
   return writer.add(info, manifest.dump());
 }
 
+Error Rewriter::check(const Progress &progress) const {
+  for (const auto &[name, tensor] : values)
+    if (Error error = checkFinite(name, tensor, progress))
+      return error;
+  return {};
+}
+
 Error Rewriter::run(const std::string &source, const std::string &path,
                     const ordered_json &extra) {
   more = extra;
@@ -129,18 +137,14 @@ Error writeTrainedPackage(const std::string &source, const std::string &path,
                           const Progress &progress,
                           const Vocabulary *vocabulary) {
   ordered_json extra = {{"trained_steps", progress.step}};
-  // Bytes are no text by themselves, and need no table.
-  bool isText =
-      vocabulary && !vocabulary->words.empty() &&
-      std::none_of(vocabulary->words.begin(), vocabulary->words.end(),
-                   [](const std::string &word) {
-                     return word.size() == 1 && uint8_t(word[0]) > 127;
-                   });
-  if (isText)
+  // Bytes need no table.
+  if (vocabulary && vocabulary->isText())
     extra["vocabulary"] = vocabulary->words;
   Rewriter rewriter;
   if (Error error = rewriter.take(model, state))
     return error;
+  if (Error error = rewriter.check(progress))
+    return error.in(path);
   return rewriter.run(source, path, extra);
 }
 

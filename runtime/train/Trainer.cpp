@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <set>
 
@@ -109,7 +110,7 @@ Error Trainer::create(attune_model *model, const TrainerOptions &wanted) {
   if (!hasEntry(model, "step"))
     return usage("the package does not train: it has no entry point \"step\"; "
                  "compile a model that has a train section, or an .onnx with "
-                 "--train");
+                 "--loss");
   attune_state *state = nullptr;
   if (Error error = check(attune_state_create(model, options.seed, &state)))
     return error;
@@ -127,19 +128,40 @@ Error Trainer::openEntries(attune_model *model) {
   if (Error error = openEntry(model, accumulates ? "grad" : "step", stepEntry,
                               stepSession))
     return error;
-  if (Error error = feed.create(stepEntry.get(), options.sizes, options.batch))
+  constexpr int64_t kUsualBatch = 32;
+  int64_t batch = options.batch ? options.batch : kUsualBatch;
+  if (Error error = feed.create(stepEntry.get(), options.sizes, batch))
     return error;
-  if (accumulates) {
-    if (Error error = openEntry(model, "apply", applyEntry, applySession))
+  if (options.batch && feed.batch() != options.batch)
+    return usage(cat("--batch ", options.batch, ": the model takes ",
+                     feed.batch(),
+                     " samples at once, by its own dims or by "
+                     "--shape; leave --batch out"));
+  if (accumulates)
+    if (Error error = openApply(model))
       return error;
-    if (Error error = applyFeed.create(applyEntry.get(), {}, 0))
-      return error;
-  }
   if (!hasEntry(model, "eval"))
     return {};
   if (Error error = openEntry(model, "eval", evalEntry, evalSession))
     return error;
-  return evalFeed.create(evalEntry.get(), options.sizes, options.batch);
+  return evalFeed.create(evalEntry.get(), options.sizes, batch);
+}
+
+/// What makes a step of several calls: the optimizer by itself, and the number
+/// of labels that count, where it depends on the labels.
+Error Trainer::openApply(attune_model *model) {
+  if (Error error = openEntry(model, "apply", applyEntry, applySession))
+    return error;
+  if (Error error = applyFeed.create(applyEntry.get(), {}, 0))
+    return error;
+  if (!hasEntry(model, "count"))
+    return {};
+  if (Error error = openEntry(model, "count", countEntry, countSession))
+    return error;
+  if (Error error =
+          countFeed.create(countEntry.get(), options.sizes, feed.batch()))
+    return error;
+  return countFeed.takeFrom(feed.rows());
 }
 
 /// A size under a name that no dim has would be passed over, and nobody would
@@ -214,12 +236,16 @@ int64_t Trainer::labelsOfSample() const {
   return labels ? std::max<int64_t>(feed.rows()[*labels].elements(), 1) : 1;
 }
 
-Error Trainer::call(attune_session *session, const Scalars &scalars,
-                    int64_t number, double &loss) {
+std::vector<int64_t> Trainer::indicesOf(int64_t number) {
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < feed.batch(); ++i)
     indices.push_back(sampler.indexOf(number + i));
-  feed.fill(training(), indices);
+  return indices;
+}
+
+Error Trainer::call(const Scalars &scalars, int64_t number, double &loss) {
+  attune_session *session = stepSession.get();
+  feed.fill(training(), indicesOf(number));
   if (Error error = feed.set(session, scalars))
     return error;
   if (Error error = check(attune_session_run(session)))
@@ -228,7 +254,62 @@ Error Trainer::call(attune_session *session, const Scalars &scalars,
   return {};
 }
 
-Error Trainer::step(StepResult &result) {
+/// A loss is a mean over the labels that count, so the mean over all calls
+/// weighs each by how many those are.
+Error Trainer::weigh(std::vector<double> &weights) {
+  weights.assign(size_t(options.accumulate), 1.0 / double(options.accumulate));
+  if (!countSession)
+    return {};
+  std::vector<double> counts;
+  double sum = 0;
+  for (int64_t i = 0; i < options.accumulate; ++i) {
+    attune_session *session = countSession.get();
+    countFeed.fill(training(), indicesOf(progress.samples + i * feed.batch()));
+    if (Error error = countFeed.set(session, {}))
+      return error;
+    if (Error error = check(attune_session_run(session)))
+      return error;
+    counts.push_back(read(countEntry.get(), session, "count"));
+    sum += counts.back();
+  }
+  for (size_t i = 0; sum > 0 && i < counts.size(); ++i)
+    weights[i] = counts[i] / sum;
+  return {};
+}
+
+Error Trainer::clearGradients() {
+  for (size_t i = 0; i < attune_model_state_count(stepEntry.get()); ++i) {
+    attune_state_info info;
+    if (Error error = check(attune_state_get(memory.get(), i, &info)))
+      return error;
+    if (info.kind == ATTUNE_STATE_GRADIENT)
+      std::memset(info.tensor.data, 0, info.tensor.bytes);
+  }
+  return {};
+}
+
+Error Trainer::accumulate(Scalars scalars, const Stop &stop,
+                          StepResult &result) {
+  std::vector<double> weights;
+  if (Error error = weigh(weights))
+    return error;
+  for (int64_t i = 0; i < options.accumulate; ++i) {
+    if (i > 0 && stop && stop())
+      return clearGradients();
+    double weight = weights[size_t(i)], loss = 0;
+    scalars.first = i * feed.batch();
+    scalars.scale = float(weight);
+    if (Error error = call(scalars, progress.samples + scalars.first, loss))
+      return error;
+    // Where no label counts, the loss need not be a number.
+    if (weight > 0)
+      result.loss += weight * loss;
+  }
+  result.isDone = true;
+  return {};
+}
+
+Error Trainer::step(const Stop &stop, StepResult &result) {
   Clock::time_point start = Clock::now();
   result = {};
   result.step = progress.step + 1;
@@ -236,16 +317,11 @@ Error Trainer::step(StepResult &result) {
   Scalars scalars;
   scalars.seed = int64_t(options.seed);
   scalars.step = result.step;
-  scalars.scale = float(1.0 / double(options.accumulate));
   scalars.rate = float(result.rate);
-  for (int64_t i = 0; i < options.accumulate; ++i) {
-    scalars.first = i * feed.batch();
-    double loss = 0;
-    if (Error error = call(stepSession.get(), scalars,
-                           progress.samples + scalars.first, loss))
-      return error;
-    result.loss += loss / double(options.accumulate);
-  }
+  if (Error error = accumulate(scalars, stop, result))
+    return error;
+  if (!result.isDone)
+    return {};
   attune_model *last = stepEntry.get();
   attune_session *session = stepSession.get();
   attune_cost cost = {};
@@ -265,15 +341,57 @@ Error Trainer::step(StepResult &result) {
   result.seconds = secondsSince(start);
   progress.step = result.step;
   progress.samples += result.samples;
-  if (!std::isfinite(result.loss))
-    return usage(
-        cat("the loss of step ", result.step,
-            " is no number; a lower --lr, a longer --warmup or clipping "
-            "in the model may help"));
-  return {};
+  return checkResult(result);
 }
 
-Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
+Error Trainer::checkResult(const StepResult &result) const {
+  const char *what = !std::isfinite(result.loss)           ? "loss"
+                     : !std::isfinite(result.gradientNorm) ? "gradient"
+                                                           : nullptr;
+  if (!what)
+    return {};
+  return usage(cat("the ", what, " of step ", result.step,
+                   " is no number; a lower --lr, a longer --warmup or clipping "
+                   "in the model may help"));
+}
+
+/// Short, and the same for the same number.
+static std::string numberText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.12g", value);
+  return text;
+}
+
+std::map<std::string, std::string> Trainer::conditions() const {
+  static constexpr const char *kKinds[] = {"constant", "linear", "cosine",
+                                           "step"};
+  const Schedule &schedule = options.schedule;
+  size_t slash = options.data.path.find_last_not_of('/');
+  std::string path = options.data.path.substr(0, slash + 1);
+  std::map<std::string, std::string> result = {
+      {"--batch", cat(feed.batch())},
+      {"--accum", cat(options.accumulate)},
+      {"--schedule", kKinds[int(schedule.kind)]},
+      {"--lr", numberText(schedule.rate)},
+      {"--warmup", cat(schedule.warmup)},
+      {"--data", path.substr(path.rfind('/') + 1)},
+      {"--vocabulary", options.data.vocabulary},
+      {"samples", cat(training().size())}};
+  for (const auto &[name, size] : options.sizes)
+    result[cat("--shape ", name)] = cat(size);
+  if (schedule.kind == ScheduleKind::Linear ||
+      schedule.kind == ScheduleKind::Cosine) {
+    result["--min-lr"] = numberText(schedule.least);
+    result["--steps"] = cat(schedule.steps);
+  } else if (schedule.kind == ScheduleKind::Step) {
+    result["--decay-every"] = cat(schedule.every);
+    result["--decay"] = numberText(schedule.factor);
+  }
+  return result;
+}
+
+Error Trainer::evaluate(int64_t mostBatches, const Stop &stop,
+                        Evaluation &result) {
   Clock::time_point start = Clock::now();
   result = {};
   int64_t batch = evalFeed.batch(), samples = evaluated;
@@ -281,6 +399,8 @@ Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
     samples = std::min(samples, mostBatches * batch);
   double loss = 0, count = 0, correct = 0;
   for (int64_t first = 0; first < samples; first += batch) {
+    if (stop && stop())
+      return {};
     std::vector<int64_t> indices;
     for (int64_t i = first; i < std::min(first + batch, samples); ++i)
       indices.push_back(i * stride);
@@ -298,6 +418,7 @@ Error Trainer::evaluate(int64_t mostBatches, Evaluation &result) {
     result.accuracy = correct / count;
   result.samples = samples;
   result.seconds = secondsSince(start);
+  result.isDone = true;
   return {};
 }
 

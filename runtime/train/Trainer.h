@@ -11,6 +11,7 @@
 #include "runtime/train/Feed.h"
 #include "runtime/train/Sampler.h"
 #include "runtime/train/TrainerOptions.h"
+#include <functional>
 #include <optional>
 
 namespace attune::train {
@@ -21,6 +22,7 @@ struct StepResult {
   double seconds = 0;
   int64_t samples = 0; ///< Of this step.
   double flops = 0;
+  bool isDone = false; ///< Else it was stopped, and the state is as before.
 };
 
 struct Evaluation {
@@ -28,17 +30,22 @@ struct Evaluation {
   std::optional<double> accuracy; ///< Share of them, where the model says.
   int64_t samples = 0;
   double seconds = 0;
+  bool isDone = false; ///< Else it was stopped, and the rest means nothing.
 };
+
+/// Whether to stop, asked between the calls of entry points.
+using Stop = std::function<bool()>;
 
 class Trainer {
 public:
   /// `model` is any entry point of the package.
   Error create(attune_model *model, const TrainerOptions &options);
 
-  /// The next step. A loss that is no number is an error and changes the state.
-  Error step(StepResult &result);
+  /// The next step. A loss or gradient that is no number is an error and
+  /// changes the state.
+  Error step(const Stop &stop, StepResult &result);
   /// Over the validation part, at most `mostBatches` of it (0: all).
-  Error evaluate(int64_t mostBatches, Evaluation &result);
+  Error evaluate(int64_t mostBatches, const Stop &stop, Evaluation &result);
   bool hasValidation() const { return sources.validation != nullptr; }
 
   Progress progress;
@@ -49,11 +56,21 @@ public:
   int64_t samplesOfStep() const { return feed.batch() * options.accumulate; }
   /// How many steps there will be, for the schedule.
   void setSteps(int64_t steps) { options.schedule.steps = steps; }
+  /// For Progress: what decides about the steps beside seed and model.
+  std::map<std::string, std::string> conditions() const;
 
 private:
+  /// Which samples a call takes that begins with this one.
+  std::vector<int64_t> indicesOf(int64_t number);
   /// One call of step or grad.
-  Error call(attune_session *session, const Scalars &scalars, int64_t number,
-             double &loss);
+  Error call(const Scalars &scalars, int64_t number, double &loss);
+  /// What each call of a step counts, of 1 in all.
+  Error weigh(std::vector<double> &weights);
+  /// The calls of a step, less the one of apply; not `isDone` where stopped.
+  Error accumulate(Scalars scalars, const Stop &stop, StepResult &result);
+  Error clearGradients();
+  Error checkResult(const StepResult &result) const;
+  Error openApply(attune_model *model);
   Error openEntry(attune_model *model, const char *name, Model &entry,
                   Session &session);
   Error openEntries(attune_model *model);
@@ -63,9 +80,9 @@ private:
 
   TrainerOptions options;
   State memory;
-  Model stepEntry, applyEntry, evalEntry;
-  Session stepSession, applySession, evalSession;
-  Feed feed, applyFeed, evalFeed;
+  Model stepEntry, applyEntry, evalEntry, countEntry;
+  Session stepSession, applySession, evalSession, countSession;
+  Feed feed, applyFeed, evalFeed, countFeed;
   Sources sources;
   /// Samples of the validation part that an evaluation takes, and how far apart
   /// they are.
