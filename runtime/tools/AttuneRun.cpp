@@ -9,14 +9,73 @@
 #include "runtime/tools/Options.h"
 #include "runtime/tools/Terminal.h"
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <climits>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
 #include <unistd.h>
 
 using namespace attune::tools;
 namespace train = attune::train;
 
 static constexpr const char *kSelf = "/proc/self/exe";
+
+//===----------------------------------------------------------------------===//
+// Checks of options: CLI11's own take nan, and print bounds of 309 digits
+//===----------------------------------------------------------------------===//
+
+using OptionCheck = std::function<std::string(const std::string &)>;
+
+/// A number for which `holds`; `what` says which those are.
+static OptionCheck number(const char *what, bool (*holds)(double)) {
+  return [=](const std::string &text) -> std::string {
+    char *end = nullptr;
+    double value = std::strtod(text.c_str(), &end);
+    bool isWhole = !text.empty() && end == text.c_str() + text.size();
+    if (isWhole && std::isfinite(value) && holds(value))
+      return {};
+    return cat("expected ", what, ", found ", text);
+  };
+}
+
+static OptionCheck positive() {
+  return number("a number above 0", [](double value) { return value > 0; });
+}
+
+static OptionCheck notNegative() {
+  return number("a number of at least 0",
+                [](double value) { return value >= 0; });
+}
+
+static OptionCheck validationShare() {
+  return number("a number from 0 to 0.9",
+                [](double value) { return value >= 0 && value <= 0.9; });
+}
+
+/// A whole number of [least, most].
+static OptionCheck whole(uint64_t least, uint64_t most) {
+  return [=](const std::string &text) -> std::string {
+    uint64_t value = 0;
+    const char *end = text.c_str() + text.size();
+    auto [at, code] = std::from_chars(text.c_str(), end, value);
+    if (code == std::errc() && at == end && value >= least && value <= most)
+      return {};
+    return cat("expected a whole number from ", least, " to ", most, ", found ",
+               text);
+  };
+}
+
+/// Of things that memory or time must suffice for.
+static OptionCheck count(uint64_t least) { return whole(least, INT32_MAX); }
+/// Of steps: doubles count as far.
+static OptionCheck steps() { return whole(1, uint64_t(1) << 53); }
+static OptionCheck seed() { return whole(0, UINT64_MAX); }
+
+//===----------------------------------------------------------------------===//
+// Commands
+//===----------------------------------------------------------------------===//
 
 static void addCommon(CLI::App *command, CommonOptions &options,
                       bool carriesPackage) {
@@ -27,8 +86,10 @@ static void addCommon(CLI::App *command, CommonOptions &options,
         ->required();
   command->add_option("--shape", options.shape,
                       "Sizes of symbolic dims: batch=1,seq=128");
-  command->add_option("--threads", options.threads,
-                      "Threads, the main one included; 0: all processors");
+  command
+      ->add_option("--threads", options.threads,
+                   "Threads, the main one included; 0: all processors")
+      ->check(count(0));
   command->add_option("--device", options.device,
                       "cpu, cuda or cuda:1; auto: a CUDA device where there is "
                       "one and the package has code for it");
@@ -77,19 +138,23 @@ static void addData(CLI::App *command, train::TrainerOptions &options) {
                    "IDX or CIFAR folder, folder of pictures, tokens .bin, "
                    "text, or a .npz or .safetensors with the model's inputs")
       ->required();
-  group->add_option("--batch", options.batch, "Samples of one call")
-      ->check(CLI::PositiveNumber);
+  group
+      ->add_option("--batch", options.batch,
+                   "Samples of one call; else 32, or what the model says")
+      ->check(count(1));
   group->add_option("--accum", options.accumulate, "Calls that make a step")
-      ->check(CLI::PositiveNumber);
+      ->check(count(1));
   group->add_option("--vocabulary", options.data.vocabulary, "Of text")
       ->check(CLI::IsMember({"char", "byte"}));
   group
       ->add_option("--validation", options.data.validation,
                    "Share of one file that is kept for validation; 0: none, of "
                    "a folder neither")
-      ->check(CLI::Range(0.0, 0.9));
-  group->add_option("--seed", options.seed,
-                    "Of first values, order of samples, and dropout");
+      ->check(validationShare());
+  group
+      ->add_option("--seed", options.seed,
+                   "Of first values, order of samples, and dropout")
+      ->check(seed());
 }
 
 static void addSchedule(CLI::App *command, TrainOptions &options) {
@@ -101,16 +166,15 @@ static void addSchedule(CLI::App *command, TrainOptions &options) {
       {"step", ScheduleKind::Step}};
   train::Schedule &schedule = options.trainer.schedule;
   auto *group = command->add_option_group("steps");
-  group->add_option("--steps", options.steps, "How many")
-      ->check(CLI::PositiveNumber);
+  group->add_option("--steps", options.steps, "How many")->check(steps());
   group->add_option("--epochs", options.epochs, "How many, without --steps")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   group->add_option("--lr", schedule.rate, "Learning rate")
-      ->check(CLI::NonNegativeNumber);
+      ->check(notNegative());
   group
       ->add_option("--min-lr", schedule.least,
                    "At the end, of linear and cosine")
-      ->check(CLI::NonNegativeNumber);
+      ->check(notNegative());
   group
       ->add_option("--schedule", schedule.kind,
                    "How it goes on after the warm-up")
@@ -118,10 +182,11 @@ static void addSchedule(CLI::App *command, TrainOptions &options) {
           "constant|linear|cosine|step"))
       ->type_name("");
   group->add_option("--warmup", schedule.warmup, "Steps over which it rises")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole(0, uint64_t(1) << 53));
   group->add_option("--decay-every", schedule.every, "Of the schedule step")
-      ->check(CLI::PositiveNumber);
-  group->add_option("--decay", schedule.factor, "Of the schedule step: factor");
+      ->check(steps());
+  group->add_option("--decay", schedule.factor, "Of the schedule step: factor")
+      ->check(notNegative());
 }
 
 static void addRecords(CLI::App *command, TrainOptions &options) {
@@ -133,7 +198,7 @@ static void addRecords(CLI::App *command, TrainOptions &options) {
                     "ctrl-C");
   group
       ->add_option("--save-every", options.saveEvery, "And after so many steps")
-      ->check(CLI::PositiveNumber);
+      ->check(steps());
   auto *resume = group->add_option("--resume", options.resume,
                                    "Goes on from a checkpoint, exactly");
   group
@@ -143,11 +208,11 @@ static void addRecords(CLI::App *command, TrainOptions &options) {
   group
       ->add_option("--eval-every", options.evaluateEvery,
                    "Steps between two validations; there is one at the end")
-      ->check(CLI::PositiveNumber);
+      ->check(steps());
   group
       ->add_option("--eval-batches", options.evaluationBatches,
                    "At most so many batches of it")
-      ->check(CLI::PositiveNumber);
+      ->check(count(1));
   group->add_option("--log", options.log, "Each step as a line of JSON");
   group->add_option("--plot", options.plot, "The loss as an SVG");
   group->add_flag("--quiet", options.quiet, "No line about the progress");
@@ -180,13 +245,17 @@ static void addGenerate(CLI::App &app, GenerateOptions &options,
   addCommon(command, options, carriesPackage);
   command->add_option("--prompt", options.prompt, "What it goes on from");
   command->add_option("-n,--tokens", options.tokens, "How many")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count(0));
   command
       ->add_option("--temperature", options.temperature,
                    "0: always the likeliest token")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--top", options.top, "Of so many likeliest tokens");
-  command->add_option("--seed", options.seed, "Of what is drawn");
+      ->check(notNegative());
+  command
+      ->add_option("--top", options.top,
+                   "Of so many likeliest tokens; 0: of all")
+      ->check(count(0));
+  command->add_option("--seed", options.seed, "Of what is drawn")
+      ->check(seed());
   command->add_option("--state", options.state,
                       "A checkpoint whose parameters the model takes");
   command->footer("Examples:\n"
@@ -206,7 +275,8 @@ static void addBench(CLI::App &app, BenchOptions &options,
       ->allow_extra_args(false);
   command->add_flag("--profile", options.profile,
                     "Time of each launch by the name of its node");
-  command->add_option("--seconds", options.seconds, "How long to measure");
+  command->add_option("--seconds", options.seconds, "How long to measure")
+      ->check(notNegative());
   command->add_flag("--map-weights", options.mapWeights,
                     "Leave weights in the file, shared between processes");
   command->footer(

@@ -142,6 +142,46 @@ TEST_F(ProgramTest, OutputsThatCannotBeWritten) {
   }
 }
 
+// Bounds in words, and nan is no number.
+TEST_F(ProgramTest, OptionsOutOfRange) {
+  auto error = [&](const std::string &arguments) {
+    Outcome run = shell(kRun + arguments);
+    EXPECT_EQ(run.code, 2) << arguments << ": " << run.out;
+    return run.out;
+  };
+  const std::string train = "train " + model + " --data x ";
+  const std::string generate = "generate " + model + " ";
+  for (const std::string &rate : {"--lr", "--min-lr", "--decay"})
+    for (const std::string &value : {"-3", "nan", "inf", "1e999", "fast"})
+      EXPECT_EQ(error(train + rate + " " + value),
+                "attune: error: " + rate +
+                    ": expected a number of at least 0, "
+                    "found " +
+                    value + "; see --help\n");
+  EXPECT_THAT(error(train + "--epochs 0"),
+              HasSubstr("--epochs: expected a number above 0, found 0;"));
+  EXPECT_THAT(error(train + "--validation nan"),
+              HasSubstr("expected a number from 0 to 0.9, found nan;"));
+  EXPECT_THAT(error(train + "--steps 9007199254740993"),
+              HasSubstr("--steps: expected a whole number from 1 to "
+                        "9007199254740992, found 9007199254740993;"));
+  EXPECT_THAT(error(train + "--batch 2147483648"),
+              HasSubstr("--batch: expected a whole number from 1 to "
+                        "2147483647, found 2147483648;"));
+  EXPECT_THAT(error(train + "--accum 0"), HasSubstr("found 0;"));
+  EXPECT_THAT(error(generate + "--top -3"), HasSubstr("found -3;"));
+  EXPECT_THAT(error(generate + "--seed -1"), HasSubstr("found -1;"));
+  EXPECT_THAT(error(generate + "--temperature nan"), HasSubstr("found nan;"));
+  EXPECT_THAT(error("run " + model + " --threads -1"), HasSubstr("found -1;"));
+}
+
+TEST_F(ProgramTest, AModelThatDoesNotTrain) {
+  EXPECT_THAT(shell(kRun + "train " + model + " --data x").out,
+              HasSubstr("or an .onnx with --loss\n"));
+  EXPECT_EQ(shell(kRun + "train " + model + " --data x --plot /dev/null").out,
+            "attune: error: /dev/null: expected a regular file or a new one\n");
+}
+
 // A name from a model must not reach the terminal as a command to it.
 TEST_F(ProgramTest, NamesAreSafeToPrint) {
   EXPECT_EQ(printable("a\x1b[31m\n\x7f\xc3\xa9"),

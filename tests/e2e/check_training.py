@@ -5,7 +5,8 @@ Enters: the built programs. Leaves: a failure for each promise that does not hol
 training that was cut off goes on bit for bit; so does one with another number of threads;
 gradients of a batch do not depend on how it is cut; fused and unfused attention draw the
 same dropout; every parameter learns, of ONNX models too; averages go on from what was
-trained; what was trained runs.
+trained; what was trained runs; nothing good is replaced by what is broken; what would be
+trained on the wrong data is refused before.
 """
 import argparse
 import json
@@ -39,6 +40,25 @@ def read_safetensors(path):
                                 (entry["data_offsets"][1] - entry["data_offsets"][0]) // 4,
                                 entry["data_offsets"][0]).reshape(entry["shape"])
             for name, entry in header.items()}
+
+
+def read_progress(path):
+    """What a checkpoint says of its training."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return json.loads(header["__metadata__"]["attune"])
+
+
+def write_progress(path, source, **changes):
+    """A checkpoint whose training stands elsewhere."""
+    data = read_bytes(source)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    about = {**json.loads(header["__metadata__"]["attune"]), **changes}
+    header["__metadata__"]["attune"] = json.dumps(about)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + data[end:])
 
 
 def write_safetensors(path, tensors):
@@ -122,6 +142,11 @@ class Training:
                     == read_bytes(self.path("part.safetensors")),
                     "20 steps are 10, a checkpoint and 10 more, byte for byte")
         self.expect(len(read_log(self.path("part.jsonl"))) == 20, "a resumed log goes on")
+        self.train(self.package, "early", "--seed", 3, steps=12)
+        os.replace(self.path("part.jsonl"), self.path("early.jsonl"))  # up to step 20
+        self.train(self.package, "early", "--seed", 3, "--resume",
+                   self.path("early.safetensors"), steps=14)
+        self.expect(len(read_log(self.path("early.jsonl"))) == 14, "and repeats no step")
 
     def repeats(self):
         checkpoint = read_bytes(self.path("whole.safetensors"))
@@ -140,6 +165,29 @@ class Training:
         moments = {name: value for name, value in whole.items() if name.endswith(".m")}
         self.expect(distance(parts, moments) < 1e-6,
                     "four times four samples have the gradients of sixteen, with dropout: "
+                    f"{distance(parts, moments):.1e}")
+        self.expect(np.allclose(losses, again, rtol=2e-6), "and their losses")
+
+    def weighs(self):
+        """Parts of a step count as their labels do, of which some have few and one none."""
+        package = self.attune.compile(
+            os.path.join(MODELS, "bert.attn"), self.path("bert.attune"), "--set", "vocab=40",
+            "--set", "context=16", "--set", "width=32", "--set", "depth=1", "--quiet")
+        if "count" not in json.loads(self.attune.call("describe", package, "--json"))["entries"]:
+            return  # of an older compiler
+        data, random = self.path("masked.npz"), np.random.default_rng(4)
+        labels = random.integers(0, 40, (4, 8))
+        labels[0, 1:] = labels[1] = labels[2, 5:] = -100
+        np.savez(data, ids=random.integers(0, 40, (4, 8)), segments=np.zeros((4, 8), np.int64),
+                 mask=np.ones((4, 8), np.int64), labels=labels)
+        common = ["--validation", 0, "--steps", 1, "--shape", "T=8", "--threads", 1]
+        whole, losses = self.train_on(data, package, "bert4", *common, "--batch", 4)
+        parts, again = self.train_on(data, package, "bert1x4", *common, "--batch", 1, "--accum", 4)
+        # The bias of keys has the gradient 0: it moves all scores of a query alike.
+        moments = {name: value for name, value in whole.items()
+                   if name.endswith(".m") and not name.endswith("key.bias.m")}
+        self.expect(distance(parts, moments) < 1e-6,
+                    "parts of a step weigh as many labels as count in them: "
                     f"{distance(parts, moments):.1e}")
         self.expect(np.allclose(losses, again, rtol=2e-6), "and their losses")
 
@@ -263,7 +311,8 @@ class Training:
         with open(self.path("loss.svg"), encoding="utf8") as file:
             self.expect("validation" in file.read(), "the curve has both losses")
         facts = json.loads(self.attune.call("describe", trained, "--json"))
-        self.expect(set(facts["entries"]) == {"infer", "init", "grad", "apply", "step", "eval"},
+        self.expect(set(facts["entries"]) - {"count"}
+                    == {"infer", "init", "grad", "apply", "step", "eval"},
                     f"entry points: {facts['entries']}")
 
     def counts(self):
@@ -275,19 +324,109 @@ class Training:
         items = facts["items_per_second"] * facts["seconds"]
         self.expect(round(items) == 3 * 8 * 16, f"{items:.1f} tokens are counted")
 
+    def interrupt(self, checkpoint, *options, before=lambda: None):
+        """The exit code and the words of a long training that ctrl-C ends."""
+        log = self.path("stopped.jsonl")
+        if os.path.exists(log):
+            os.remove(log)
+        with subprocess.Popen(
+                [self.attune.program, "train", self.package, "--data", self.text, "--shape", "T=16",
+                 "--steps", "1000000", "--save", checkpoint, "--log", log, "--quiet", *options],
+                stderr=subprocess.PIPE, text=True) as process:
+            deadline = time.monotonic() + 60
+            while not os.path.exists(log) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(0.5)
+            try:
+                before()
+            finally:  # else it would be waited for
+                process.send_signal(signal.SIGINT)
+            _, words = process.communicate(timeout=60)
+            return process.returncode, words
+
     def stops(self):
         checkpoint = self.path("stopped.safetensors")
-        process = subprocess.Popen(
-            [self.attune.program, "train", self.package, "--data", self.text, "--batch", "8",
-             "--shape", "T=16", "--steps", "1000000", "--save", checkpoint, "--log",
-             self.path("stopped.jsonl"), "--quiet"], stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 60
-        while not os.path.exists(self.path("stopped.jsonl")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=60)
+        code, _ = self.interrupt(checkpoint, "--batch", "8")
         self.expect(code == 0 and os.path.exists(checkpoint), "ctrl-C saves a checkpoint")
+        code, _ = self.interrupt(checkpoint, "--batch", "1", "--accum", "1000000")
+        self.expect(code == 0 and read_progress(checkpoint)["step"] == 0,
+                    "ctrl-C within a step throws it away")
+        self.train(self.package, "fresh", steps=2)
+        self.train(self.package, "zero", "--resume", checkpoint, steps=2)
+        self.expect(read_bytes(self.path("fresh.safetensors"))
+                    == read_bytes(self.path("zero.safetensors")), "and what came before goes on")
+
+    def loses_nothing(self):
+        """Where one file cannot be written at the end, the others are."""
+        folder, package = self.path("gone"), self.path("kept.attune")
+        checkpoint = os.path.join(folder, "a.safetensors")
+
+        def take_away(target):
+            os.rename(folder, target)
+            time.sleep(1)  # for a checkpoint on the way, if there is one
+
+        for options in [], ["--save-every", "20"]:
+            os.mkdir(folder)
+            away = self.path(f"away{len(options)}")
+            code, words = self.interrupt(checkpoint, "--batch", "8", "-o", package, *options,
+                                         before=lambda target=away: take_away(target))
+            self.expect(code == 1 and checkpoint + ": cannot write: No such file" in words
+                        and os.path.exists(package), f"the package is kept: {words.strip()}")
+            os.remove(package)
+
+    def keeps_what_is_good(self):
+        good = self.path("good.safetensors")
+        self.train(self.package, "good", steps=1)
+        before = read_bytes(good)
+        package = self.path("bad.attune")
+        done = self.program("train", self.package, "--data", self.text, "--batch", 8, "--shape",
+                            "T=16", "--steps", 1, "--lr", "1e300", "--save", good, "-o", package,
+                            "--quiet")
+        self.expect(done.returncode == 1 and "values that are no finite numbers" in done.stderr
+                    and read_bytes(good) == before and not os.path.exists(package),
+                    f"what is broken replaces nothing: {done.stderr.strip()}")
+        link = self.path("link.safetensors")
+        os.symlink("behind.safetensors", link)
+        self.train(self.package, "link", steps=1)
+        self.expect(os.path.islink(link) and os.path.exists(self.path("behind.safetensors")),
+                    "a link is followed")
+
+    def warns(self):
+        self.train(self.package, "warm", steps=2)
+        self.train(self.package, "warmer", steps=3)
+        common = ["train", self.package, "--data", self.text, "--batch", 8, "--shape", "T=16",
+                  "--warmup", 5, "--quiet", "--threads", 1, "--resume",
+                  self.path("warm.safetensors"), "--steps", 3]
+        done = self.program(*common, "--lr", "1e-2")
+        self.expect(done.returncode == 0 and not done.stderr, "an exact resume says nothing")
+        done = self.program(*common, "--lr", "2e-2", "--accum", 2)
+        self.expect(done.returncode == 0 and done.stderr.count("\n") == 1
+                    and "goes on otherwise than it would have: --accum 2 (was 1), "
+                        "--lr 0.02 (was 0.01)" in done.stderr, f"another: {done.stderr.strip()}")
+
+    def knows_its_alphabet(self):
+        """A model may have room for more characters than a text has."""
+        roomy = self.attune.compile(
+            os.path.join(MODELS, "gpt.attn"), self.path("roomy.attune"), *self.sizes[2:],
+            "--set", f"vocab={len(set(TEXT)) + 3}", "--set", "rate=0", "--quiet")
+        trained, other = self.path("roomy-trained.attune"), self.path("other.txt")
+        self.train(roomy, "roomy", "-o", trained, steps=1)
+        found = json.loads(self.attune.call("generate", trained, "--prompt", "to", "-n", 60,
+                                            "--temperature", 50, "--json"))
+        self.expect(len(found["tokens"]) == len(found["text"]) == 62
+                    and set(found["text"]) <= set(TEXT), "it writes characters that it knows")
+        with open(other, "w", encoding="utf8") as file:
+            file.write(TEXT.replace("t", "z"))
+        words = 'token 12 is "z" here and "t" there'
+        for package, options in ((trained, []),
+                                 (roomy, ["--resume", self.path("roomy.safetensors")]),
+                                 (roomy, ["--init", self.path("roomy.safetensors")])):
+            found = self.refusal(package, "--data", other, "--shape", "T=16", *options)
+            self.expect(words in found, f"another alphabet is refused: {found.strip()}")
+
+    def program(self, *arguments):
+        return subprocess.run([self.attune.program, *map(str, arguments)], capture_output=True,
+                              text=True, timeout=60)
 
     def refusal(self, package, *arguments):
         log = self.path("refused.jsonl")
@@ -300,7 +439,11 @@ class Training:
         return done.stderr
 
     def refuses(self):
-        part = self.path("part.safetensors")
+        part, damaged = self.path("part.safetensors"), self.path("damaged.safetensors")
+        write_progress(damaged, part, samples=2**63 - 1)
+        tokens, ids = self.path("tokens.npz"), np.zeros((16, 16), np.int64)
+        ids[7, 3] = 999
+        np.savez(tokens, tokens=ids, targets=np.zeros_like(ids))
         other = self.compile("other", change=lambda text: "# another\n" + text)
         for words, arguments in {
                 "it was trained with --seed 3": ["--data", self.text, "--resume", part],
@@ -309,12 +452,24 @@ class Training:
                 'the size of "T" is not given': ["--data", self.text, "--shape", "S=3"],
                 '--shape: the model has no dim "S"; it has B, T': [
                     "--data", self.text, "--shape", "T=16,S=3"],
-                "different tokens or classes": ["--data", __file__]}.items():
+                "different tokens or classes": ["--data", __file__],
+                "says 9223372036854775807 as samples, expected 0 to 2^53": [
+                    "--data", self.text, "--seed", "3", "--resume", damaged],
+                "cannot write into the folder": ["--data", self.text, "--save",
+                                                 self.path("none/a.safetensors")],
+                "/dev/null: expected a regular file": ["--data", self.text, "-o", "/dev/null"],
+                '"tokens": 999 in row 7': ["--data", tokens]}.items():
             package = other if "another model" in words else self.package
             if "--shape" not in arguments:
                 arguments = [*arguments, "--shape", "T=16"]
             found = self.refusal(package, "--batch", "8", *arguments)
             self.expect(words in found, f"refused: {found.strip()}")
+        package, data = self.pictures(batch=32)
+        found = self.refusal(package, "--data", data, "--batch", "8")
+        self.expect("--batch 8: the model takes 32 samples" in found, f"refused: {found.strip()}")
+        np.savez(data, image=np.zeros((64, 1, 8, 8), np.float32), label=np.arange(64) // 6)
+        found = self.refusal(package, "--data", data)
+        self.expect('"label": 10 in row 60, expected 0 to 9' in found, f"refused: {found.strip()}")
 
 
 def main():
@@ -324,10 +479,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         training = Training(options.attune, folder)
         failures = 0
-        for check in (training.resumes, training.repeats, training.accumulates, training.learns,
-                      training.freezes, training.trains_small_heads, training.fuses,
-                      training.averages, training.validates, training.runs, training.counts,
-                      training.stops, training.refuses):
+        for check in (training.resumes, training.repeats, training.accumulates, training.weighs,
+                      training.learns, training.freezes, training.trains_small_heads,
+                      training.fuses, training.averages, training.validates, training.runs,
+                      training.counts, training.stops, training.loses_nothing,
+                      training.keeps_what_is_good, training.warns, training.knows_its_alphabet,
+                      training.refuses):
             try:
                 check()
             except (Failure, OSError) as failure:
