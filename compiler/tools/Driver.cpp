@@ -222,10 +222,22 @@ bool Driver::runStage(StringRef name, ModuleOp module) {
   });
 }
 
+// What the loss of a model that trains ignores, as long as there is one op for
+// it.
+static std::vector<int64_t> ignoredLabelsOf(ModuleOp module) {
+  llvm::SetVector<int64_t> labels;
+  if (auto step = module.lookupSymbol<func::FuncOp>("step"))
+    step.walk(
+        [&](nn::CrossEntropyOp op) { labels.insert(op.getIgnoreIndex()); });
+  return {labels.begin(), labels.end()};
+}
+
 bool Driver::runShared(ModuleOp module, StringRef last) {
   for (StringRef stage : {"cleanup", "detect", "differentiate", "fusion"}) {
     if (!runStage(stage, module))
       return false;
+    if (stage == "differentiate")
+      ignoredLabels = ignoredLabelsOf(module);
     if (stage == last)
       break;
   }
@@ -298,7 +310,7 @@ bool Driver::writePackage(ModuleOp module, const std::string &path,
   }
   std::string program = executable ? sibling("attune-run") : "";
   target::package::PackageInfo info{llvm::sys::path::stem(request.model).str(),
-                                    sourceHash};
+                                    sourceHash, ignoredLabels};
   Progress progress("writing weights", request.quiet);
   auto report = [&](uint64_t done, uint64_t all) {
     progress.update(double(done) / double(std::max<uint64_t>(all, 1)));

@@ -67,6 +67,7 @@ private:
   std::unique_ptr<mlir::MLIRContext> mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> loaded;
   std::string sourceHash;
+  std::vector<int64_t> ignoredLabels;
   ExitCode code = kSuccess;
 };
 

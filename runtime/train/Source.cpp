@@ -3,6 +3,7 @@
 #include "runtime/tools/Handles.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/train/Readers.h"
+#include <algorithm>
 #include <cstring>
 
 namespace attune::train {
@@ -96,18 +97,37 @@ static int64_t readInteger(attune_dtype dtype, const std::byte *data,
   return narrow;
 }
 
-/// Whether integers are at least `least` and below `limit`.
+/// Whether integers are below `limit` and not below 0, or among `others`.
+template <typename IsOther>
 static Error checkRange(const Row &row, const tools::Tensor &tensor,
-                        int64_t least, int64_t limit, const char *more) {
+                        int64_t limit, IsOther isOther,
+                        const std::string &others) {
   size_t bytes = attune_dtype_bytes(row.dtype);
   auto elements = size_t(row.elements());
   for (size_t i = 0; i < tensor.data.size() / bytes; ++i) {
     int64_t value = readInteger(row.dtype, tensor.data.data(), i);
-    if (value < least || value >= limit)
+    if ((value < 0 || value >= limit) && !isOther(value))
       return usage(cat("\"", row.name, "\": ", value, " in row ", i / elements,
-                       ", expected 0 to ", limit - 1, more));
+                       ", expected 0 to ", limit - 1, others));
   }
   return {};
+}
+
+static Error checkLabels(const Row &row, const tools::Tensor &tensor,
+                         const Limits &limits) {
+  if (!limits.ignored)
+    return checkRange(
+        row, tensor, *limits.classes, [](int64_t value) { return value < 0; },
+        ", or a number below 0 for a label that is ignored");
+  std::string others;
+  for (int64_t label : *limits.ignored)
+    others += cat(others.empty() ? ", or " : " or ", label);
+  auto isIgnored = [&](int64_t value) {
+    return std::find(limits.ignored->begin(), limits.ignored->end(), value) !=
+           limits.ignored->end();
+  };
+  return checkRange(row, tensor, *limits.classes, isIgnored,
+                    others + " for a label that is ignored");
 }
 
 /// What is no class would count as ignored, what is no token would be read as
@@ -118,14 +138,14 @@ static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
   if (!labels || !limits.classes || !isInteger(rows[*labels]) ||
       rows[*labels].dims.size() != limits.labelRank)
     return {};
-  if (Error error = checkRange(
-          rows[*labels], table.tensors[*labels], INT64_MIN, *limits.classes,
-          ", or a number below 0 for a label that is ignored"))
+  if (Error error = checkLabels(rows[*labels], table.tensors[*labels], limits))
     return error;
   size_t data = 1 - *labels;
   if (!limits.tokens || rows.size() != 2 || !isInteger(rows[data]))
     return {};
-  return checkRange(rows[data], table.tensors[data], 0, *limits.tokens, "");
+  return checkRange(
+      rows[data], table.tensors[data], *limits.tokens,
+      [](int64_t) { return false; }, "");
 }
 
 static Error openTable(const DatasetOptions &options,

@@ -37,6 +37,8 @@ struct Limits {
   std::optional<int64_t> classes; ///< Labels are below it.
   size_t labelRank = 0;           ///< Of what `classes` is about.
   std::optional<int64_t> tokens;  ///< Of a language model: its data is below.
+  /// Labels that do not count; where the package does not say, all below 0.
+  std::optional<std::vector<int64_t>> ignored;
 };
 
 /// A .npz or .safetensors has a tensor for each input, whose first dim counts

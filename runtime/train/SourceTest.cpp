@@ -43,15 +43,23 @@ protected:
 };
 
 TEST_F(SourceTest, LabelsAreClassesOrBelowZero) {
-  const Limits limits = {3, 1, std::nullopt};
+  const Limits limits = {3, 1, std::nullopt, std::nullopt};
   EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, -100, -1}, limits), "");
   EXPECT_EQ(open({0, 0, 0, 0}, {0, 2, -100, 3}, limits),
             file + ": \"targets\": 3 in row 1, expected 0 to 2, or a number "
                    "below 0 for a label that is ignored");
 }
 
+TEST_F(SourceTest, PackagesSayWhatIsIgnored) {
+  const Limits limits = {3, 1, std::nullopt, {{255}}};
+  EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, 255, 1}, limits), "");
+  EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, 255, -1}, limits),
+            file + ": \"targets\": -1 in row 1, expected 0 to 2, or 255 for a "
+                   "label that is ignored");
+}
+
 TEST_F(SourceTest, TokensAreOfTheVocabulary) {
-  const Limits limits = {3, 1, 5};
+  const Limits limits = {3, 1, 5, std::nullopt};
   EXPECT_EQ(open({4, 0, 1, 2}, {0, 2, 1, 1}, limits), "");
   EXPECT_EQ(open({4, 5, 1, 2}, {0, 2, 1, 1}, limits),
             file + ": \"tokens\": 5 in row 0, expected 0 to 4");
@@ -61,7 +69,7 @@ TEST_F(SourceTest, TokensAreOfTheVocabulary) {
 
 // Integers of another kind than classes may be anything.
 TEST_F(SourceTest, OtherIntegersAreNotChecked) {
-  EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {3, 0, 5}), "");
+  EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {3, 0, 5, std::nullopt}), "");
   EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {}), "");
 }
 

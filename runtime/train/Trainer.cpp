@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <set>
 
 namespace attune::train {
@@ -57,6 +58,20 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
                             memory.get(), session);
 }
 
+/// From the manifest.
+static std::optional<std::vector<int64_t>> ignoredBy(attune_model *model) {
+  nlohmann::json manifest =
+      nlohmann::json::parse(attune_model_manifest(model), nullptr, false);
+  auto found = manifest.find("ignored_labels"); // the end of what is no object
+  if (found == manifest.end() || !found->is_array())
+    return std::nullopt;
+  std::vector<int64_t> labels;
+  for (const nlohmann::json &label : *found)
+    if (label.is_number_integer())
+      labels.push_back(label.get<int64_t>());
+  return labels;
+}
+
 /// Classes that the model tells apart: the last dim of what it gives, where
 /// that is known.
 static Limits limitsOf(attune_model *model) {
@@ -68,7 +83,8 @@ static Limits limitsOf(attune_model *model) {
   if (attune_model_output(handle, 0, &info) != ATTUNE_OK || info.rank < 2 ||
       info.dims[info.rank - 1] < 0)
     return {};
-  return {info.dims[info.rank - 1], info.rank - 2, std::nullopt};
+  return {info.dims[info.rank - 1], info.rank - 2, std::nullopt,
+          ignoredBy(model)};
 }
 
 /// Tokens of a language model are what it predicts. Of a model that gives each

@@ -19,6 +19,9 @@ std::string manifestJson(const PackageInfo &info) {
   llvm::json::Object manifest{{"name", info.modelName},
                               {"producer", "attune 0.1.0"},
                               {"source_hash", info.sourceHash}};
+  // Whoever reads labels tells by these what is ignored from what is wrong.
+  if (!info.ignoredLabels.empty())
+    manifest["ignored_labels"] = llvm::json::Array(info.ignoredLabels);
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(std::move(manifest));
   return text;

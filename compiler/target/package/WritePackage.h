@@ -29,8 +29,9 @@ struct CodeVersion {
 };
 
 struct PackageInfo {
-  std::string modelName;  ///< shown by `attune describe`
-  std::string sourceHash; ///< of the model file, as text
+  std::string modelName;                   ///< shown by `attune describe`
+  std::string sourceHash;                  ///< of the model file, as text
+  std::vector<int64_t> ignoredLabels = {}; ///< that the loss does not count
 };
 
 /// Called with the bytes of weights written so far and in all, for a progress
