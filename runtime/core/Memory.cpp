@@ -91,7 +91,9 @@ Error findTarget(const std::string &path, std::string &target) {
     if (length <= 0)
       break;
     std::string next(text, size_t(length));
-    target = next.front() == '/' ? next : folderOf(target) + next;
+    if (next.front() != '/')
+      next.insert(0, folderOf(target));
+    target = std::move(next);
   }
   return {ATTUNE_IO_ERROR, cat(path, ": a link that leads nowhere")};
 }

@@ -114,10 +114,10 @@ static Error checkRange(const Row &row, const tools::Tensor &tensor,
 }
 
 static Error checkLabels(const Row &row, const tools::Tensor &tensor,
-                         const Limits &limits) {
+                         int64_t classes, const Limits &limits) {
   if (!limits.ignored)
     return checkRange(
-        row, tensor, *limits.classes, [](int64_t value) { return value < 0; },
+        row, tensor, classes, [](int64_t value) { return value < 0; },
         ", or a number below 0 for a label that is ignored");
   std::string others;
   for (int64_t label : *limits.ignored)
@@ -126,7 +126,7 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
     return std::find(limits.ignored->begin(), limits.ignored->end(), value) !=
            limits.ignored->end();
   };
-  return checkRange(row, tensor, *limits.classes, isIgnored,
+  return checkRange(row, tensor, classes, isIgnored,
                     others + " for a label that is ignored");
 }
 
@@ -138,7 +138,8 @@ static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
   if (!labels || !limits.classes || !isInteger(rows[*labels]) ||
       rows[*labels].dims.size() != limits.labelRank)
     return {};
-  if (Error error = checkLabels(rows[*labels], table.tensors[*labels], limits))
+  if (Error error = checkLabels(rows[*labels], table.tensors[*labels],
+                                *limits.classes, limits))
     return error;
   size_t data = 1 - *labels;
   if (!limits.tokens || rows.size() != 2 || !isInteger(rows[data]))
