@@ -240,8 +240,13 @@ Value Narrower::narrowed(OpBuilder &builder, Value value) {
 void Narrower::convertOperands(Operation &op, unsigned count) {
   for (OpOperand &operand : op.getOpOperands().take_front(count))
     operand.set(known.lookup(operand.get()));
-  if (auto contract = dyn_cast<nn::ContractOp>(op))
+  // What a model asks of f32 is nothing for narrow operands.
+  if (auto contract = dyn_cast<nn::ContractOp>(op)) {
+    contract.setTf32(false);
     contract.setAccumulate(Float32Type::get(op.getContext()));
+  } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
+    attention.setTf32(false);
+  }
 }
 
 // A group of attention has no room for a cast: the kernel gives the type.

@@ -291,11 +291,15 @@ void ContractionBuilder::chooseBlocks(unsigned variant) {
   auto most = [&](DimAttr dim) { return greatest(dim, ranges); };
   DimAttr rows = axes.extents[axes.rows], columns = axes.extents[axes.columns],
           depth = axes.extents[axes.depth];
+  const Dims &lhs = axes.strides[ContractionAxes::kLhs];
+  bool lhsAlongRows =
+      lhs[axes.rows].getConstant() == 1 && lhs[axes.depth].getConstant() != 1;
   auto choice = chooseContractionBlocks(
       kernel.machine, {{rows, columns, depth, batches},
                        {most(rows), most(columns), most(depth), most(batches)},
                        elementBytes,
                        op.getTf32(),
+                       lhsAlongRows,
                        bool(packed)});
   blocks = choice[variant];
   kernel.setVariants(choice.size(), blocks.cost);

@@ -41,6 +41,10 @@ static constexpr GpuBlock kGpuBlocks[] = {
 // are there twice.
 static constexpr int64_t kGpuSlowerTf32 = 2, kGpuSlowerF32 = 6;
 static constexpr int64_t kGpuMostF32 = 128 * 128;
+// Fragments of f32 whose rows are contiguous are loaded one number at a time,
+// each from an address of its own: half as many sums fit beside those.
+static constexpr int64_t kGpuMostTf32AlongRows = 128 * 128,
+                         kGpuMostF32AlongRows = 128 * 64;
 // A run-time extent counts as at most this: so many that the last blocks matter
 // little.
 static constexpr int64_t kGpuMany = 1 << 20;
@@ -68,6 +72,8 @@ private:
   int64_t slower() const {
     return isSplit() ? kGpuSlowerF32 : shape.tf32 ? kGpuSlowerTf32 : 1;
   }
+  /// Sums that a block may have.
+  int64_t mostSums() const;
   double time(const GpuBlock &block, const Extents &at) const;
   void addSamples();
   double slowdown(size_t sample, double time) const;
@@ -92,7 +98,7 @@ private:
 GpuChoice::GpuChoice(const MachineModel &machine, const ContractionShape &shape)
     : machine(machine), shape(shape) {
   for (const GpuBlock &block : kGpuBlocks)
-    if (!isSplit() || block.rows * block.columns <= kGpuMostF32)
+    if (block.rows * block.columns <= mostSums())
       candidates.push_back(&block);
   addSamples();
   for (const GpuBlock *block : candidates)
@@ -102,6 +108,12 @@ GpuChoice::GpuChoice(const MachineModel &machine, const ContractionShape &shape)
   for (ArrayRef<double> each : times)
     for (auto [least, other] : llvm::zip(best, each))
       least = std::min(least, other);
+}
+
+int64_t GpuChoice::mostSums() const {
+  if (isSplit())
+    return shape.lhsAlongRows ? kGpuMostF32AlongRows : kGpuMostF32;
+  return shape.tf32 && shape.lhsAlongRows ? kGpuMostTf32AlongRows : INT64_MAX;
 }
 
 double GpuChoice::time(const GpuBlock &block, const Extents &at) const {

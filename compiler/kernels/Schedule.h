@@ -33,6 +33,8 @@ struct ContractionShape {
   int64_t elementBytes;
   /// Operands of f32 are rounded to tf32, for one product in place of three.
   bool tf32;
+  /// The left operand is contiguous along rows, not along k.
+  bool lhsAlongRows;
   /// The right operand comes in panels; else each worker of a CPU packs the
   /// columns that it needs, and keeps them while only the rows change.
   bool packed;

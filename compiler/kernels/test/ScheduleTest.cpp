@@ -18,7 +18,8 @@ protected:
   llvm::SmallVector<ContractionBlocks> choose(int64_t columns, int64_t depth,
                                               int64_t most = kAny,
                                               int64_t elementBytes = 2,
-                                              bool tf32 = false) {
+                                              bool tf32 = false,
+                                              bool lhsAlongRows = false) {
     auto constant = [&](int64_t value) {
       return DimAttr::constant(&context, value);
     };
@@ -29,6 +30,7 @@ protected:
          {most, columns, depth, 1},
          elementBytes,
          tf32,
+         lhsAlongRows,
          /*packed=*/false});
   }
   /// The one that the runtime takes.
@@ -91,6 +93,15 @@ TEST_F(GpuBlocks, Tf32HasTheBlocksOfHalfPrecision) {
   EXPECT_EQ(tf32.columns, half.columns);
   EXPECT_EQ(tf32.depth, half.depth / 2);
   EXPECT_GT(tf32.rows * tf32.columns, f32.rows * f32.columns);
+}
+
+/// Fragments of rows that are contiguous take more registers.
+TEST_F(GpuBlocks, FewerSumsFitBesideRowsOfF32) {
+  for (auto [tf32, most] : {std::pair(true, 128 * 128), {false, 128 * 64}})
+    for (const ContractionBlocks &blocks :
+         choose(4096, 4096, kAny, 4, tf32, /*lhsAlongRows=*/true))
+      EXPECT_LE(blocks.rows * blocks.columns, most);
+  EXPECT_EQ(choose(4096, 4096, kAny, 2, false, true).front().columns, 256);
 }
 
 TEST_F(GpuBlocks, CostsAreOfAnyDims) {

@@ -61,16 +61,24 @@ static DepthAlong orientation(const Contraction &parts, tile::LoadOp load,
              : DepthAlong::Columns;
 }
 
+/// Fragments of f32 whose rows are contiguous are loaded one number at a time,
+/// each from an address of its own (Fragments.h): fewer sums fit beside those.
+int64_t ContractionPlan::mostSums(int64_t warps) const {
+  bool isLoose = element.isF32() && lhs == DepthAlong::Rows;
+  if (isLoose && (isSplit() || warps <= kFewestWarps))
+    return kMostSumsOfF32 / 2;
+  return isSplit() || isLoose ? kMostSumsOfF32 : kMostSums;
+}
+
 /// Shares of a warp are whole fragments: 16 rows, and two times 8 columns. Of
 /// the shares that fit the registers those that read least from shared memory.
 LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
-  int64_t most = isSplit() ? kMostSumsOfF32 : kMostSums;
   int64_t best = 0;
   warpsDown = warpsAcross = 0;
   for (int64_t down = 1; down <= kMostWarps; down *= 2)
     for (int64_t across = 1; down * across <= kMostWarps; across *= 2) {
       if (rows % (16 * down) || columns % (16 * across) ||
-          rows * columns / (down * across * kWarp) > most)
+          rows * columns / (down * across * kWarp) > mostSums(down * across))
         continue;
       int64_t reads = rows * across + columns * down;
       int64_t have = std::min(warpsDown * warpsAcross, kFewestWarps),
@@ -86,17 +94,18 @@ LogicalResult ContractionPlan::chooseWarps(const Contraction &parts) {
            << " warps hold";
   int64_t sums = rows * columns / threads();
   bool isPair = warpsDown * warpsAcross <= kFewestWarps;
-  // f32 with all the sums it may have: ptxas spills where it is not told.
-  bool isFull =
-      sums > kMostSumsOfF32 || (isSplit() && isPair && sums == kMostSumsOfF32);
+  // f32 with all the sums it may have, and tf32 with as many: ptxas spills
+  // where it is not told.
+  bool isFull = sums > kMostSumsOfF32 ||
+                (element.isF32() && isPair && sums == kMostSumsOfF32);
   residentBlocks = !isFull ? 0 : isPair ? 2 : 1;
   int64_t registers =
       sums + (isSplit() ? kOtherRegistersOfF32 : kOtherRegisters);
   int64_t fitting = kRegisters / (threads() * registers);
   bool isSmall = sums < kMostSumsOfF32;
-  blocksByRegisters = isFull                   ? residentBlocks
-                      : isSmall && fitting > 1 ? fitting
-                                               : 0;
+  blocksByRegisters = isFull    ? residentBlocks
+                      : isSmall ? std::max<int64_t>(fitting, 1)
+                                : 0;
   return success();
 }
 

@@ -51,6 +51,7 @@ struct ContractionPlan {
                                                const Machine &machine);
 
 private:
+  int64_t mostSums(int64_t warps) const; ///< of a lane
   llvm::LogicalResult chooseWarps(const Contraction &parts);
   int64_t roomOf(const Machine &machine) const;
   void chooseRing(const Contraction &parts, const Machine &machine);
