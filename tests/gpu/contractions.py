@@ -29,7 +29,10 @@ CASES = {
                            lambda a, b, bias, r: a @ b + bias + r),
     "f32_square": (F32, [(2048, 2048), (2048, 2048)], lambda a, b: a @ b),
     "tf32_square": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b),
+    "tf32_small": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b),
     "tf32_transposed": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a @ b.T),
+    "tf32_gradient": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a.T @ b),
+    "f32_gradient": (F32, [(4096, 4096), (4096, 4096)], lambda a, b: a.T @ b),
     "f16_image": (F16, [(197, 768), (768, 3072), (3072,)],
                   lambda a, b, bias: a @ b + bias),
     "f16_scores": (F16, [(96, 1024, 64), (96, 1024, 64)],
@@ -76,6 +79,8 @@ def run(folder):
         a, b = inputs[:2]
         if name in TRANSPOSED:
             b = b.transpose(-1, -2)
+        if name.endswith("gradient"):
+            a = a.T
         precision = name.split("_")[0]
         with allowing(tf32=precision == "tf32"):
             ms, rival = median_ms([call, lambda: a @ b])
