@@ -170,6 +170,12 @@ bool measure(const Case &c, CodeVersion version, bool backward, bool known,
   return true;
 }
 
+constexpr char kUsage[] =
+    "Times unfused, fused, saved and auto attention, forward and with "
+    "gradients.\n"
+    "usage: bench-attention [--version x86-64-v3] [--only causal|causal-2048]\n"
+    "                       [--seconds 2] [--json FILE]\n";
+
 bool parse(int argc, char **argv, Options &options) {
   for (int i = 1; i < argc; i += 2) {
     std::string key = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
@@ -182,8 +188,8 @@ bool parse(int argc, char **argv, Options &options) {
     else if (key == "--json")
       options.json = value;
     else
-      return fprintf(stderr, "unknown option %s %s\n", key.c_str(),
-                     value.c_str()),
+      return fprintf(stderr, "unknown option %s %s\n%s", key.c_str(),
+                     value.c_str(), kUsage),
              false;
   }
   return true;
@@ -193,6 +199,8 @@ bool parse(int argc, char **argv, Options &options) {
 
 int main(int argc, char **argv) {
   Options options;
+  if (argc == 2 && llvm::StringRef(argv[1]) == "--help")
+    return printf("%s", kUsage) > 0 ? 0 : 1;
   if (!parse(argc, argv, options))
     return 1;
   llvm::json::Array results;
