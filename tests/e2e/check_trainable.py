@@ -4,6 +4,7 @@
 Enters: the program and a folder of materialised models. Leaves: one line per model, exit
 code 1 when any of these does not hold of `--loss ... --emit differentiate`:
 - the model keeps @main, and has @eval, @grad, @apply and @step, but no @loss;
+- @count is there where labels may not count;
 - each weight that is trained has a gradient, which @grad and @apply update, and is
   updated with its optimizer state by @step and @apply;
 - nothing forward is computed twice: @grad has the attentions, norms and gathers of @main,
@@ -41,9 +42,11 @@ def count(text, op):
     return len(re.findall(rf"\bnn\.{op}\b(?!_)", text))
 
 
-def check_functions(module):
+def check_functions(module, loss):
     found = functions(module)
     wanted = {"main", "eval", "grad", "apply", "step"}
+    if loss == "cross_entropy":
+        wanted.add("count")
     if set(found) != wanted:
         raise Failure(f"functions are {sorted(found)}, expected {sorted(wanted)}")
     return found
@@ -91,7 +94,7 @@ def check(attune, path):
         output = names[0]
     module = attune.call("compile", path, "--emit", "differentiate", "--loss", loss,
                          "--loss-output", output)
-    found = check_functions(module)
+    found = check_functions(module, loss)
     trained = check_weights(module, found)
     check_ops(found)
     return trained, count(found["grad"], "contract"), count(found["grad"], "attention")
