@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Memory.h"
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -96,6 +97,20 @@ Error findTarget(const std::string &path, std::string &target) {
     target = std::move(next);
   }
   return {ATTUNE_IO_ERROR, cat(path, ": a link that leads nowhere")};
+}
+
+FileHandle createBeside(const std::string &target, int mode,
+                        std::string &name) {
+  constexpr int kMostAttempts = 1000;
+  static std::atomic<uint32_t> counter = 0;
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    name = cat(target, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    FileHandle file(::open(name.c_str(), flags, mode));
+    if (file.get() >= 0 || errno != EEXIST)
+      return file;
+  }
+  return {};
 }
 
 Error Mapping::anonymous(uint64_t bytes, const char *what, Mapping &out) {

@@ -77,6 +77,10 @@ Error mapFile(const std::string &path, Mapping &out);
 /// file nor a new one: a rename would put a file in a device's place.
 Error findTarget(const std::string &path, std::string &target);
 
+/// A new file beside the target, for reading and writing, under a name that was
+/// not used. Not mkstemp, which ignores the umask. On failure errno says why.
+FileHandle createBeside(const std::string &target, int mode, std::string &name);
+
 /// "./" of "a", "b/" of "b/a".
 std::string folderOf(const std::string &path);
 

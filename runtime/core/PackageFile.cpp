@@ -177,15 +177,19 @@ Error PackageFile::verifySection(size_t index) const {
   return {};
 }
 
-Error PackageFile::open(const char *path) {
+Error PackageFile::openTable(const char *path) {
   if (Error error = mapFile(path, mapping))
     return error;
   if (Error error = locate())
     return error.in(path);
   if (Error error = verifyHeader())
     return error.in(path);
-  if (Error error = readTable())
-    return error.in(path);
+  return readTable().in(path);
+}
+
+Error PackageFile::open(const char *path) {
+  if (Error error = openTable(path))
+    return error;
   for (size_t i = 0; i < table.size(); ++i)
     if (Error error = verifySection(i))
       return error.in(path);

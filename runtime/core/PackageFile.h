@@ -19,6 +19,9 @@ public:
   /// Opens and verifies everything. Errors name the path, what was found and
   /// what was expected.
   Error open(const char *path);
+  /// The same less the sections themselves: whoever reads only what the table
+  /// says of them need not read all of the file.
+  Error openTable(const char *path);
 
   const std::vector<format::Section> &sections() const { return table; }
 

@@ -7,7 +7,7 @@
 #include "runtime/package/PackageWriter.h"
 #include "runtime/core/Checksum.h"
 #include "runtime/core/Memory.h"
-#include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <map>
@@ -75,26 +75,16 @@ uint64_t PackageWriter::sectionBytes() const {
   return state->inSection ? state->written - state->table.back().offset : 0;
 }
 
-/// Opens a new file with an unused name beside the target. Not mkstemp, which
-/// ignores the umask.
 bool PackageWriter::State::create(const std::string &wanted) {
   path = wanted;
   if (core::Error failure = core::findTarget(path, target))
     return fail(failure.message());
-  static std::atomic<uint32_t> counter = 0;
-  for (int attempt = 0; attempt < 1000; ++attempt) {
-    std::string name =
-        cat(target, ".tmp-", ::getpid(), "-", counter.fetch_add(1));
-    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    file = FileHandle(::open(name.c_str(), flags, executable ? 0777 : 0666));
-    if (file.get() >= 0) {
-      temporary = name;
-      return true;
-    }
-    if (errno != EEXIST)
-      break;
-  }
-  return failIo("cannot create a file beside it");
+  std::string name;
+  file = core::createBeside(target, executable ? 0777 : 0666, name);
+  if (file.get() < 0)
+    return failIo("cannot create a file beside it");
+  temporary = name;
+  return true;
 }
 
 /// Writes at the current end of the file.

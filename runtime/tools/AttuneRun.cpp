@@ -158,12 +158,9 @@ static void addData(CLI::App *command, train::TrainerOptions &options) {
 }
 
 static void addSchedule(CLI::App *command, TrainOptions &options) {
-  using train::ScheduleKind;
-  static const std::map<std::string, ScheduleKind> kinds = {
-      {"constant", ScheduleKind::Constant},
-      {"linear", ScheduleKind::Linear},
-      {"cosine", ScheduleKind::Cosine},
-      {"step", ScheduleKind::Step}};
+  std::map<std::string, train::ScheduleKind> kinds;
+  for (const char *name : train::kScheduleNames)
+    kinds.emplace(name, train::ScheduleKind(kinds.size()));
   train::Schedule &schedule = options.trainer.schedule;
   auto *group = command->add_option_group("steps");
   group->add_option("--steps", options.steps, "How many")->check(steps());

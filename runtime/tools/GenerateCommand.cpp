@@ -62,15 +62,12 @@ private:
 
 Error Tokens::create(const Model &model, int64_t size) {
   known = size;
-  Json manifest = manifestOf(model);
-  auto found = manifest.find("vocabulary"); // the end where it is no object
-  if (found == manifest.end()) {
+  std::optional<std::vector<std::string>> found = vocabularyOf(model);
+  if (!found) {
     kind = size == 256 ? Kind::Bytes : Kind::Numbers;
     return {};
   }
-  for (const Json &word : *found)
-    if (const auto *text = word.get_ptr<const std::string *>())
-      words.push_back(*text);
+  words = std::move(*found);
   known = int64_t(words.size());
   if (known < 1 || known > size)
     return usage(cat("the package's vocabulary has ", known,

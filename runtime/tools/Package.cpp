@@ -38,6 +38,18 @@ Json manifestOf(const Model &model) {
   return Json::parse(attune_model_manifest(model.get()), nullptr, false);
 }
 
+std::optional<std::vector<std::string>> vocabularyOf(const Model &model) {
+  Json manifest = manifestOf(model);
+  auto found = manifest.find("vocabulary"); // the end where it is no object
+  if (found == manifest.end())
+    return std::nullopt;
+  std::vector<std::string> words;
+  for (const Json &word : *found)
+    if (word.is_string())
+      words.push_back(word.get<std::string>());
+  return words;
+}
+
 /// A state with the parameters of a file, as a trained package begins with
 /// them.
 static Error readState(const Model &model, const std::string &checkpoint,

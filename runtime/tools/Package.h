@@ -20,6 +20,10 @@ Error openSession(const Model &model, const CommonOptions &options,
 /// What the package says of itself; an object in all packages of ours.
 Json manifestOf(const Model &model);
 
+/// Characters of the text that the package was trained on, by token; nothing
+/// where it was none.
+std::optional<std::vector<std::string>> vocabularyOf(const Model &model);
+
 /// "batch=1,seq=128" by name, each once.
 Error parseSizes(const std::string &shape,
                  std::map<std::string, int64_t> &sizes);

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace attune::tools {
@@ -72,27 +71,12 @@ Error checkWritable(const std::string &path) {
                                folder, "\": ", core::systemError())};
 }
 
-/// A new file beside the target. Another process with our number may have left
-/// one behind.
-static core::FileHandle createBeside(const std::string &target,
-                                     std::string &name) {
-  constexpr int kMostAttempts = 100;
-  int fd = -1;
-  for (int attempt = 0; attempt < kMostAttempts && fd < 0; ++attempt) {
-    name = cat(target, ".tmp-", ::getpid(), "-", attempt);
-    fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno != EEXIST)
-      break;
-  }
-  return core::FileHandle(fd);
-}
-
 Error writeFile(const std::string &path,
                 std::span<const std::span<const std::byte>> parts) {
   std::string target, temporary;
   if (Error error = core::findTarget(path, target))
     return error;
-  core::FileHandle file = createBeside(target, temporary);
+  core::FileHandle file = core::createBeside(target, 0666, temporary);
   if (file.get() < 0)
     return cannotWrite(path);
   bool ok = std::all_of(parts.begin(), parts.end(),

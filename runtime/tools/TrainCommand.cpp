@@ -42,27 +42,17 @@ static std::string sourceHash(const Model &model) {
                                                      : "";
 }
 
-/// Characters of the text that a package was trained on.
-static std::vector<std::string> vocabularyOf(const Model &model) {
-  std::vector<std::string> words;
-  Json manifest = manifestOf(model);
-  if (auto found = manifest.find("vocabulary"); found != manifest.end())
-    for (const Json &word : *found)
-      if (word.is_string())
-        words.push_back(word.get<std::string>());
-  return words;
-}
-
 /// Plans and code, not what a model begins with.
 static bool decidesHowItRuns(format::SectionKind kind) {
   using enum format::SectionKind;
   return kind == Plan || kind == Code || kind == Cubin || kind == Ptx;
 }
 
-/// Of what --set, --trainable and the target change.
+/// Of what --set, --trainable and the target change. The sections are those of
+/// a model that is loaded, and verified by that.
 static Error hashPackage(const std::string &path, std::string &out) {
   core::PackageFile file;
-  if (Error error = file.open(path.c_str()))
+  if (Error error = file.openTable(path.c_str()))
     return error;
   std::vector<format::Checksum> sums;
   for (const format::Section &section : file.sections())
@@ -113,8 +103,10 @@ static Error restore(const TrainOptions &options, const Model &model,
   const std::string hash = sourceHash(model);
   trainer.progress.model = hash;
   const std::string &data = options.trainer.data.path;
-  if (Error error =
-          checkVocabulary(options.package, vocabularyOf(model), trainer, data))
+  const auto words = vocabularyOf(model);
+  if (Error error = checkVocabulary(options.package,
+                                    words ? *words : std::vector<std::string>(),
+                                    trainer, data))
     return error;
   if (!options.init.empty()) {
     train::Progress found;

@@ -11,6 +11,10 @@ namespace attune::train {
 
 enum class ScheduleKind { Constant, Linear, Cosine, Step };
 
+/// What they are called, in the order above.
+inline constexpr const char *kScheduleNames[] = {"constant", "linear", "cosine",
+                                                 "step"};
+
 struct Schedule {
   ScheduleKind kind = ScheduleKind::Constant;
   double rate = 1e-3;  ///< After the warm-up.

@@ -379,15 +379,13 @@ static std::string numberText(double value) {
 }
 
 std::map<std::string, std::string> Trainer::conditions() const {
-  static constexpr const char *kKinds[] = {"constant", "linear", "cosine",
-                                           "step"};
   const Schedule &schedule = options.schedule;
   size_t slash = options.data.path.find_last_not_of('/');
   std::string path = options.data.path.substr(0, slash + 1);
   std::map<std::string, std::string> result = {
       {"--batch", cat(feed.batch())},
       {"--accum", cat(options.accumulate)},
-      {"--schedule", kKinds[int(schedule.kind)]},
+      {"--schedule", kScheduleNames[int(schedule.kind)]},
       {"--lr", numberText(schedule.rate)},
       {"--warmup", cat(schedule.warmup)},
       {"--data", path.substr(path.rfind('/') + 1)},

@@ -28,8 +28,8 @@ TRAINED = {
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 
 
-def describe(attune, package, length):
-    return json.loads(attune.call("describe", package, "--shape", f"seq={length}", "--json"))
+def describe(attune, package, shape, *options):
+    return json.loads(attune.call("describe", package, "--shape", shape, "--json", *options))
 
 
 def widest(length):
@@ -42,7 +42,7 @@ def widest(length):
 
 def check_growth(attune, model, folder, mode, limit):
     package = attune.compile(model, os.path.join(folder, mode + ".attune"), "--attention", mode)
-    short, long = (describe(attune, package, n)["arena_bytes"] for n in (2048, 8192))
+    short, long = (describe(attune, package, f"seq={n}")["arena_bytes"] for n in (2048, 8192))
     print(f"{mode}: {short / 1e6:.1f} MB at 2048, {long / 1e6:.1f} MB at 8192, {long / short:.2f}x")
     if not limit(long / short):
         raise Failure(f"{mode} memory grows by {long / short:.2f}x from 2048 to 8192")
@@ -54,8 +54,7 @@ def step_bytes(attune, name, folder, *options):
     package = attune.compile(os.path.join(EXAMPLES, "models", name + ".attn"),
                              os.path.join(folder, name + ".attune"),
                              *(f"--set={key}={value}" for key, value in sizes.items()), *options)
-    return json.loads(attune.call("describe", package, "--entry", "step", "--shape", shape,
-                                  "--threads", "1", "--json"))["arena_bytes"]
+    return describe(attune, package, shape, "--entry", "step", "--threads", "1")["arena_bytes"]
 
 
 def check_activations(attune, name, folder):
