@@ -48,11 +48,9 @@ int64_t Activations::evaluate(nn::DimAttr dim) const {
 
 // The result that is the loss.
 static Value lossOf(func::FuncOp function) {
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    if (auto name = function.getResultAttrOfType<StringAttr>(i, names::name);
-        name && name.getValue() == "loss")
-      return function.getBody().front().getTerminator()->getOperand(i);
-  return {};
+  auto loss = resultNamed(function, "loss");
+  return loss ? function.getBody().front().getTerminator()->getOperand(*loss)
+              : Value();
 }
 
 Activations::Activations(func::FuncOp function)

@@ -6,8 +6,7 @@
 //   @step(inputs, labels, seed, step, first, lr): @grad and @apply at once. Its
 //     gradients are values between ops: no @w.grad is read or written;
 //   @count(labels): by how many labels @grad divides, where @eval says so and
-//   it
-//     is not the same for all batches. Whoever adds up gradients of parts of a
+//     that differs between batches. Whoever adds up gradients of parts of a
 //     batch must weigh them by it.
 // The optimizer is that of `nn.training`; its state, @w.m and @w.v, and the
 // average @w.ema are weights. The learning rate is an argument, so that its
@@ -18,6 +17,7 @@
 #include "compiler/differentiate/Update.h"
 #include "compiler/fusion/Ledger.h"
 #include "dialects/nn/Weights.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace attune::differentiate {
 
@@ -117,32 +117,25 @@ static void buildStep(func::FuncOp grad, const SymbolTable &symbols,
 
 // ---- @count ----
 
-static void eraseDeadOps(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
-}
-
 static void buildCount(func::FuncOp eval) {
-  OpBuilder builder(eval.getContext());
+  std::optional<unsigned> count = resultNamed(eval, "count");
+  if (!count)
+    return;
+  IRRewriter builder(eval.getContext());
   builder.setInsertionPointAfter(eval);
   auto function = cast<func::FuncOp>(builder.clone(*eval));
   function.setSymName("count");
   llvm::BitVector others(function.getNumResults(), true);
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    if (auto name = function.getResultAttrOfType<StringAttr>(i, names::name))
-      if (name == "count")
-        others.reset(i);
-  Block &body = function.getBody().front();
-  body.getTerminator()->eraseOperands(others);
+  others.reset(*count);
+  function.getBody().front().getTerminator()->eraseOperands(others);
   (void)function.eraseResults(others);
-  eraseDeadOps(body);
+  (void)runRegionDCE(builder, function->getRegions());
   llvm::BitVector unused(function.getNumArguments());
   for (BlockArgument argument : function.getArguments())
     if (argument.use_empty())
       unused.set(argument.getArgNumber());
   // Parts that all count alike need no weights.
-  if (function.getNumResults() != 1 || unused.all())
+  if (unused.all())
     return function.erase();
   (void)function.eraseArguments(unused);
 }

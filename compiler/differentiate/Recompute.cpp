@@ -7,10 +7,10 @@
 //
 // `rule` chooses by kind: none, gelu (activations) or gelu+norm, where what
 // they read is kept anyway. `fraction` chooses by cost: as long as more bytes
-// are kept than this share of all, the op that saves the most bytes for each
-// operation of its recomputation is next (Chen et al. 2016, by greed instead of
-// by layers). After simplify, which would drop what is kept for nothing; and
-// not in fusion, which is to find the copies as ordinary ops.
+// are alive at once than this share of all, the op that saves the most bytes
+// for each operation of its recomputation is next (Chen et al. 2016, by greed
+// instead of by layers). After simplify, which would drop what is kept for
+// nothing; and not in fusion, which is to find the copies as ordinary ops.
 #include "compiler/differentiate/Activations.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/fusion/Cost.h"

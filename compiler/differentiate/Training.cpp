@@ -196,6 +196,14 @@ llvm::StringMap<OpOperand *> updatesOf(func::FuncOp function) {
   return updates;
 }
 
+std::optional<unsigned> resultNamed(func::FuncOp function, StringRef name) {
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (auto found = function.getResultAttrOfType<StringAttr>(i, names::name);
+        found && found.getValue() == name)
+      return i;
+  return std::nullopt;
+}
+
 Value argumentNamed(func::FuncOp function, StringRef name) {
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto found = function.getArgAttrOfType<StringAttr>(i, names::name);

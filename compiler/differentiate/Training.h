@@ -73,6 +73,9 @@ private:
 /// The outputs by the weights that they update.
 llvm::StringMap<mlir::OpOperand *> updatesOf(mlir::func::FuncOp function);
 
+/// The number of the result of that name, if there is one.
+std::optional<unsigned> resultNamed(mlir::func::FuncOp function,
+                                    llvm::StringRef name);
 /// The argument of that name; null if there is none.
 mlir::Value argumentNamed(mlir::func::FuncOp function, llvm::StringRef name);
 

@@ -43,7 +43,7 @@ void Driver::printDiagnostic(Diagnostic &diagnostic) {
     text += ": node '" + node + "'";
   text += ": " + diagnostic.str();
   if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
-    llvm::errs() << "attune: warning: " << printable(text) << '\n';
+    printWarning(text);
   else
     printError(text);
 }
