@@ -321,7 +321,8 @@ struct Recompute : impl::RecomputeBase<Recompute> {
       function.emitWarning()
           << "a step needs "
           << llvm::formatv("{0:P}", double(peak) / double(all))
-          << " of the activations, not " << llvm::formatv("{0:P}", fraction)
+          << " of the activations, not "
+          << llvm::formatv("{0:P}", double(fraction))
           << ": computing more of them again would need no less";
     Copier(function, chooser).run();
   }
