@@ -23,6 +23,12 @@ static constexpr int64_t kDepth = 768;
 // (+1.5 points); a block's rows of one k block (1.2 MB) stream from L3 under
 // the FMAs.
 static constexpr int64_t kRows = 384;
+// A packed left operand of a block of rows, all of k: it streams from L3 like
+// one that need not be packed. Columns are packed anew for each block of rows,
+// so it is to have a quarter of the rows at least.
+static constexpr int64_t kPackedBytes = 4 << 20;
+// Blocks of columns below which packing does not pay.
+static constexpr int64_t kFewestShares = 2;
 // A task should be this much work or traffic, tens of microseconds.
 static constexpr int64_t kTaskFlops = 4 << 20;
 static constexpr int64_t kTaskBytes = 256 << 10;
@@ -48,19 +54,41 @@ static int64_t chooseColumns(const MachineModel &machine,
   return most;
 }
 
+// A left operand that is contiguous along rows is packed once for all columns
+// of a block of rows. A tile reads a half or a quarter of a line at each k:
+// where a k block of all rows stays in L2, the next tile finds the rest there,
+// and packing gains nothing. It takes as long as 5 to 10 columns.
+static bool packsLeft(const MachineModel &machine,
+                      const ContractionShape &shape, int64_t columns) {
+  int64_t depth = std::min(kDepth, shape.most.depth);
+  return shape.lhsAlongRows && shape.most.columns > kFewestShares * columns &&
+         shape.most.rows >
+             machine.l2Bytes / 2 / (4 * std::max<int64_t>(1, depth));
+}
+
+static int64_t packedRows(const ContractionShape &shape) {
+  std::optional<int64_t> length = shape.extents.depth.getConstant();
+  if (!length)
+    return kRows / 2;
+  int64_t fits = kPackedBytes / (4 * std::max<int64_t>(1, *length));
+  return std::clamp<int64_t>(llvm::alignDown(fits, kRows / 8), kRows / 4,
+                             kRows);
+}
+
 static ContractionBlocks chooseCoreBlocks(const MachineModel &machine,
                                           const ContractionShape &shape) {
   ContractionBlocks blocks;
+  blocks.columns = chooseColumns(machine, shape.extents.columns.getConstant());
+  bool packsRows = packsLeft(machine, shape, blocks.columns);
   std::optional<int64_t> height = shape.extents.rows.getConstant();
   // Fewer rows than a register tile are a block of just those.
   int64_t unit = height && *height < machine.rowTile ? 1 : machine.rowTile;
-  blocks.rows = balanced(height, kRows, unit);
-  blocks.columns = chooseColumns(machine, shape.extents.columns.getConstant());
+  blocks.rows = balanced(height, packsRows ? packedRows(shape) : kRows, unit);
   // A short k is one block of just that extent.
   std::optional<int64_t> length = shape.extents.depth.getConstant();
   blocks.depth = length && *length <= kDepth ? std::max<int64_t>(*length, 1)
                                              : balanced(length, kDepth, 16);
-  blocks.rowsOutermost = shape.packed;
+  blocks.rowsOutermost = shape.lhsAlongRows ? packsRows : shape.packed;
 
   int64_t k = length.value_or(kDepth);
   int64_t flops = std::max<int64_t>(1, 2 * blocks.rows * blocks.columns * k);

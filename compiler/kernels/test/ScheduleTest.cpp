@@ -1,4 +1,4 @@
-//===- ScheduleTest.cpp - the choice among a GPU's blocks -----------------===//
+//===- ScheduleTest.cpp - the choice of blocks ----------------------------===//
 #include "compiler/kernels/Schedule.h"
 #include "mlir/IR/MLIRContext.h"
 #include <gtest/gtest.h>
@@ -110,6 +110,44 @@ TEST_F(GpuBlocks, CostsAreOfAnyDims) {
     symbols["S"] = rows;
     for (const ContractionBlocks &blocks : choose(50257, 131072))
       EXPECT_TRUE(blocks.cost.evaluate(symbols)) << rows;
+  }
+}
+
+/// X^T dY of a linear layer: `rows` features of X, `columns` of dY, over
+/// `depth` positions.
+class WeightGradient : public ::testing::Test {
+protected:
+  WeightGradient() { context.loadDialect<nn::NNDialect>(); }
+  ContractionBlocks choose(int64_t rows, int64_t depth, int64_t columns,
+                           bool lhsAlongRows = true) {
+    auto constant = [&](int64_t value) {
+      return DimAttr::constant(&context, value);
+    };
+    return chooseContractionBlocks(*MachineModel::get("x86-64-v3"),
+                                   {{constant(rows), constant(columns),
+                                     constant(depth), constant(1)},
+                                    {rows, columns, depth, 1},
+                                    /*elementBytes=*/4,
+                                    /*tf32=*/false,
+                                    lhsAlongRows,
+                                    /*packed=*/false})
+        .front();
+  }
+  mlir::MLIRContext context;
+};
+
+TEST_F(WeightGradient, PacksALeftOperandThatLeavesTheCache) {
+  EXPECT_TRUE(choose(1024, 1024, 1024).rowsOutermost);
+  EXPECT_FALSE(choose(1024, 1024, 1024, /*lhsAlongRows=*/false).rowsOutermost);
+  EXPECT_FALSE(choose(64, 1024, 1024).rowsOutermost) << "it stays in L2";
+  EXPECT_FALSE(choose(1024, 1024, 64).rowsOutermost) << "it is read once";
+}
+
+TEST_F(WeightGradient, KeepsWhatAWorkerPacksSmall) {
+  for (int64_t depth : {16, 1024, 8192}) {
+    ContractionBlocks blocks = choose(3072, depth, 768);
+    EXPECT_LE(blocks.rows * depth * 4, 4 << 20) << depth;
+    EXPECT_GE(blocks.rows, 96) << depth;
   }
 }
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/target/cpu/ContractionLowering.h"
+#include "compiler/target/cpu/Pack.h"
 
 using namespace mlir;
 using namespace attune;
@@ -13,6 +14,8 @@ using namespace attune::target::cpu;
 /// No tile is larger, on any code version. The last one of a block may reach
 /// past its rows and panels, and keeps sums there that no one looks at.
 static constexpr int64_t kTallestTile = 8, kWidestTile = 4;
+/// No group of packed rows holds fewer, on any code version.
+static constexpr int64_t kFewestGroupRows = 6;
 
 FailureOr<Contraction>
 attune::target::cpu::matchContraction(tile::KernelOp kernel) {
@@ -45,6 +48,22 @@ int64_t attune::target::cpu::blockPanels(const Contraction &parts) {
   return parts.blockColumns() / kPanelWidth;
 }
 
+/// Whether a worker packs the left operand: its rows lie side by side, and the
+/// items of a block of rows follow each other.
+static bool packsLeft(tile::KernelOp kernel, const Contraction &parts) {
+  tile::LoadOp load = parts.lhs;
+  auto grid = kernel.getParallel().getPositions();
+  if (parts.blockRows() <= kTallestTile || grid.back() != parts.columns ||
+      llvm::is_contained(load.getPositions(), parts.columns))
+    return false;
+  auto type = cast<MemRefType>(load.getSource().getType());
+  auto strides = type.getStridesAndOffset().first;
+  for (auto [position, stride] : llvm::zip(load.getPositions(), strides))
+    if (position == parts.rows)
+      return stride == 1;
+  return false;
+}
+
 ContractionScratch::ContractionScratch(tile::KernelOp kernel,
                                        const Contraction &parts)
     : layout(kernel) {
@@ -52,6 +71,13 @@ ContractionScratch::ContractionScratch(tile::KernelOp kernel,
   if (parts.splitsDepth())
     sums = layout.add((parts.blockRows() + kTallestTile) * panelCount *
                       kPanelWidth);
+  if (packsLeft(kernel, parts)) {
+    AffineExpr depth =
+        layout.size(parts.lhs.getSource(), parts.depthDim(parts.lhs));
+    int64_t count = llvm::divideCeil(parts.blockRows(), kFewestGroupRows);
+    groups = layout.add((depth * RowGroups::kWidth + RowGroups::kPadding) *
+                        llvm::alignTo(count, kGroupsAtOnce));
+  }
   Value source = parts.rhs.getSource();
   unsigned argument = cast<BlockArgument>(source).getArgNumber();
   if (kernel.getPanels(argument))

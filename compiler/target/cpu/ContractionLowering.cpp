@@ -2,7 +2,8 @@
 //
 // A work item is a block of rows by a block of columns:
 //
-//   pack the right operand's columns, unless they are weights or still packed
+//   pack the right operand's columns, unless they are weights or still packed,
+//   and the left operand's rows where ContractionOperands.cpp says so
 //   for each block of k
 //     for each tile of rows                    (its rows of A stay in L1)
 //       for each group of panels               (the column block stays in L2)
@@ -15,68 +16,11 @@
 // repeat the last row and are not stored.
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/target/cpu/ContractionLowering.h"
-#include "compiler/target/common/BlockEvaluator.h"
-#include "compiler/target/cpu/MicroKernel.h"
-#include "compiler/target/cpu/Pack.h"
+#include "compiler/target/cpu/ContractionEmitter.h"
 
 using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
-using target::common::BlockEvaluator;
-using target::common::Coord;
-
-namespace {
-
-/// Emits one kernel.
-class ContractionEmitter {
-public:
-  ContractionEmitter(KernelFrame &frame, const Contraction &parts)
-      : frame(frame), emit(frame.emit), parts(parts),
-        scratch(frame.kernel, parts), evaluator(frame) {}
-
-  LogicalResult run();
-
-private:
-  using Values = Emitter::Values;
-  FailureOr<Values> emitItem(Value item, Value packedFor);
-  Value emitPackIfNew(Value item, Value packedFor);
-  void locateOperands();
-  void emitDepthBlock(Value k, Value first, Value last);
-  void emitRowTiles();
-  void emitRowTile(const RegisterTile &tile, int64_t fullRows, Value row);
-  void emitTile(const RegisterTile &tile, int64_t fullRows, Value row,
-                Value panel);
-  void fetchNext(MicroKernel &kernel, const RegisterTile &tile, Value row,
-                 Value panel);
-  Values startValues(const RegisterTile &tile, ArrayRef<Coord> rows,
-                     ArrayRef<Coord> columns, Value row, Value panel);
-  void emitEpilogue(const RegisterTile &tile, int64_t fullRows,
-                    ArrayRef<Coord> rows, ArrayRef<Coord> columns,
-                    ValueRange sums);
-  void emitStores(const Coord &row, const Coord &column, Value sum);
-  Value partialSum(Value row, Value panel);
-  void forPanels(Value panel, Coord &column, function_ref<void()> body);
-  bool columnsMayEndInside() const;
-  SmallVector<RegisterTile> tiles() const;
-
-  KernelFrame &frame;
-  Emitter &emit;
-  Contraction parts;
-  ContractionScratch scratch;
-  BlockEvaluator evaluator;
-  LogicalResult result = success();
-
-  // Of the current work item.
-  Value lhs, lhsRow, lhsDepth; ///< first row at k = start; strides
-  Value rhs, panelStride;      ///< first panel at k = start
-  Value panelCount;
-  Value depthFrom, depthTo;
-  // Of the current block of k.
-  Value depthOffset, depth, isFirst, isLast; ///< null flags: yes
-};
-
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // Tiles
@@ -143,15 +87,6 @@ void ContractionEmitter::emitRowTile(const RegisterTile &tile, int64_t fullRows,
   });
 }
 
-bool ContractionEmitter::columnsMayEndInside() const {
-  const Operand &operand = frame.operand(parts.rhs.getSource());
-  for (auto [dim, position] : llvm::enumerate(parts.rhs.getPositions()))
-    if (position == parts.columns)
-      return operand.type.isDynamicDim(dim) ||
-             operand.type.getDimSize(dim) % kPanelWidth != 0 || scratch.panels;
-  return true;
-}
-
 void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
                                   Value row, Value panel) {
   BlockEvaluator::Scope scope(evaluator);
@@ -165,10 +100,8 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
     if (i >= fullRows)
       index = emit.min(index, lastRow);
     rowCoords.push_back({index, false, Value()});
-    Value offset =
-        emit.add(emit.mul(index, lhsRow), emit.mul(depthOffset, lhsDepth));
-    kernel.rows.push_back(emit.at(lhs, offset, f32));
   }
+  kernel.rows = leftRows(tile, rowCoords);
   for (int64_t p = 0; p < tile.panels; ++p) {
     Value index = emit.add(panel, p);
     Value column = emit.mul(index, kPanelWidth);
@@ -180,7 +113,7 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
                             emit.mul(depthOffset, kPanelWidth));
     kernel.panels.push_back(emit.at(rhs, offset, f32));
   }
-  kernel.rowStep = lhsDepth;
+  kernel.rowStep = scratch.groups ? emit.integer(RowGroups::kWidth) : lhsDepth;
   kernel.depth = depth;
   // One row reads B once, from far away: bandwidth is all there is.
   kernel.prefetch = emit.machine.prefetch || tile.rows == 1;
@@ -204,31 +137,6 @@ void ContractionEmitter::emitTile(const RegisterTile &tile, int64_t fullRows,
                                      emit.add(panel, index % tile.panels)));
         return Values();
       });
-}
-
-/// While the rows of an item pass, weights for what follows come into L2: the
-/// panels' next block of k, or the next columns. Each tile of rows fetches its
-/// part, so that the lines arrive evenly.
-void ContractionEmitter::fetchNext(MicroKernel &kernel,
-                                   const RegisterTile &tile, Value row,
-                                   Value panel) {
-  // Packed activations are there already; one row is but a stream of weights.
-  if (scratch.panels || tile.rows == 1)
-    return;
-  Type f32 = emit.getF32Type();
-  constexpr int64_t kParts = kPanelWidth / MicroKernel::kNextPerStep;
-  Value part = emit.div(row, emit.integer(tile.rows));
-  Value isMine = emit.less(part, emit.integer(kParts));
-  Value offset = emit.mul(part, emit.mul(depth, MicroKernel::kNextPerStep));
-  for (auto [index, here] : llvm::enumerate(kernel.panels)) {
-    Value column = emit.add(panel, index + blockPanels(parts));
-    Value next = emit.at(rhs, emit.mul(column, panelStride), f32);
-    if (isLast)
-      next = arith::SelectOp::create(
-          emit, isLast, next, emit.at(here, emit.mul(depth, kPanelWidth), f32));
-    kernel.next.push_back(arith::SelectOp::create(
-        emit, isMine, emit.at(next, offset, f32), here));
-  }
 }
 
 /// Between blocks of k the sums rest in scratch, not in the result: that may be
@@ -335,103 +243,50 @@ void ContractionEmitter::emitStores(const Coord &row, const Coord &column,
 // Work item
 //===----------------------------------------------------------------------===//
 
-/// Packs the right operand's columns for this work item unless the item before
-/// has left just these in scratch. Returns what identifies them.
-Value ContractionEmitter::emitPackIfNew(Value item, Value packedFor) {
-  tile::LoadOp load = parts.rhs;
-  uint64_t axes = 0;
-  for (Value position : load.getPositions())
-    axes |= frame.axesOf(position);
-  Value key = frame.groupOf(item, axes);
-
-  Value columns = frame.span(parts.columns).count;
-  // Tiles read whole groups of panels; those beyond the columns are zero.
-  int64_t widest = 0;
-  for (const RegisterTile &tile : tiles())
-    widest = std::max(widest, tile.panels);
-  Value same = emit.equal(key, packedFor);
-  emit.ifElse(
-      same, TypeRange(), [&] { return Values(); },
-      [&] {
-        Value depthAll = emit.sub(depthTo, depthFrom);
-        Value source = frame.pointerTo(load.getSource(), load.getPositions(),
-                                       parts.loop.getSpan());
-        Value depthStride = frame.strideAlong(load, parts.loop.getSpan());
-        source = emit.at(source, emit.mul(depthFrom, depthStride),
-                         emit.getF32Type());
-        emitPack(emit,
-                 {source, depthAll, columns, depthStride,
-                  frame.strideAlong(load, parts.columns)},
-                 {rhs, panelStride, emit.add(panelCount, widest - 1)});
-        return Values();
-      });
-  return key;
-}
-
-void ContractionEmitter::locateOperands() {
-  tile::LoadOp left = parts.lhs, right = parts.rhs;
-  Value k = parts.loop.getSpan();
-  depthFrom = frame.scalar(parts.loop.getFrom());
-  depthTo = frame.scalar(parts.loop.getTo());
-  lhsRow = frame.strideAlong(left, parts.rows);
-  lhsDepth = frame.strideAlong(left, k);
-  lhs = emit.at(frame.pointerTo(left.getSource(), left.getPositions(), k),
-                emit.mul(depthFrom, lhsDepth), emit.getF32Type());
-  panelCount = emit.ceilDiv(frame.span(parts.columns).count, kPanelWidth);
-  Value depthAll =
-      frame.operand(right.getSource()).sizes[parts.depthDim(right)];
-  if (scratch.panels) {
-    rhs = scratch.layout.pointer(frame, *scratch.panels);
-    panelStride = emit.mul(emit.roundUp(depthAll, kLanes), kPanelWidth);
-    return;
-  }
-  panelStride = emit.mul(depthAll, kPanelWidth);
-  Value panel =
-      emit.div(frame.span(parts.columns).start, emit.integer(kPanelWidth));
-  Value offset =
-      emit.add(emit.mul(panel, panelStride), emit.mul(depthFrom, kPanelWidth));
-  rhs = emit.at(frame.operand(right.getSource()).pointer, offset,
-                emit.getF32Type());
-}
-
-FailureOr<Emitter::Values> ContractionEmitter::emitItem(Value item,
-                                                        Value packedFor) {
-  locateOperands();
-  if (scratch.panels)
-    packedFor = emitPackIfNew(item, packedFor);
+void ContractionEmitter::emitDepthBlocks() {
   int64_t step = parts.loop.getStep();
   Value all = emit.sub(depthTo, depthFrom);
   if (!parts.splitsDepth()) {
     depthOffset = emit.integer(0);
     depth = all;
-    emitRowTiles();
-  } else {
-    // At least one block, so that an empty sum still gives the start value.
-    Value blocks = emit.max(emit.ceilDiv(all, step), emit.integer(1));
-    emit.forLoop(emit.integer(0), blocks, 1, [&](Value block) {
-      depthOffset = emit.mul(block, step);
-      depth = emit.min(emit.sub(all, depthOffset), emit.integer(step));
-      isFirst = emit.equal(block, emit.integer(0));
-      isLast = emit.equal(emit.add(block, 1), blocks);
-      emitRowTiles();
-    });
+    return emitRowTiles();
   }
+  // At least one block, so that an empty sum still gives the start value.
+  Value blocks = emit.max(emit.ceilDiv(all, step), emit.integer(1));
+  emit.forLoop(emit.integer(0), blocks, 1, [&](Value block) {
+    depthOffset = emit.mul(block, step);
+    depth = emit.min(emit.sub(all, depthOffset), emit.integer(step));
+    isFirst = emit.equal(block, emit.integer(0));
+    isLast = emit.equal(emit.add(block, 1), blocks);
+    emitRowTiles();
+  });
+}
+
+/// `carried` is what the item before has left packed.
+FailureOr<Emitter::Values> ContractionEmitter::emitItem(Value item,
+                                                        ValueRange carried) {
+  locateOperands();
+  Values packed;
+  if (scratch.panels)
+    packed.push_back(
+        packIfNew(parts.rhs, item, carried.front(), [&] { packRight(); }));
+  if (scratch.groups)
+    packed.push_back(
+        packIfNew(parts.lhs, item, carried.back(), [&] { packLeft(); }));
+  emitDepthBlocks();
   if (failed(result))
     return failure();
-  return scratch.panels ? Values{packedFor} : Values();
+  return packed;
 }
 
 LogicalResult ContractionEmitter::run() {
   frame.balance(parts.rows, tiles().front().rows);
   if (failed(scratch.layout.check()) || failed(frame.start()))
     return failure();
-  Values inits;
-  if (scratch.panels)
-    inits.push_back(emit.integer(-1));
-  LogicalResult items =
-      frame.forEachItem(inits, [&](Value item, ValueRange carried) {
-        return emitItem(item, carried.empty() ? Value() : carried.front());
-      });
+  int64_t packs = (scratch.panels ? 1 : 0) + (scratch.groups ? 1 : 0);
+  LogicalResult items = frame.forEachItem(
+      Values(packs, emit.integer(-1)),
+      [&](Value item, ValueRange carried) { return emitItem(item, carried); });
   frame.finish();
   return items;
 }

@@ -20,6 +20,7 @@ struct ContractionScratch {
   std::optional<unsigned>
       sums; ///< partial sums between k blocks: [rows][columns]
   std::optional<unsigned> panels; ///< the packed right operand
+  std::optional<unsigned> groups; ///< the packed left operand
 
   ContractionScratch(tile::KernelOp kernel, const Contraction &parts);
 };

@@ -147,3 +147,57 @@ void attune::target::cpu::emitPack(Emitter &emit, const Matrix &from,
         });
   });
 }
+
+/// Groups side by side, so that whole lines are read where they lie.
+static void packGroups(Emitter &emit, const Matrix &from, const RowGroups &to,
+                       function_ref<Value(Value, int64_t)> load) {
+  Type f32 = emit.getF32Type();
+  emit.forLoop(emit.integer(0), from.depth, 1, [&](Value k) {
+    Value source = emit.at(from.pointer, emit.mul(k, from.depthStride), f32);
+    Value target = emit.at(to.pointer, emit.mul(k, RowGroups::kWidth), f32);
+    SmallVector<Value> vectors;
+    for (int64_t group = 0; group < kGroupsAtOnce; ++group)
+      vectors.push_back(load(source, group * to.rows));
+    for (auto [group, vector] : llvm::enumerate(vectors))
+      emit.store(vector, emit.at(target, emit.mul(to.stride, group), f32));
+  });
+}
+
+void attune::target::cpu::emitPackRows(Emitter &emit, const Matrix &from,
+                                       const RowGroups &to) {
+  Type f32 = emit.getF32Type();
+  auto half = VectorType::get({RowGroups::kWidth}, f32);
+  int64_t step = kGroupsAtOnce * to.rows;
+  // The last group reads eight lanes, of which it may need fewer.
+  int64_t reads = step - to.rows + RowGroups::kWidth;
+  emit.forLoop(emit.integer(0), from.columns, step, [&](Value column) {
+    Value left = emit.sub(from.columns, column);
+    Matrix strip = from;
+    RowGroups target = to;
+    strip.pointer = emit.at(from.pointer, column, f32);
+    target.pointer = emit.at(
+        to.pointer,
+        emit.mul(emit.div(column, emit.integer(to.rows)), to.stride), f32);
+    auto whole = [&](Value source, int64_t first) {
+      return emit.load(emit.at(source, first, f32), half);
+    };
+    auto masked = [&](Value source, int64_t first) -> Value {
+      Value mask = emit.lanesBelow(emit.sub(left, emit.integer(first)));
+      Value vector = emit.loadVector(emit.at(source, first, f32), f32,
+                                     emit.integer(1), mask, {});
+      return vector::ExtractStridedSliceOp::create(
+          emit, vector, ArrayRef<int64_t>{0},
+          ArrayRef<int64_t>{RowGroups::kWidth}, ArrayRef<int64_t>{1});
+    };
+    emit.ifElse(
+        emit.less(left, emit.integer(reads)), TypeRange(),
+        [&] {
+          packGroups(emit, strip, target, masked);
+          return Emitter::Values();
+        },
+        [&] {
+          packGroups(emit, strip, target, whole);
+          return Emitter::Values();
+        });
+  });
+}

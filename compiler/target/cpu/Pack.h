@@ -27,6 +27,22 @@ struct Panels {
 /// Packs f32. Either stride may be a constant 1, which is fast, or anything.
 void emitPack(Emitter &emit, const Matrix &from, const Panels &to);
 
+/// Where rows of a left operand go that lie side by side in memory:
+/// [groups][depth][8], with `rows` of the 8 in use. `stride` floats from one
+/// group to the next, at least 8 * depth; the padding keeps groups from sharing
+/// the sets of a cache.
+struct RowGroups {
+  static constexpr int64_t kWidth = 8, kPadding = kLanes;
+  mlir::Value pointer, stride;
+  int64_t rows;
+};
+
+/// Packs f32 of a matrix whose columns, here the rows of a left operand, have a
+/// constant stride of 1; those beyond `from.columns` become zero. As many
+/// groups are written as hold the columns, and up to `kGroupsAtOnce` - 1 more.
+inline constexpr int64_t kGroupsAtOnce = 8;
+void emitPackRows(Emitter &emit, const Matrix &from, const RowGroups &to);
+
 /// Transposes 16 vectors of 16 lanes in registers. `row` makes them, in order.
 /// Eight are taken as far as they go alone before the next are asked for, so
 /// that a machine of 16 short registers puts aside no more than those eight.

@@ -13,6 +13,8 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include <random>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace attune::target::cpu;
 using namespace attune::target::cpu::testing;
@@ -62,8 +64,41 @@ struct Case {
   int64_t m, n, k;
   int64_t blockM = 192, blockN = 48, blockK = 768;
   bool panels = true; ///< static weights in panels, else a packed activation
-  bool transposed = false; ///< B is stored as [N, K]
-  bool epilogue = true;    ///< bias, relu, residual
+  bool transposed = false;    ///< B is stored as [N, K]
+  bool epilogue = true;       ///< bias, relu, residual
+  bool leftAlongRows = false; ///< A is stored as [K, M]
+};
+
+/// A is stored as [K, M], as the X of a weight gradient X^T dY.
+Case gradientOf(Case c) {
+  c.panels = c.epilogue = false;
+  c.leftAlongRows = true;
+  return c;
+}
+
+/// A matrix stored column by column, followed by a page that must not be read.
+class ColumnsBeforeGuard {
+public:
+  explicit ColumnsBeforeGuard(Matrix &from) {
+    size_t page = sysconf(_SC_PAGESIZE), bytes = from.rows * from.columns * 4;
+    size_t whole = (bytes + page - 1) / page * page;
+    mapped = whole + page;
+    base = static_cast<char *>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base + whole, page, PROT_NONE);
+    data = reinterpret_cast<float *>(base + whole - bytes);
+    for (int64_t i = 0; i < from.rows; ++i)
+      for (int64_t k = 0; k < from.columns; ++k)
+        data[k * from.rows + i] = from.at(i, k);
+  }
+  ~ColumnsBeforeGuard() { munmap(base, mapped); }
+  ColumnsBeforeGuard(const ColumnsBeforeGuard &) = delete;
+
+  float *data;
+
+private:
+  char *base;
+  size_t mapped;
 };
 
 /// y = relu(a b + bias) + residual, or y = a b.
@@ -72,20 +107,22 @@ std::string kernelText(const Case &c) {
                           ? llvm::formatv("memref<{0}x{1}xf32>", c.k, c.n).str()
                       : c.transposed ? "memref<?x?xf32, strided<[1, ?]>>"
                                      : "memref<?x?xf32, strided<[?, 1]>>";
-  std::string rows = "memref<?x?xf32, strided<[?, 1]>>";
+  std::string rows = "memref<?x?xf32, strided<[?, 1]>>",
+              left =
+                  c.leftAlongRows ? "memref<?x?xf32, strided<[1, ?]>>" : rows;
   std::string block = llvm::formatv("tensor<{0}x{1}xf32>", c.blockM, c.blockN);
   std::string text = llvm::formatv(
-      R"(tile.kernel contraction @f(%a: {0}, %b: {1} {2}, %bias: memref<?xf32>, %r: {0}, %c: {0}) {{
+      R"(tile.kernel contraction @f(%a: {5}, %b: {1} {2}, %bias: memref<?xf32>, %r: {0}, %c: {0}) {{
       %c0 = arith.constant 0 : index
       %c1 = arith.constant 1 : index
-      %m = memref.dim %a, %c0 : {0}
+      %m = memref.dim %a, %c0 : {5}
       %n = memref.dim %b, %c1 : {1}
       %k = memref.dim %b, %c0 : {1}
       tile.parallel (%i, %j) in (%m by {3}, %n by {4}) {{
 )",
       rows, bType,
       c.panels ? "{tile.panels = #tile.panels<axis = 1, width = 16>}" : "",
-      c.blockM, c.blockN);
+      c.blockM, c.blockN, left);
   if (c.epilogue)
     text += llvm::formatv(R"(
         %b0 = tile.load %bias[%j by {0}] : memref<?xf32> -> tensor<{0}xf32>
@@ -103,7 +140,7 @@ std::string kernelText(const Case &c) {
           tile.yield %p : {3}
         }
 )",
-                        c.blockK, c.blockM, c.blockN, block, rows, bType);
+                        c.blockK, c.blockM, c.blockN, block, left, bType);
   if (c.epilogue)
     text += llvm::formatv(R"(
         %zero = arith.constant dense<0.0> : {0}
@@ -124,9 +161,10 @@ std::string kernelText(const Case &c) {
 void check(const Case &c, CodeVersion version, std::mt19937 &random) {
   SCOPED_TRACE(
       llvm::formatv("{0} m={1} n={2} k={3} blocks {4}x{5}x{6} panels={7} "
-                    "transposed={8} epilogue={9}",
+                    "transposed={8} epilogue={9} left along rows={10}",
                     codeVersionName(version), c.m, c.n, c.k, c.blockM, c.blockN,
-                    c.blockK, c.panels, c.transposed, c.epilogue)
+                    c.blockK, c.panels, c.transposed, c.epilogue,
+                    c.leftAlongRows)
           .str());
   auto kernels = CompiledKernels::compile(kernelText(c), version);
   ASSERT_TRUE(kernels);
@@ -145,12 +183,14 @@ void check(const Case &c, CodeVersion version, std::mt19937 &random) {
                    : c.transposed
                        ? Argument(transposed.data(), {c.k, c.n}, {1, c.k})
                        : b.argument();
+  ColumnsBeforeGuard columns(a);
+  Argument left = c.leftAlongRows ? Argument(columns.data, {c.m, c.k}, {1, c.m})
+                                  : a.argument();
   int64_t workers = 2;
-  auto call =
-      kernels->prepare("f",
-                       {a.argument(), right, Argument(bias.data.data(), {c.n}),
-                        out.argument(), out.argument()},
-                       workers);
+  auto call = kernels->prepare("f",
+                               {left, right, Argument(bias.data.data(), {c.n}),
+                                out.argument(), out.argument()},
+                               workers);
   call.runAll(1 + int64_t(random() % 4), workers);
   EXPECT_TRUE(call.scratchIsIntact());
   EXPECT_TRUE(out.guardsHold());
@@ -199,6 +239,26 @@ TEST_P(Contraction, PacksActivations) {
              draw(0, 1) == 1},
             GetParam(), random);
   }
+}
+
+TEST_P(Contraction, PacksALeftOperandAlongRows) {
+  for (bool transposed : {false, true}) {
+    check(gradientOf({96, 64, 64, 96, 16, 768, false, transposed}), GetParam(),
+          random);
+    // Fewer rows than a tile, than a group; one more than all groups at once.
+    for (int64_t m : {1, 5, 9, 49, 65, 97})
+      check(gradientOf({m, 70, 33, 96, 32, 16, false, transposed}), GetParam(),
+            random);
+    for (int64_t blockN : {16, 32, 48, 64})
+      check(gradientOf({draw(1, 300), draw(1, 150), draw(1, 150), draw(9, 200),
+                        blockN, 16 * draw(2, 6), false, transposed}),
+            GetParam(), random);
+  }
+  check(gradientOf({20, 20, 0, 96, 48, 64}), GetParam(), random);
+  // The right operand as weights: only the left one is packed.
+  Case weights{130, 100, 60, 96, 48, 32};
+  weights.leftAlongRows = true;
+  check(weights, GetParam(), random);
 }
 
 TEST_P(Contraction, AnEmptySumIsTheStartValue) {
