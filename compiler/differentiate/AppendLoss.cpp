@@ -8,13 +8,13 @@
 // a loss, as ONNX files do. It stands before cleanup, which folds what weights
 // that are not trained make known. A model with a loss of its own keeps it;
 // what else is asked for takes the place of what its nn.training says.
+#include "compiler/differentiate/ConstantWeights.h"
 #include "compiler/differentiate/Globs.h"
 #include "compiler/differentiate/Labels.h"
 #include "compiler/differentiate/Passes.h"
 #include "compiler/differentiate/Training.h"
-#include "dialects/nn/reference/Array.h"
+#include "dialects/nn/Weights.h"
 #include "llvm/ADT/StringSet.h"
-#include <cmath>
 
 namespace attune::differentiate {
 
@@ -102,18 +102,34 @@ static llvm::StringSet<llvm::MallocAllocator> weightsBehind(Value value) {
   return weights;
 }
 
-// Whether a weight holds what hides scores: no parameter has an infinite value,
-// or one as large as exporters write for it.
-static bool isMask(nn::WeightOp weight) {
-  constexpr int64_t kMostElements = int64_t(1) << 24;
-  constexpr double kHidden = -1e4;
-  auto value = weight.getValueAttr();
-  if (!value || weight.getTensorType().getNumElements() > kMostElements)
-    return false;
-  auto array = nn::Array::fromAttribute(value);
-  return succeeded(array) && llvm::any_of(array->floats(), [](double x) {
-           return !std::isfinite(x) || x <= kHidden;
-         });
+// A few names in quotes, and how many more there are.
+static std::string listed(ArrayRef<StringRef> names) {
+  constexpr size_t kMost = 8;
+  std::string text;
+  for (StringRef name : names.take_front(kMost))
+    text += (text.empty() ? "'" : ", '") + name.str() + "'";
+  if (names.size() > kMost)
+    text += " and " + std::to_string(names.size() - kMost) + " more";
+  return text;
+}
+
+// Says what is left out that one may have wanted.
+static void warnLeftOut(ModuleOp module, ArrayRef<StringRef> tables,
+                        Globs &globs) {
+  if (!tables.empty())
+    module.emitWarning() << "masks and tables of positions are not trained: "
+                         << listed(tables);
+  SmallVector<StringRef> names;
+  if (auto left = module->getAttrOfType<ArrayAttr>(nn::leftOutAttr))
+    for (auto name : left.getAsRange<StringAttr>())
+      if (globs.match(name))
+        names.push_back(name);
+  if (!names.empty())
+    module.emitWarning() << "no layer has these for parameters, so they are "
+                            "not trained: "
+                         << listed(names)
+                         << "; name one by --trainable, beside '*' for the "
+                            "others, to train it";
 }
 
 LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
@@ -124,20 +140,23 @@ LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
     return failure();
   auto read =
       weightsBehind(main.getBody().front().getTerminator()->getOperand(result));
-  std::string masks;
-  for (auto weight : module.getOps<nn::WeightOp>()) {
-    bool isCandidate = weight.getTensorType().getElementType().isF32() &&
-                       weight.getInit().empty() &&
-                       read.contains(weight.getSymName());
-    if (!isCandidate || !globs->match(weight.getSymName()))
+  SmallVector<nn::WeightOp> candidates;
+  for (auto weight : module.getOps<nn::WeightOp>())
+    if (weight.getTensorType().getElementType().isF32() &&
+        weight.getInit().empty() && read.contains(weight.getSymName()))
+      candidates.push_back(weight);
+  SmallVector<StringRef> tables;
+  for (nn::WeightOp weight : candidates) {
+    StringRef name = weight.getSymName();
+    bool isChosen = globs->match(name), isNamed = globs->names(name);
+    if (!isChosen || (!isNamed && weight->hasAttr(nn::constantAttr)))
       continue;
-    if (isMask(weight))
-      masks += (masks.empty() ? "'" : ", '") + weight.getSymName().str() + "'";
+    if (!isNamed && (holdsMask(weight) || holdsSinusoids(weight, candidates)))
+      tables.push_back(name);
     else
       weight.setTrainable(true);
   }
-  if (!masks.empty())
-    module.emitWarning() << "masks are not trained: " << masks;
+  warnLeftOut(module, tables, *globs);
   return globs->checkUsed(module);
 }
 

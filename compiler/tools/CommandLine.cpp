@@ -159,7 +159,8 @@ void addTraining(CLI::App *command, TrainingOptions &training) {
       ->default_str("-100");
   command
       ->add_option("--trainable", training.trainable,
-                   "glob of the weights that are trained; repeatable")
+                   "glob of the weights that are trained, or !glob of those "
+                   "that are not; repeatable")
       ->allow_extra_args(false);
   command
       ->add_option("--training", training.settings,

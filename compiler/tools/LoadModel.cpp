@@ -161,6 +161,7 @@ OwningOpRef<ModuleOp> loadModel(const Request &request, MLIRContext &context,
     return onnx::importOnnxGraph(request.model, context, error);
   onnx::ImportOptions options;
   options.trains = !request.training.loss.empty();
+  options.trained = request.training.trainable;
   for (const auto &[name, binding] : request.shapes)
     options.shapes[name] = {binding.min, binding.max};
   return onnx::importOnnx(request.model, options, context, error);

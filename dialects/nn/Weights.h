@@ -11,6 +11,12 @@ namespace attune::nn {
 /// weight.
 inline constexpr llvm::StringLiteral updatesAttr = "nn.updates";
 
+/// The attribute of a weight that no layer has for a parameter: it is trained
+/// only where it is named. And the one of a module that lists by name what its
+/// author may take for a parameter all the same.
+inline constexpr llvm::StringLiteral constantAttr = "nn.constant";
+inline constexpr llvm::StringLiteral leftOutAttr = "nn.left_out";
+
 /// The weight that result `result` of a function updates; null if none.
 mlir::FlatSymbolRefAttr updatedBy(mlir::FunctionOpInterface function,
                                   unsigned result);

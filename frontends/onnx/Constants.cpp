@@ -84,4 +84,24 @@ Imported importConstant(Ops &ops, DenseResourceElementsAttr value,
   return x;
 }
 
+Imported sharedByBatch(Ops &ops, Imported x) {
+  auto type = x.known.weight.getType();
+  if (type.getRank() < 3 || !ops.batch || *ops.batch < 2 ||
+      type.getDimSize(0) != *ops.batch)
+    return x;
+  ArrayRef<char> bytes = x.known.weight.getRawHandle().getBlob()->getData();
+  size_t entry = bytes.size() / *ops.batch;
+  if (entry == 0 || bytes.drop_front(entry) != bytes.drop_back(entry))
+    return x;
+  // The mapping outlives both.
+  SmallVector<int64_t> shape(type.getShape());
+  shape[0] = 1;
+  x.known.weight = DenseResourceElementsAttr::get(
+      RankedTensorType::get(shape, type.getElementType()),
+      x.known.weightName.getValue(),
+      UnmanagedAsmResourceBlob::allocateInferAlign(bytes.take_front(entry)));
+  x.own[0] = ops.dim(1);
+  return x;
+}
+
 } // namespace attune::onnx

@@ -19,6 +19,11 @@ mlir::Type elementTypeOf(int64_t dataType, mlir::OpBuilder &b);
 Imported importConstant(Ops &ops, mlir::DenseResourceElementsAttr value,
                         llvm::StringRef name, bool isTrained = false);
 
+/// An exporter with a fixed batch repeats a parameter (the class token) for
+/// each entry of it: such a weight [batch, ...] of equal entries becomes the
+/// broadcast of one. Anything else is left as it is.
+Imported sharedByBatch(Ops &ops, Imported x);
+
 } // namespace attune::onnx
 
 #endif // ATTUNE_FRONTENDS_ONNX_CONSTANTS_H

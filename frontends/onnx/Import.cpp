@@ -7,9 +7,11 @@
 #include "frontends/onnx/Import.h"
 
 #include "dialects/nn/Symbols.h"
+#include "dialects/nn/Weights.h"
 #include "frontends/onnx/Binder.h"
 #include "frontends/onnx/Constants.h"
 #include "frontends/onnx/GraphToOnnx.h"
+#include "frontends/onnx/Parameters.h"
 #include "frontends/onnx/ReadFile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -32,6 +34,7 @@ public:
         module(ModuleOp::create(graph.getLoc())),
         symbols(graph.getContext(), options), ops(*module, symbols) {
     ops.trains = options.trains;
+    ops.trained.insert_range(options.trained);
   }
 
   OwningOpRef<ModuleOp> run();
@@ -165,6 +168,8 @@ bool Importer::addArgument(BlockArgument argument, StringRef name) {
                                 "nn.name", ops.b.getStringAttr(name))),
                             NameLoc::get(ops.b.getStringAttr(name)));
   values[argument] = ops.fromValue(main.getArgument(index));
+  if (index == 0 && !dims.empty())
+    ops.batch = dims[0].getConstant();
   return true;
 }
 
@@ -339,6 +344,10 @@ bool Importer::finish() {
   for (unsigned i = 0; i < results.size(); ++i)
     main.setResultAttr(i, "nn.name", graph.getResultAttr(i, "nn.name"));
   main->setAttr(nn::symbolsAttr, symbols.ranges());
+  if (!ops.leftOut.empty())
+    (*module)->setAttr(
+        nn::leftOutAttr,
+        ops.b.getArrayAttr(llvm::to_vector_of<Attribute>(ops.leftOut)));
   // Shape arithmetic that was folded leaves ops that nobody reads.
   for (Operation &op :
        llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
@@ -399,6 +408,10 @@ OwningOpRef<ModuleOp> importOnnx(const std::filesystem::path &file,
     return {};
   context.loadDialect<nn::NNDialect, func::FuncDialect, arith::ArithDialect>();
   auto main = cast<func::FuncOp>(graph->lookupSymbol("main"));
+  if (options.trains) {
+    separateParameters(main);
+    tieParameters(main);
+  }
   OwningOpRef<ModuleOp> module =
       Importer(main, options, file.string(), error).run();
   return module ? verified(std::move(module), file.string(), error)

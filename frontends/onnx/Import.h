@@ -38,6 +38,8 @@ struct ImportOptions {
   /// Whether the model is to be trained: parameters of its layers are weights,
   /// however small they are.
   bool trains = false;
+  /// Then these are weights to be trained as well, whatever reads them.
+  std::vector<std::string> trained;
 };
 
 /// Imports into the nn dialect. Null on failure, with one or more lines in

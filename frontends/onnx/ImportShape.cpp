@@ -198,8 +198,12 @@ static LogicalResult importConstantNode(Binder &node) {
     if (auto loc = dyn_cast<NameLoc>(ops.loc))
       name = loc.getName().str();
     bool isTrained =
-        ops.trains && node.op().getInitializer() && isParameter(node.op());
-    return node.set(0, importConstant(ops, value, name, isTrained));
+        ops.trains && (ops.trained.contains(name) || isParameter(node.op()));
+    Imported x = importConstant(ops, value, name, isTrained);
+    x.known.isConstant = ops.trains && !isTrained;
+    if (x.known.isConstant && looksLikeParameter(node.op()))
+      ops.leftOut.insert(b.getStringAttr(name));
+    return node.set(0, isTrained ? sharedByBatch(ops, x) : x);
   }
   if (node.hasAttribute("value_int"))
     return node.set(0, ops.integers(b.getI64Type(), {},

@@ -40,6 +40,7 @@ struct Known {
   /// Weight: the bytes, not yet in the module.
   mlir::DenseResourceElementsAttr weight;
   mlir::StringAttr weightName;
+  bool isConstant = false; ///< Weight: not to be trained.
 };
 
 /// A tensor of shape `dims`, which is a broadcast of one of shape `own`, which

@@ -9,6 +9,7 @@
 #include "frontends/onnx/Imported.h"
 #include "frontends/onnx/Symbols.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace attune::onnx {
@@ -25,7 +26,13 @@ public:
   mlir::Location loc; ///< Of the node being imported.
   Symbols &symbols;
   std::string reason;
-  bool trains = false; ///< As ImportOptions say.
+  bool trains = false; ///< As ImportOptions say, and what follows.
+  llvm::StringSet<> trained;
+  /// The extent of the batch, where the file fixes it: of the first input.
+  std::optional<int64_t> batch;
+  /// Initializers that may be parameters to who named them, but were not taken
+  /// for such.
+  llvm::SetVector<mlir::StringAttr> leftOut;
 
   mlir::LogicalResult fail(const llvm::Twine &why) {
     if (reason.empty())
@@ -144,7 +151,9 @@ private:
 
   mlir::ModuleOp module;
   mlir::MLIRContext *context;
-  llvm::DenseMap<mlir::Attribute, mlir::Value> weights;
+  /// By their bytes and names: layers that share bytes may train apart.
+  llvm::DenseMap<std::pair<mlir::Attribute, mlir::Attribute>, mlir::Value>
+      weights;
   llvm::StringSet<> weightNames;
   mlir::Operation *lastLoad = nullptr;
   mutable uint64_t spent = 0;

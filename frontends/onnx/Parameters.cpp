@@ -2,6 +2,7 @@
 #include "frontends/onnx/Parameters.h"
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/SetVector.h"
 
 namespace attune::onnx {
@@ -16,9 +17,10 @@ struct Place {
 };
 } // namespace
 
-static constexpr Place places[] = {
+static constexpr Place layers[] = {
     {"MatMul", 0, 1},
     {"Gemm", 0, 2},
+    {"Einsum", 0, 31},
     {"Conv", 1, 2},
     {"ConvTranspose", 1, 2},
     {"LayerNormalization", 1, 2},
@@ -28,6 +30,24 @@ static constexpr Place places[] = {
     {"InstanceNormalization", 1, 2},
     {"PRelu", 1, 1},
 };
+
+/// Of several numbers that have a name: biases and scales in their parts,
+/// tokens that stand before others, positions.
+static constexpr Place parts[] = {
+    {"Add", 0, 1},     {"Mul", 0, 1},   {"Gather", 0, 0},
+    {"Concat", 0, 31}, {"Slice", 0, 0}, {"Where", 1, 2},
+};
+
+/// Of a member of a module ("layers.0.attn.logit_scale"), even a single number.
+static constexpr Place members[] = {
+    {"Exp", 0, 0},  {"Clip", 0, 0}, {"Sigmoid", 0, 0}, {"Softplus", 0, 0},
+    {"Tanh", 0, 0}, {"Add", 0, 1},  {"Mul", 0, 1},
+};
+
+/// What modules keep beside their parameters, as the usual ones call it.
+static constexpr llvm::StringLiteral buffers[] = {
+    "inv_freq", "relative_coords_table", "attn_mask", "running_mean",
+    "running_var"};
 
 static bool isView(NodeOp node) {
   return node.getDomain().empty() &&
@@ -42,6 +62,13 @@ static unsigned inputOf(OpOperand &use) {
   for (int64_t absent : cast<NodeOp>(use.getOwner()).getAbsent())
     input += absent <= int64_t(input);
   return input;
+}
+
+static bool isAmong(ArrayRef<Place> places, NodeOp node, unsigned input) {
+  return llvm::any_of(places, [&](const Place &place) {
+    return node.getOp() == place.op && input >= place.first &&
+           input <= place.last;
+  });
 }
 
 /// Views that exporters leave between a weight and its product.
@@ -61,28 +88,77 @@ static bool isLayer(NodeOp product) {
          llvm::any_of(product.getInputs(), showsInitializer);
 }
 
-static bool isParameterOf(NodeOp node, OpOperand &use, int64_t elements) {
-  if (!node.getDomain().empty())
-    return false;
-  StringRef op = node.getOp();
-  if (op == "Add" && elements == 1)
-    return node.getInputs().size() == 2 &&
-           isLayer(node.getInputs()[1 - use.getOperandNumber()]
-                       .getDefiningOp<NodeOp>());
-  if (op == "Add" || op == "Mul" || op == "Gather")
-    return elements > 1;
-  return llvm::any_of(places, [&](const Place &place) {
-    unsigned input = inputOf(use);
-    return op == place.op && input >= place.first && input <= place.last;
-  });
+// ---- names ----
+
+static StringRef nameOf(NodeOp constant) {
+  auto loc = dyn_cast<NameLoc>(constant.getLoc());
+  return loc ? loc.getName().getValue() : StringRef();
 }
 
-bool isParameter(NodeOp initializer) {
-  auto type = dyn_cast<RankedTensorType>(initializer.getResult(0).getType());
-  if (!type || !isa<FloatType>(type.getElementType()))
+bool isUnnamed(NodeOp constant) {
+  StringRef name = nameOf(constant);
+  if (!constant.getInitializer() || name.starts_with("onnx::"))
+    return true;
+  // Names of torch.export: the operator, and a number from the second on.
+  auto [stem, number] = name.rsplit('_');
+  if (!number.empty() && llvm::all_of(number, llvm::isDigit))
+    name = stem;
+  return llvm::all_of(name, llvm::isDigit) ||
+         llvm::is_contained({"val", "zeros", "zeros_like", "ones", "ones_like",
+                             "full", "where", "arange",
+                             "scalar_tensor_default"},
+                            name);
+}
+
+/// Named by its place in a tree of modules, and no buffer of one.
+static bool isMember(NodeOp constant) {
+  StringRef name = nameOf(constant);
+  return !isUnnamed(constant) && name.contains('.') &&
+         !llvm::is_contained(buffers, name.rsplit('.').second);
+}
+
+// ---- values ----
+
+bool isUniform(DenseResourceElementsAttr value) {
+  if (!value || !value.getType().getElementType().isF32())
     return false;
+  AsmResourceBlob *blob = value.getRawHandle().getBlob();
+  ArrayRef<char> bytes = blob ? blob->getData() : ArrayRef<char>();
+  return bytes.size() > 4 &&
+         bytes.drop_front(4) ==
+             bytes.drop_back(4); // each is like the one before
+}
+
+// ---- uses ----
+
+static bool isParameterOf(NodeOp constant, OpOperand &use, int64_t elements) {
+  auto node = cast<NodeOp>(use.getOwner());
+  if (!node.getDomain().empty())
+    return false;
+  unsigned input = inputOf(use);
+  // Of a product of two constants the first one is data (a table of positions).
+  if (node.getOp() == "MatMul" && input == 0 &&
+      showsInitializer(node.getInputs().back()))
+    return false;
+  if (isAmong(layers, node, input))
+    return true;
+  if (node.getOp() == "Add" && elements == 1 && node.getInputs().size() == 2 &&
+      isLayer(
+          node.getInputs()[1 - use.getOperandNumber()].getDefiningOp<NodeOp>()))
+    return true;
+  if (isMember(constant) && isAmong(members, node, input))
+    return true;
+  bool isPart = node.getOp() == "Add" || node.getOp() == "Mul" ||
+                node.getOp() == "Gather" || !isUnnamed(constant);
+  return elements > 1 && constant.getInitializer() && isPart &&
+         isAmong(parts, node, input);
+}
+
+/// Calls `visit` with each use of what shows the constant, until it returns
+/// true; whether it did.
+static bool anyUse(NodeOp constant, function_ref<bool(OpOperand &)> visit) {
   llvm::SetVector<Value> shown;
-  shown.insert(initializer.getResult(0));
+  shown.insert(constant.getResult(0));
   for (size_t next = 0; next < shown.size(); ++next)
     for (OpOperand &use : shown[next].getUses()) {
       auto node = dyn_cast<NodeOp>(use.getOwner());
@@ -90,10 +166,37 @@ bool isParameter(NodeOp initializer) {
         continue;
       if (isView(node) && use.getOperandNumber() == 0)
         shown.insert(node.getResult(0));
-      else if (isParameterOf(node, use, type.getNumElements()))
+      else if (visit(use))
         return true;
     }
   return false;
+}
+
+bool isParameter(NodeOp constant) {
+  auto value = constant.getParams().getAs<DenseResourceElementsAttr>("value");
+  if (!value || !isa<FloatType>(value.getType().getElementType()) ||
+      llvm::is_contained(buffers, nameOf(constant).rsplit('.').second))
+    return false;
+  // Zeros and ones that an exporter made itself are steps of a formula; those
+  // of a product may be a layer that begins so.
+  bool isMade = isUnnamed(constant) && isUniform(value);
+  return anyUse(constant, [&](OpOperand &use) {
+    StringRef op = cast<NodeOp>(use.getOwner()).getOp();
+    bool isProduct = op == "MatMul" || op == "Gemm" || op.starts_with("Conv");
+    return (!isMade || isProduct) &&
+           isParameterOf(constant, use, value.getType().getNumElements());
+  });
+}
+
+bool looksLikeParameter(NodeOp initializer) {
+  auto type = dyn_cast<RankedTensorType>(initializer.getResult(0).getType());
+  if (isUnnamed(initializer) || !type ||
+      !isa<FloatType>(type.getElementType()) ||
+      llvm::is_contained(buffers, nameOf(initializer).rsplit('.').second))
+    return false;
+  return anyUse(initializer, [](OpOperand &use) {
+    return cast<NodeOp>(use.getOwner()).getOp() != "BatchNormalization";
+  });
 }
 
 } // namespace attune::onnx

@@ -1,6 +1,8 @@
 // Imported values into the IR and out of it: constants, weights, ranges.
 #include "frontends/onnx/Ops.h"
 
+#include "dialects/nn/Weights.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 namespace attune::onnx {
@@ -320,7 +322,7 @@ Value Ops::fromAffine(const Affine &form, const Imported &x) {
 }
 
 Value Ops::weight(const Imported &x) {
-  Value &loaded = weights[x.known.weight];
+  Value &loaded = weights[{x.known.weight, x.known.weightName}];
   if (loaded)
     return loaded;
   std::string name = x.known.weightName.str();
@@ -333,7 +335,9 @@ Value Ops::weight(const Imported &x) {
   while (block->getParentOp()->getParentOp() != module)
     block = block->getParentOp()->getBlock();
   b.setInsertionPoint(block->getParentOp());
-  nn::WeightOp::create(b, weightLoc, name, type, x.known.weight);
+  auto weight = nn::WeightOp::create(b, weightLoc, name, type, x.known.weight);
+  if (x.known.isConstant)
+    weight->setAttr(nn::constantAttr, b.getUnitAttr());
   // Loads stand together at the top, in the order of first use.
   if (lastLoad)
     b.setInsertionPointAfter(lastLoad);

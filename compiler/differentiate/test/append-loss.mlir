@@ -26,7 +26,7 @@
 // NONE-NOT: trainable
 // NONE-NOT: @loss
 // WHICH: error: a loss reads one output, name it: logits, ids
-// MASK: warning: masks are not trained: 'hidden'
+// MASK: warning: masks and tables of positions are not trained: 'hidden'
 // UNKNOWN: error: has no output 'y', but logits, ids
 // LOSS: error: expects a loss of cross_entropy or mse, found 'hinge'
 // TYPE: error: output 'ids' is to be floats for a loss, found 'tensor<2xi64>'
