@@ -63,8 +63,11 @@ static LogicalResult importIdentity(Binder &node) {
 
 static LogicalResult importDropout(Binder &node) {
   // Opset 12 made training an input; before, the node only occurs in inference.
-  if (node.has(2) && node.ops.knownSplat(node.in(2)) != 0)
-    return node.fail("dropout in training mode");
+  bool trains = node.has(2) && node.ops.knownSplat(node.in(2)) != 0;
+  if (trains && !(node.has(1) && node.ops.knownSplat(node.in(1)) == 0))
+    return node.fail("dropout in training mode; export the model for inference "
+                     "(in PyTorch model.eval() and TrainingMode.EVAL). Dropout "
+                     "is for models in .attn");
   if (failed(node.set(0, node.in(0))))
     return failure();
   return node.set(1,

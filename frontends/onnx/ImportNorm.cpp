@@ -226,7 +226,9 @@ static LogicalResult importBatchNorm(Binder &node) {
   Ops &ops = node.ops;
   const Imported &x = node.in(0);
   if (node.integer("training_mode") != 0)
-    return node.fail("batch normalisation in training mode");
+    return node.fail("batch normalisation in training mode; export the model "
+                     "for inference (in PyTorch model.eval() and "
+                     "TrainingMode.EVAL)");
   if (x.rank() < 2)
     return node.fail("expected an input of rank 2 or more");
   Dims channel(x.rank() - 1, ops.dim(1));

@@ -49,6 +49,27 @@ TEST_F(ImportRefusalTest, RefusesShapesThatDoNotFit) {
             "[4]\n");
 }
 
+TEST_F(ImportRefusalTest, DropoutDropsNothingOrIsRefused) {
+  auto dropout = [](const Wire &ratio, int64_t trains) {
+    return Wire()
+        .msg(11, typed("x", floatType, {"4"}))
+        .msg(5, ratio)
+        .msg(5, tensor("trains", boolType, {}).num(5, trains))
+        .msg(1, node("Dropout", {"x", "ratio", "trains"}, {"y"}, "n"))
+        .msg(12, value("y"));
+  };
+  Wire none = tensor("ratio", floatType, {}).f32(4, 0),
+       some = tensor("ratio", floatType, {}).f32(4, 0.5);
+  EXPECT_THAT(refuse(dropout(some, 1)),
+              HasSubstr("node 'n' ('Dropout', opset 13): dropout in training "
+                        "mode; export the model for inference"));
+  for (const Wire &graph : {dropout(none, 1), dropout(some, 0)}) {
+    import(graph);
+    EXPECT_EQ(typeOfResult(), "tensor<4xf32>");
+    EXPECT_EQ(count<nn::ElementwiseOp>(), 0);
+  }
+}
+
 TEST_F(ImportRefusalTest, HugeShapesCostNothing) {
   // A bomb of 2^46 elements stays a type; nothing of that size is made.
   import(Wire()
