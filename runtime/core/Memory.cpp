@@ -99,6 +99,31 @@ Error findTarget(const std::string &path, std::string &target) {
   return {ATTUNE_IO_ERROR, cat(path, ": a link that leads nowhere")};
 }
 
+static bool isOneInode(const struct stat &one, const struct stat &other) {
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+bool isSameFile(const std::string &one, const std::string &other) {
+  struct stat first, second;
+  bool hasFirst = ::stat(one.c_str(), &first) == 0,
+       hasSecond = ::stat(other.c_str(), &second) == 0;
+  if (hasFirst != hasSecond)
+    return false;
+  if (hasFirst)
+    return isOneInode(first, second);
+  // Of files yet to come: the same name in the same folder.
+  std::string target, next;
+  if (findTarget(one, target) || findTarget(other, next))
+    return one == other;
+  std::string folder = folderOf(target), where = folderOf(next);
+  bool isOneFolder = ::stat(folder.c_str(), &first) == 0 &&
+                     ::stat(where.c_str(), &second) == 0 &&
+                     isOneInode(first, second);
+  return target == next ||
+         (isOneFolder && target.substr(target.rfind('/') + 1) ==
+                             next.substr(next.rfind('/') + 1));
+}
+
 FileHandle createBeside(const std::string &target, int mode,
                         std::string &name) {
   constexpr int kMostAttempts = 1000;

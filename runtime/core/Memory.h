@@ -81,6 +81,10 @@ Error findTarget(const std::string &path, std::string &target);
 /// not used. Not mkstemp, which ignores the umask. On failure errno says why.
 FileHandle createBeside(const std::string &target, int mode, std::string &name);
 
+/// Whether both names lead to one file, of files that are there and of new
+/// ones; through links.
+bool isSameFile(const std::string &one, const std::string &other);
+
 /// "./" of "a", "b/" of "b/a".
 std::string folderOf(const std::string &path);
 

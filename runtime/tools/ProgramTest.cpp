@@ -142,6 +142,47 @@ TEST_F(ProgramTest, OutputsThatCannotBeWritten) {
   }
 }
 
+// What a command reads is not what it writes, by whatever name.
+TEST_F(ProgramTest, OutputsThatAreInputs) {
+  const std::string x = folder.file("x.npy"), all = folder.file("all.npz");
+  auto expectKept = [&](const std::string &file, const std::string &line,
+                        const std::string &words) {
+    std::vector<char> before = readFile(file);
+    Outcome run = shell(kRun + line);
+    EXPECT_EQ(run.code, 1) << line;
+    EXPECT_THAT(run.out, HasSubstr(words));
+    EXPECT_EQ(readFile(file), before) << line;
+  };
+  expectKept(all, "run " + model + " -i " + all + " --output " + all,
+             "--output " + all +
+                 ": expected a file of its own, found that of "
+                 "--input " +
+                 all + ", which would be lost; give another name\n");
+  std::filesystem::copy_file(x, folder.file("y.npy"));
+  expectKept(folder.file("y.npy"),
+             "run " + model + " -i x=" + folder.file("y.npy") + " -o " +
+                 folder.file("."),
+             "found that of --input");
+  std::filesystem::create_symlink(x, folder.file("link"));
+  const std::string train = "train " + model + " --data " + x;
+  for (const std::string option : {"--save ", "-o ", "--log ", "--plot "})
+    expectKept(x, train + " " + option + folder.file("link"),
+               "found that of --data");
+  for (const std::string option : {"--save ", "--log ", "--plot "})
+    expectKept(model, train + " " + option + model,
+               "found that of the package");
+  const std::string next = folder.file("new");
+  expectKept(x, train + " --save " + next + " --log " + folder.file("./new"),
+             "--log " + folder.file("./new") +
+                 ": expected a file of its own, found that of --save");
+  expectKept(x, train + " --init " + next + " --save " + next,
+             "found that of --init");
+  // What is natural fails for another reason only: the model does not train.
+  expectKept(x, train + " --resume " + next + " --save " + next,
+             "train section");
+  expectKept(model, train + " -o " + model, "train section");
+}
+
 // Bounds in words, and nan is no number.
 TEST_F(ProgramTest, OptionsOutOfRange) {
   auto error = [&](const std::string &arguments) {

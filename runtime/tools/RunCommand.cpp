@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Memory.h"
 #include "runtime/tools/Facts.h"
+#include "runtime/tools/OutputFiles.h"
 #include "runtime/tools/Package.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
@@ -85,6 +86,37 @@ static void report(const std::vector<std::string> &names,
     printJson({{"outputs", list}});
 }
 
+/// The file of each output in the folder; none where there is no folder.
+static std::vector<std::string>
+filesInFolder(const std::string &folder,
+              const std::vector<std::string> &names) {
+  std::vector<std::string> files;
+  std::set<std::string> taken;
+  for (const std::string &name : names)
+    if (!folder.empty())
+      files.push_back(cat(folder, "/", fileName(name, taken), ".npy"));
+  return files;
+}
+
+/// Before the run rather than after.
+static Error checkOutputs(const RunOptions &options, const Model &model) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < attune_model_output_count(model.get()); ++i) {
+    attune_value_info info;
+    if (Error error = check(attune_model_output(model.get(), i, &info)))
+      return error;
+    names.push_back(info.name);
+  }
+  std::vector<NamedFile> outputs = {{"--output", options.outputFile}};
+  for (const std::string &file : filesInFolder(options.outputDir, names))
+    outputs.push_back({"--output-dir", file});
+  std::vector<NamedInput> inputs = {{{"--state", options.state}},
+                                    {{"the package", options.package}}};
+  for (const std::string &input : options.inputs)
+    inputs.push_back({{"--input", input.substr(input.find('=') + 1)}});
+  return checkOverwrites(outputs, inputs);
+}
+
 static Error writeOutputs(const RunOptions &options,
                           const std::vector<std::string> &names,
                           const NamedTensors &tensors,
@@ -98,15 +130,10 @@ static Error writeOutputs(const RunOptions &options,
     return {};
   if (Error error = makeFolder(options.outputDir))
     return error;
-  files.clear();
-  std::set<std::string> taken;
-  for (const std::string &name : names) {
-    std::string path =
-        cat(options.outputDir, "/", fileName(name, taken), ".npy");
-    if (Error error = writeTensors(path, {{"", tensors.at(name)}}))
+  files = filesInFolder(options.outputDir, names);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (Error error = writeTensors(files[i], {{"", tensors.at(names[i])}}))
       return error;
-    files.push_back(path);
-  }
   return {};
 }
 
@@ -114,6 +141,8 @@ static Error run(const RunOptions &options) {
   Model model;
   Session session;
   if (Error error = loadModel(options, false, options.mapWeights, model))
+    return error;
+  if (Error error = checkOutputs(options, model))
     return error;
   NamedTensors inputs;
   if (Error error = readInputs(model, options.inputs, inputs))

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/core/Checksum.h"
 #include "runtime/core/PackageFile.h"
+#include "runtime/tools/OutputFiles.h"
 #include "runtime/tools/Package.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
@@ -240,8 +241,28 @@ Error Run::writeResults() {
   return joined(failure ? failure : checkpoint, writePackage());
 }
 
+/// A checkpoint may take the place of the one that it goes on from, and a
+/// trained package that of the package.
+static Error checkOverwrites(const TrainOptions &options) {
+  const std::string &data = options.trainer.data.path;
+  const NamedFile outputs[] = {{"--save", options.save},
+                               {"-o", options.output},
+                               {"--log", options.log},
+                               {"--plot", options.plot}};
+  const NamedInput inputs[] = {
+      {{"--data", data},
+       "",
+       [&](const std::string &path) { return train::mayRead(data, path); }},
+      {{"--init", options.init}},
+      {{"--resume", options.resume}, "--save"},
+      {{"the package", options.package}, "-o"}};
+  return checkOverwrites(outputs, inputs);
+}
+
 /// Before hours of training rather than after.
 static Error checkOutputs(const TrainOptions &options) {
+  if (Error error = checkOverwrites(options))
+    return error;
   for (const std::string *path :
        {&options.save, &options.output, &options.plot})
     if (!path->empty())

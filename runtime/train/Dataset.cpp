@@ -104,6 +104,31 @@ void writeInteger(attune_dtype dtype, std::byte *row, int64_t index,
   std::memcpy(row + 4 * index, &narrow, 4);
 }
 
+/// The kinds of files that the readers of folders look for.
+static bool looksLikeData(const std::string &name) {
+  static constexpr std::string_view kEnds[] = {
+      "-ubyte", "-ubyte.gz", ".bin", ".png", ".ppm", ".pgm", "_names.txt"};
+  return std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
+
+bool mayRead(const std::string &dataset, const std::string &file) {
+  if (!isFolder(dataset)) {
+    std::string other = validationBeside(dataset);
+    return core::isSameFile(dataset, file) ||
+           (!other.empty() && core::isSameFile(other, file));
+  }
+  std::error_code code;
+  fs::path folder = fs::canonical(dataset, code), at;
+  if (!code)
+    at = fs::canonical(file, code);
+  if (code || !looksLikeData(at.string()))
+    return false;
+  auto [end, ignored] =
+      std::mismatch(folder.begin(), folder.end(), at.begin(), at.end());
+  return end == folder.end();
+}
+
 static Error openFolder(const std::string &path, Part part, const Row &data,
                         const Row &labels, OpenedDataset &out) {
   auto has = [&](const char *name) { return isFile(cat(path, "/", name)); };

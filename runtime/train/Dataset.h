@@ -74,6 +74,11 @@ struct DatasetOptions {
   double validation = 0.1;
 };
 
+/// Whether a dataset may be read from this file: the one that is named, the
+/// validation tokens beside it, or one of its folder that looks like data. Asked
+/// before something is written there.
+bool mayRead(const std::string &dataset, const std::string &file);
+
 /// The parts of a dataset; those of one file share its memory.
 struct Parts {
   std::unique_ptr<Dataset> training;

@@ -43,6 +43,23 @@ TEST_F(DatasetTest, FolderWithoutADataset) {
             at("none") + "cannot open: No such file or directory");
 }
 
+TEST_F(DatasetTest, WhatMayBeRead) {
+  const std::string text = put("a.txt", "ab"), link = folder.file("link");
+  std::filesystem::create_symlink("a.txt", link);
+  EXPECT_TRUE(mayRead(text, link));
+  EXPECT_TRUE(mayRead(folder.file("new"), folder.file("./new")));
+  EXPECT_FALSE(mayRead(text, folder.file("b.txt")));
+  put("x_train.bin", "");
+  const std::string held = put("x_val.bin", "");
+  EXPECT_TRUE(mayRead(folder.file("x_train.bin"), held));
+  const std::string picture = put("train/cat/1.png", "");
+  EXPECT_TRUE(mayRead(folder.path, picture));
+  EXPECT_TRUE(mayRead(folder.path + "/", folder.file("train/../x_val.bin")));
+  EXPECT_FALSE(mayRead(folder.file("train"), held));
+  EXPECT_FALSE(mayRead(folder.path, put("run.safetensors", "")));
+  EXPECT_FALSE(mayRead(folder.path, folder.file("train/cat/2.png")));
+}
+
 TEST(Vocabulary, Differences) {
   EXPECT_EQ(vocabularyDifference({"a", "b"}, {"a", "b"}), "");
   EXPECT_EQ(vocabularyDifference({"a", "c"}, {"a", "b"}),

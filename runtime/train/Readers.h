@@ -26,6 +26,8 @@ Error openImageFolder(const std::string &folder, Part part, const Row &data,
                       const Row &labels, OpenedDataset &out);
 Error openTokens(const DatasetOptions &options, const Row &data,
                  const Row &labels, Parts &out);
+/// "" where there is none: the validation part of NAME_train.bin.
+std::string validationBeside(const std::string &tokens);
 Error openText(const DatasetOptions &options, const Row &data,
                const Row &labels, Parts &out);
 

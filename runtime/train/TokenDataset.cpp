@@ -52,7 +52,7 @@ static int64_t largestOf(const Tokens &tokens) {
 }
 
 /// The validation file beside a training file; empty where there is none.
-static std::string besides(const std::string &path) {
+std::string validationBeside(const std::string &path) {
   static constexpr std::string_view kTraining = "train.bin";
   if (!path.ends_with(kTraining))
     return {};
@@ -72,7 +72,7 @@ static Error readTokens(const std::string &path, Tokens &out) {
 
 Error openTokens(const DatasetOptions &options, const Row &data,
                  const Row &labels, Parts &out) {
-  const std::string &path = options.path, other = besides(path);
+  const std::string &path = options.path, other = validationBeside(path);
   if (Error error = checkWindowRows(path, data, labels))
     return error;
   Tokens tokens;
