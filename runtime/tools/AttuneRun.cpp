@@ -240,7 +240,9 @@ static void addGenerate(CLI::App &app, GenerateOptions &options,
   CLI::App *command =
       app.add_subcommand("generate", "Lets a language model write");
   addCommon(command, options, carriesPackage);
-  command->add_option("--prompt", options.prompt, "What it goes on from");
+  command->add_option("--prompt", options.prompt,
+                      "What it goes on from: text, or numbers of tokens where "
+                      "there is no vocabulary; without it a line break");
   command->add_option("-n,--tokens", options.tokens, "How many")
       ->check(count(0));
   command
@@ -254,7 +256,8 @@ static void addGenerate(CLI::App &app, GenerateOptions &options,
   command->add_option("--seed", options.seed, "Of what is drawn")
       ->check(seed());
   command->add_option("--state", options.state,
-                      "A checkpoint whose parameters the model takes");
+                      "A checkpoint whose parameters the model takes, and the "
+                      "vocabulary of its text");
   command->footer("Examples:\n"
                   "  attune generate trained.attune --prompt 'In the ' -n 300\n"
                   "  attune generate gpt.attune --state run.safetensors "

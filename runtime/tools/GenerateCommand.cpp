@@ -10,7 +10,6 @@
 #include "runtime/tools/Facts.h"
 #include "runtime/tools/Package.h"
 #include "runtime/tools/Terminal.h"
-#include "runtime/train/Checkpoint.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -24,8 +23,16 @@ namespace {
 /// Text to tokens and back.
 class Tokens {
 public:
-  Error create(const Model &model, int64_t size);
+  /// `trained`: those of the checkpoint that runs, which come before the
+  /// package's.
+  Error create(const Model &model, const std::vector<std::string> &trained,
+               int64_t size);
   Error encode(const std::string &text, std::vector<int64_t> &out) const;
+  /// What a text begins with where nobody says it.
+  int64_t first() const;
+  /// Of tokens one behind the other.
+  std::string decode(std::span<const int64_t> tokens) const;
+  /// Of one that follows others.
   std::string decode(int64_t token) const;
   /// How many of the model's classes are tokens: a text may have had fewer
   /// characters than the model has room for.
@@ -60,9 +67,12 @@ private:
 // Tokens
 //===----------------------------------------------------------------------===//
 
-Error Tokens::create(const Model &model, int64_t size) {
+Error Tokens::create(const Model &model,
+                     const std::vector<std::string> &trained, int64_t size) {
   known = size;
   std::optional<std::vector<std::string>> found = vocabularyOf(model);
+  if (!trained.empty())
+    found = trained;
   if (!found) {
     kind = size == 256 ? Kind::Bytes : Kind::Numbers;
     return {};
@@ -70,7 +80,7 @@ Error Tokens::create(const Model &model, int64_t size) {
   words = std::move(*found);
   known = int64_t(words.size());
   if (known < 1 || known > size)
-    return usage(cat("the package's vocabulary has ", known,
+    return usage(cat("the vocabulary of what runs has ", known,
                      " words, expected 1 to ", size,
                      ", as many as the model predicts"));
   kind = Kind::Words;
@@ -87,7 +97,8 @@ Error Tokens::encode(const std::string &text, std::vector<int64_t> &out) const {
       char *end = nullptr;
       long long number = std::strtoll(&text[at], &end, 10);
       if (end == &text[at])
-        return usage(cat("--prompt: the package has no vocabulary, so it takes "
+        return usage(cat("--prompt: there is no vocabulary, neither in the "
+                         "package nor in a checkpoint (--state), so it takes "
                          "numbers of tokens, found \"",
                          text.substr(at), "\""));
       out.push_back(number);
@@ -111,10 +122,24 @@ Error Tokens::encode(const std::string &text, std::vector<int64_t> &out) const {
   return out.empty() ? usage("--prompt: it has no token") : Error();
 }
 
+int64_t Tokens::first() const {
+  if (kind == Kind::Words)
+    return (std::find(words.begin(), words.end(), "\n") - words.begin()) %
+           int64_t(words.size());
+  return kind == Kind::Bytes ? '\n' : 0;
+}
+
 std::string Tokens::decode(int64_t token) const {
   if (kind == Kind::Words)
     return words[size_t(token)];
-  return kind == Kind::Bytes ? std::string(1, char(token)) : cat(token, " ");
+  return kind == Kind::Bytes ? std::string(1, char(token)) : cat(" ", token);
+}
+
+std::string Tokens::decode(std::span<const int64_t> tokens) const {
+  std::string text;
+  for (int64_t token : tokens)
+    text += decode(token);
+  return kind == Kind::Numbers && !text.empty() ? text.substr(1) : text;
 }
 
 //===----------------------------------------------------------------------===//
@@ -213,29 +238,44 @@ static int64_t choose(std::span<const float> logits,
   return likeliest - logits.begin();
 }
 
-static Error run(const GenerateOptions &options) {
-  Model model;
-  Session session;
-  if (Error error = loadModel(options, false, false, model))
-    return error;
-  if (Error error = openSession(model, options, options.state, session))
-    return error;
-  Generator generator;
-  if (Error error = generator.create(model, session))
-    return error.in(options.package);
-  Tokens tokens;
-  if (Error error = tokens.create(model, generator.vocabulary()))
-    return error.in(options.package);
-  std::vector<int64_t> all;
-  if (Error error = tokens.encode(options.prompt, all))
+/// What it goes on from, as tokens that the model knows.
+static Error begin(const GenerateOptions &options, const Tokens &tokens,
+                   std::vector<int64_t> &all) {
+  if (!options.prompt) {
+    all = {tokens.first()};
+    return {};
+  }
+  if (Error error = tokens.encode(*options.prompt, all))
     return error;
   for (int64_t token : all)
     if (token < 0 || token >= tokens.count())
       return usage(cat("--prompt: token ", token, ", the vocabulary has ",
                        tokens.count()));
+  return {};
+}
+
+static Error run(const GenerateOptions &options) {
+  Model model;
+  Session session;
+  train::Progress trained;
+  if (Error error = loadModel(options, false, false, model))
+    return error;
+  if (Error error =
+          openSession(model, options, options.state, session, &trained))
+    return error;
+  Generator generator;
+  if (Error error = generator.create(model, session))
+    return error.in(options.package);
+  Tokens tokens;
+  if (Error error =
+          tokens.create(model, trained.vocabulary, generator.vocabulary()))
+    return error.in(options.package);
+  std::vector<int64_t> all;
+  if (Error error = begin(options, tokens, all))
+    return error;
   std::fprintf(stderr, "without a cache of keys and values: all tokens so far "
                        "are computed again for each new one\n");
-  std::string text = options.prompt;
+  std::string text = tokens.decode(std::span<const int64_t>(all));
   if (!options.json)
     std::fputs(text.c_str(), stdout);
   for (int64_t i = 0; i < options.tokens; ++i) {

@@ -6,6 +6,7 @@
 #pragma once
 #include "runtime/tools/Tensor.h"
 #include "runtime/train/TrainerOptions.h"
+#include <optional>
 
 namespace attune::tools {
 
@@ -42,7 +43,8 @@ struct TrainOptions : CommonOptions {
 };
 
 struct GenerateOptions : CommonOptions {
-  std::string prompt = "\n";
+  /// Without one it begins at a line break, or where there is none at token 0.
+  std::optional<std::string> prompt;
   int64_t tokens = 200;
   double temperature = 1; ///< 0: the likeliest token.
   int64_t top = 0;        ///< Of so many likeliest tokens; 0: of all.

@@ -7,7 +7,6 @@
 #include "attune/format.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
-#include "runtime/train/Checkpoint.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -53,7 +52,7 @@ std::optional<std::vector<std::string>> vocabularyOf(const Model &model) {
 /// A state with the parameters of a file, as a trained package begins with
 /// them.
 static Error readState(const Model &model, const std::string &checkpoint,
-                       State &out) {
+                       State &out, train::Progress &about) {
   if (!attune_model_state_count(model.get()))
     return usage(cat("--state ", checkpoint,
                      ": the package has no parameters that could be replaced; "
@@ -62,18 +61,20 @@ static Error readState(const Model &model, const std::string &checkpoint,
   if (Error error = check(attune_state_create(model.get(), 0, &state)))
     return error;
   out.reset(state);
-  train::Progress ignored;
   if (Error error = readCheckpoint(checkpoint, model.get(), state,
-                                   /*parametersOnly=*/true, ignored))
+                                   /*parametersOnly=*/true, about))
     return error;
   return train::takeAverages(model.get(), state);
 }
 
 Error openSession(const Model &model, const CommonOptions &wanted,
-                  const std::string &checkpoint, Session &out) {
+                  const std::string &checkpoint, Session &out,
+                  train::Progress *about) {
   State state; // the session keeps it alive
+  train::Progress ignored;
   if (!checkpoint.empty())
-    if (Error error = readState(model, checkpoint, state))
+    if (Error error =
+            readState(model, checkpoint, state, about ? *about : ignored))
       return error;
   return openSession(model.get(), wanted.threads, /*profile=*/false,
                      state.get(), out);

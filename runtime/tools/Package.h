@@ -7,15 +7,18 @@
 #include "runtime/tools/Facts.h"
 #include "runtime/tools/Handles.h"
 #include "runtime/tools/Options.h"
+#include "runtime/train/Checkpoint.h"
 
 namespace attune::tools {
 
 Error loadModel(const CommonOptions &options, bool inspectOnly, bool mapWeights,
                 Model &out);
 /// With the parameters of a checkpoint, or of any .safetensors; "" for those
-/// that the package begins with.
+/// that the package begins with. `about`: what the checkpoint says of its
+/// training.
 Error openSession(const Model &model, const CommonOptions &options,
-                  const std::string &checkpoint, Session &out);
+                  const std::string &checkpoint, Session &out,
+                  train::Progress *about = nullptr);
 
 /// What the package says of itself; an object in all packages of ours.
 Json manifestOf(const Model &model);
