@@ -180,19 +180,9 @@ Error parseNpy(std::span<const std::byte> bytes, Tensor &out) {
   return {};
 }
 
-static Tensor widened(const Tensor &tensor) {
-  Tensor result;
-  result.dims = tensor.dims;
-  result.data.resize(tensor.data.size() * 2);
-  // bfloat16 is the upper half of a float32.
-  for (size_t i = 0; i < tensor.data.size() / 2; ++i)
-    std::memcpy(result.data.data() + 4 * i + 2, tensor.data.data() + 2 * i, 2);
-  return result;
-}
-
 std::vector<std::byte> formatNpy(const Tensor &tensor) {
   if (tensor.dtype == ATTUNE_BF16)
-    return formatNpy(widened(tensor));
+    return formatNpy(widened(tensor, ATTUNE_F32));
   std::string_view descr = "<f4";
   for (const Dtype &dtype : kDtypes)
     if (tensor.dtype == dtype.dtype)

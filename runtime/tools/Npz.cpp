@@ -1,15 +1,18 @@
 //===- Npz.cpp - a zip of .npy files --------------------------------------===//
 //
 // The zip central directory (APPNOTE.TXT 4.3.12) says where members are; the
-// local headers are only skipped. Members are stored, as np.savez writes them;
-// zip64 sizes, which np.savez uses for large arrays, are understood.
+// local headers are only skipped. Members are stored, as np.savez writes them,
+// or packed with deflate, as np.savez_compressed does; zip64 sizes, which both
+// use for large arrays, are understood.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/tools/TensorFiles.h"
-#include <array>
+#include <algorithm>
 #include <concepts>
 #include <cstring>
 #include <optional>
+#define ZLIB_CONST
+#include <zlib.h>
 
 namespace attune::tools {
 
@@ -39,22 +42,9 @@ private:
   std::span<const std::byte> bytes;
 };
 
-/// CRC-32 of IEEE 802.3, reflected.
 static uint32_t crc32(std::span<const std::byte> bytes) {
-  static const auto table = [] {
-    std::array<uint32_t, 256> result{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit)
-        value = value >> 1 ^ (value & 1 ? 0xEDB88320u : 0);
-      result[i] = value;
-    }
-    return result;
-  }();
-  uint32_t crc = ~0u;
-  for (std::byte byte : bytes)
-    crc = crc >> 8 ^ table[(crc ^ uint32_t(byte)) & 255];
-  return ~crc;
+  const auto *data = reinterpret_cast<const Bytef *>(bytes.data());
+  return uint32_t(::crc32_z(0, data, bytes.size()));
 }
 
 namespace {
@@ -63,8 +53,11 @@ struct Directory {
 };
 struct Member {
   std::string name;
-  uint64_t bytes = 0, local = 0;
+  uint64_t bytes = 0;  ///< Of the .npy.
+  uint64_t stored = 0; ///< Of what the file has of it.
+  uint64_t local = 0;
   uint32_t crc = 0;
+  uint16_t method = 0;
 };
 } // namespace
 
@@ -96,20 +89,74 @@ static std::optional<Directory> findDirectory(std::span<const std::byte> file) {
 }
 
 /// Sizes that do not fit 32 bits stand in extra field 1, in this order.
-static void readZip64(std::span<const std::byte> extra, Member &member,
-                      uint64_t &stored) {
+static void readZip64(std::span<const std::byte> extra, Member &member) {
   Fields fields(extra);
   for (uint64_t at = 0; at + 4 <= extra.size();
        at += 4 + uint64_t(fields.get<uint16_t>(at + 2))) {
     if (fields.get<uint16_t>(at) != 1)
       continue;
     uint64_t field = at + 4;
-    for (uint64_t *value : {&member.bytes, &stored, &member.local})
+    for (uint64_t *value : {&member.bytes, &member.stored, &member.local})
       if (*value == 0xffffffffu) {
         *value = fields.get<uint64_t>(field);
         field += 8;
       }
   }
+}
+
+/// Of deflate without a header, until `out` is full; "" or what is wrong.
+static std::string unpack(std::span<const std::byte> packed,
+                          std::span<std::byte> out) {
+  constexpr size_t kMostAtOnce = size_t(1) << 30; // zlib counts in 32 bits
+  z_stream stream = {};
+  if (::inflateInit2(&stream, -15) != Z_OK)
+    return "no memory for zlib";
+  int code = Z_OK;
+  size_t read = 0, written = 0;
+  while (code == Z_OK) {
+    stream.next_in = reinterpret_cast<const Bytef *>(packed.data()) + read;
+    stream.avail_in = uInt(std::min(packed.size() - read, kMostAtOnce));
+    stream.next_out = reinterpret_cast<Bytef *>(out.data()) + written;
+    stream.avail_out = uInt(std::min(out.size() - written, kMostAtOnce));
+    uInt in = stream.avail_in, room = stream.avail_out;
+    code = ::inflate(&stream, Z_NO_FLUSH);
+    read += in - stream.avail_in;
+    written += room - stream.avail_out;
+  }
+  std::string problem;
+  if (code != Z_STREAM_END && code != Z_BUF_ERROR)
+    problem = stream.msg ? stream.msg : "damaged data";
+  else if (code != Z_STREAM_END || written != out.size())
+    problem = cat(written, " bytes are unpacked of ", packed.size(),
+                  ", the directory says ", out.size(),
+                  code == Z_BUF_ERROR ? "; it ends early or has more" : "");
+  ::inflateEnd(&stream);
+  return problem;
+}
+
+/// The bytes of a member: those of the file, or unpacked into `memory`.
+static Error unpackMember(const Member &member,
+                          std::span<const std::byte> &data,
+                          std::vector<std::byte> &memory) {
+  constexpr uint16_t kStored = 0, kDeflated = 8;
+  constexpr uint64_t kMostPacked = 1032; // deflate's 258 bytes in 2 bits
+  if (member.method == kStored && member.stored == member.bytes)
+    return {};
+  if (member.method != kDeflated)
+    return bad(cat("member \"", member.name, "\" is packed by method ",
+                   member.method, " of zip; save it with np.savez"));
+  if (member.bytes / kMostPacked > member.stored)
+    return bad(cat("member \"", member.name, "\" promises ", member.bytes,
+                   " bytes of ", member.stored,
+                   ", which is more than deflate packs into them"));
+  if (Error error = checkMemory(cat("member \"", member.name, "\", unpacked"),
+                                member.bytes))
+    return error;
+  memory.resize(member.bytes);
+  if (std::string problem = unpack(data, memory); !problem.empty())
+    return bad(cat("member \"", member.name, "\": ", problem));
+  data = memory;
+  return {};
 }
 
 static Error readMember(std::span<const std::byte> file, const Member &member,
@@ -122,11 +169,14 @@ static Error readMember(std::span<const std::byte> file, const Member &member,
   uint64_t start = member.local + kLocalBytes +
                    fields.get<uint16_t>(member.local + 26) +
                    fields.get<uint16_t>(member.local + 28);
-  if (start > file.size() || member.bytes > file.size() - start)
-    return bad(cat("member \"", member.name, "\" of ", member.bytes,
+  if (start > file.size() || member.stored > file.size() - start)
+    return bad(cat("member \"", member.name, "\" of ", member.stored,
                    " bytes does not end within the ", file.size(),
                    " of the file"));
-  auto data = file.subspan(start, member.bytes);
+  auto data = file.subspan(start, member.stored);
+  std::vector<std::byte> memory;
+  if (Error error = unpackMember(member, data, memory))
+    return error;
   if (uint32_t crc = crc32(data); crc != member.crc)
     return bad(cat("member \"", member.name, "\" has CRC ", crc,
                    ", the directory says ", member.crc));
@@ -153,14 +203,12 @@ Error parseNpz(std::span<const std::byte> file, NamedTensors &out) {
                            kCentralBytes,
                        nameBytes);
     member.crc = fields.get<uint32_t>(at + 16);
-    uint64_t stored = fields.get<uint32_t>(at + 20);
+    member.method = fields.get<uint16_t>(at + 10);
+    member.stored = fields.get<uint32_t>(at + 20);
     member.bytes = fields.get<uint32_t>(at + 24);
     member.local = fields.get<uint32_t>(at + 42);
-    readZip64(table.subspan(at + kCentralBytes + nameBytes, extraBytes), member,
-              stored);
-    if (fields.get<uint16_t>(at + 10) != 0 || stored != member.bytes)
-      return bad(cat("member \"", member.name,
-                     "\" is compressed; save it with np.savez"));
+    readZip64(table.subspan(at + kCentralBytes + nameBytes, extraBytes),
+              member);
     std::string name = member.name;
     if (name.ends_with(".npy"))
       name.resize(name.size() - 4);

@@ -309,7 +309,11 @@ Error setInputs(const Model &model, const Session &session,
     if (found == inputs.end())
       return usage(cat("input \"", info.name, "\" is not given; use --input ",
                        info.name, "=FILE.npy"));
-    attune_tensor view = found->second.view();
+    Tensor &tensor = found->second;
+    if ((info.dtype == ATTUNE_I64 || info.dtype == ATTUNE_I32) &&
+        isNarrower(tensor.dtype, info.dtype))
+      tensor = widened(tensor, info.dtype);
+    attune_tensor view = tensor.view();
     if (Error error = check(attune_session_set_input(session.get(), i, &view)))
       return found->second.origin.empty() ? error
                                           : error.in(found->second.origin);

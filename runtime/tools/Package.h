@@ -51,7 +51,8 @@ Error makeInputs(const Model &model, const std::vector<int64_t> &values,
 Error checkShape(const Model &model, const std::string &shape,
                  const NamedTensors &inputs);
 
-/// Hands all inputs to the session; they must outlive the runs.
+/// Hands all inputs to the session; they must outlive the runs. Narrower
+/// integers are widened.
 Error setInputs(const Model &model, const Session &session,
                 NamedTensors &inputs);
 

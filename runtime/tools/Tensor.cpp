@@ -6,6 +6,7 @@
 #include "runtime/tools/Tensor.h"
 #include <algorithm>
 #include <cstring>
+#include <unistd.h>
 
 namespace attune::tools {
 
@@ -36,6 +37,16 @@ Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
     return {ATTUNE_SHAPE_MISMATCH, "the size overflows 64 bits"};
   bytes = empty ? 0 : total;
   return {};
+}
+
+Error checkMemory(std::string_view what, uint64_t bytes) {
+  uint64_t most = uint64_t(::sysconf(_SC_PHYS_PAGES)) *
+                  uint64_t(::sysconf(_SC_PAGE_SIZE)) / 2;
+  if (bytes <= most)
+    return {};
+  return {ATTUNE_OUT_OF_MEMORY,
+          cat(what, ": takes ", bytes, " bytes of memory, at most ", most,
+              " (half of this machine's) are given to it")};
 }
 
 std::string dimsText(std::span<const int64_t> dims) {

@@ -35,6 +35,16 @@ using NamedTensors = std::map<std::string, Tensor>;
 Error tensorBytes(attune_dtype dtype, std::span<const int64_t> dims,
                   uint64_t &bytes);
 
+/// Refuses what takes more than half of the machine's memory before any is
+/// taken: a few bytes on disk or of a command line can ask for any number.
+Error checkMemory(std::string_view what, uint64_t bytes);
+
+/// Whether each value of `from` is one of `to`: narrower integers of i64 and
+/// i32, f16 and bf16 of f32.
+bool isNarrower(attune_dtype from, attune_dtype to);
+/// The same values in that dtype, of which they are.
+Tensor widened(const Tensor &tensor, attune_dtype to);
+
 /// "[2, 3]": for messages.
 std::string dimsText(std::span<const int64_t> dims);
 

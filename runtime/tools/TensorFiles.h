@@ -15,7 +15,7 @@ Error parseNpy(std::span<const std::byte> bytes, Tensor &out);
 /// bfloat16, which NumPy lacks, is written as float32.
 std::vector<std::byte> formatNpy(const Tensor &tensor);
 
-/// A zip of .npy files as np.savez writes it; compressed members are refused.
+/// A zip of .npy files as np.savez and np.savez_compressed write it.
 Error parseNpz(std::span<const std::byte> bytes, NamedTensors &out);
 std::vector<std::byte> formatNpz(const NamedTensors &tensors);
 

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/testing/TestPackage.h"
+#include "runtime/train/TestFiles.h"
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 using namespace attune::tools;
+using attune::train::test::deflated;
 using ::testing::HasSubstr;
 
 namespace {
@@ -170,13 +173,110 @@ TEST(Npz, Damage) {
   std::vector<std::byte> flipped = bytes;
   flipped[150] ^= std::byte(1);
   EXPECT_THAT(parseNpz(flipped, out).message(), HasSubstr("has CRC"));
-  // Method 8 in the directory.
-  std::vector<std::byte> compressed = bytes;
+  // Another method in the directory.
   std::string text(reinterpret_cast<char *>(bytes.data()), bytes.size());
   size_t central = text.find("PK\1\2");
-  compressed[central + 10] = std::byte(8);
-  EXPECT_THAT(parseNpz(compressed, out).message(),
-              HasSubstr("is compressed; save it with np.savez"));
+  bytes[central + 10] = std::byte(12);
+  EXPECT_THAT(
+      parseNpz(bytes, out).message(),
+      HasSubstr("is packed by method 12 of zip; save it with np.savez"));
+}
+
+template <typename T>
+std::string littleEndian(T value) {
+  return {reinterpret_cast<const char *>(&value), sizeof value};
+}
+
+/// A zip with one packed member, as zipfile writes it.
+std::string packedZip(const std::string &name, const std::string &plain,
+                      const std::string &packed, uint32_t bytes) {
+  uLong crc = crc32(0, reinterpret_cast<const Bytef *>(plain.data()),
+                    uInt(plain.size()));
+  std::string common =
+      littleEndian<uint16_t>(20) + littleEndian<uint16_t>(0) +
+      littleEndian<uint16_t>(8) + littleEndian<uint32_t>(0) +
+      littleEndian(uint32_t(crc)) + littleEndian(uint32_t(packed.size())) +
+      littleEndian(bytes) + littleEndian(uint16_t(name.size())) +
+      littleEndian<uint16_t>(0);
+  std::string zip = "PK\3\4" + common + name + packed;
+  std::string directory = "PK\1\2" + littleEndian<uint16_t>(20) + common +
+                          std::string(14, '\0') + name;
+  return zip + directory + "PK\5\6" + std::string(4, '\0') +
+         littleEndian<uint16_t>(1) + littleEndian<uint16_t>(1) +
+         littleEndian(uint32_t(directory.size())) +
+         littleEndian(uint32_t(zip.size())) + std::string(2, '\0');
+}
+
+TEST(Npz, Packed) {
+  std::vector<std::byte> bytes = formatNpy(kSome.at("a/b"));
+  std::string plain(reinterpret_cast<char *>(bytes.data()), bytes.size()),
+      packed = deflated(plain, -15);
+  auto size = uint32_t(plain.size());
+  NamedTensors out;
+  auto parsed = [&](const std::string &stream, uint32_t promised) {
+    out.clear();
+    std::string zip = packedZip("x.npy", plain, stream, promised);
+    return parseNpz(bytesOf(zip), out).message();
+  };
+  ASSERT_EQ(parsed(packed, size), "");
+  expectEqual(out.at("x"), kSome.at("a/b"));
+  const std::string prefix = "not a usable .npz: member \"x.npy\"";
+  for (uint32_t promised : {size - 1, size + 1})
+    EXPECT_THAT(parsed(packed, promised), HasSubstr("the directory says"));
+  EXPECT_THAT(parsed(packed.substr(0, packed.size() - 3), size),
+              HasSubstr("it ends early or has more"));
+  EXPECT_EQ(parsed("no deflate", size), prefix + ": invalid block type");
+  EXPECT_EQ(parsed(packed, 3000000000),
+            prefix + cat(" promises 3000000000 bytes of ", packed.size(),
+                         ", which is more than deflate packs into them"));
+}
+
+template <typename To, typename From>
+std::vector<To> widenedValues(attune_dtype from, attune_dtype to,
+                              std::vector<From> values) {
+  Tensor tensor;
+  tensor.dtype = from;
+  tensor.dims = {int64_t(values.size())};
+  tensor.data.resize(values.size() * sizeof(From));
+  std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
+  EXPECT_TRUE(isNarrower(from, to));
+  Tensor wide = widened(tensor, to);
+  EXPECT_EQ(wide.dtype, to);
+  std::vector<To> result(values.size());
+  EXPECT_EQ(wide.data.size(), values.size() * sizeof(To));
+  std::memcpy(result.data(), wide.data.data(), wide.data.size());
+  return result;
+}
+
+TEST(Widen, KeepsValues) {
+  using ::testing::ElementsAre;
+  EXPECT_THAT((widenedValues<int64_t, int32_t>(ATTUNE_I32, ATTUNE_I64,
+                                               {-100, INT32_MAX})),
+              ElementsAre(-100, INT32_MAX));
+  EXPECT_THAT(
+      (widenedValues<int64_t, uint32_t>(ATTUNE_U32, ATTUNE_I64, {UINT32_MAX})),
+      ElementsAre(UINT32_MAX));
+  EXPECT_THAT((widenedValues<int32_t, int8_t>(ATTUNE_I8, ATTUNE_I32, {-1})),
+              ElementsAre(-1));
+  EXPECT_THAT(
+      (widenedValues<int64_t, uint16_t>(ATTUNE_U16, ATTUNE_I64, {65535})),
+      ElementsAre(65535));
+  EXPECT_THAT(
+      (widenedValues<float, uint16_t>(
+          ATTUNE_F16, ATTUNE_F32,
+          {0x3C00, 0xC100, 0x7BFF, 1, 0x8001, 0x7C00, 0xFC00})),
+      ElementsAre(1, -2.5, 65504, 0x1p-24, -0x1p-24, INFINITY, -INFINITY));
+  EXPECT_TRUE(std::isnan(
+      widenedValues<float, uint16_t>(ATTUNE_F16, ATTUNE_F32, {0x7E00})[0]));
+  EXPECT_THAT((widenedValues<float, uint16_t>(ATTUNE_BF16, ATTUNE_F32,
+                                              {0x3F80, 0xC020})),
+              ElementsAre(1, -2.5));
+  for (auto [from, to] : {std::pair(ATTUNE_I64, ATTUNE_I32),
+                          {ATTUNE_U32, ATTUNE_I32},
+                          {ATTUNE_BOOL, ATTUNE_I64},
+                          {ATTUNE_F64, ATTUNE_F32},
+                          {ATTUNE_I32, ATTUNE_F32}})
+    EXPECT_FALSE(isNarrower(from, to));
 }
 
 TEST(Safetensors, RoundTrip) {

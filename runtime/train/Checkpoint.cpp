@@ -218,7 +218,10 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
         complain(cat("\"", info.name, "\" is missing"));
       continue;
     }
-    const tools::Tensor &tensor = it->second;
+    tools::Tensor &tensor = it->second;
+    if (parametersOnly && info.tensor.dtype == ATTUNE_F32 &&
+        tools::isNarrower(tensor.dtype, ATTUNE_F32))
+      tensor = tools::widened(tensor, ATTUNE_F32);
     if (tensor.dtype != info.tensor.dtype ||
         !std::equal(dims.begin(), dims.end(), tensor.dims.begin(),
                     tensor.dims.end()))

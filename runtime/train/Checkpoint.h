@@ -61,7 +61,8 @@ Error writeCheckpoint(const std::string &path, attune_model *model,
 /// Fills the state. Tensors that are missing, unknown or of another shape are
 /// one error that lists them. With `parametersOnly` moments may be missing, and
 /// averages, which then begin as their parameters; what the model has not is
-/// passed over, and files of other programs are welcome.
+/// passed over, f16 and bf16 are widened, and files of other programs are
+/// welcome.
 Error readCheckpoint(const std::string &path, attune_model *model,
                      attune_state *state, bool parametersOnly,
                      Progress &progress);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <unistd.h>
 
 namespace attune::train {
 
@@ -72,17 +71,6 @@ Error listFolder(const std::string &path, std::vector<std::string> &names) {
     return {ATTUNE_IO_ERROR, cat(path, ": cannot list: ", code.message())};
   std::sort(names.begin(), names.end());
   return {};
-}
-
-Error checkMemory(const std::string &path, uint64_t bytes) {
-  uint64_t most = uint64_t(::sysconf(_SC_PHYS_PAGES)) *
-                  uint64_t(::sysconf(_SC_PAGE_SIZE)) / 2;
-  if (bytes <= most)
-    return {};
-  return {ATTUNE_OUT_OF_MEMORY,
-          cat(path, ": takes ", bytes,
-              " bytes of memory when decoded, at most ", most,
-              " (half of this machine's) are given to a dataset")};
 }
 
 std::string describe(const Row &row) {

@@ -172,9 +172,8 @@ TEST_F(DatasetTest, IdxThatWouldTakeAllMemory) {
   put(kTrainLabels, idx(2049, {count}, std::string(count, 1)));
   EXPECT_EQ(open(pictures({30000, 30000})),
             at(name) + cat("takes ", count * picture + 4 * count,
-                           " bytes of memory when decoded, at most ",
-                           memory / 2,
-                           " (half of this machine's) are given to a dataset"));
+                           " bytes of memory, at most ", memory / 2,
+                           " (half of this machine's) are given to it"));
 }
 
 TEST_F(DatasetTest, PicturesMustBeWhatTheModelTakes) {
@@ -396,11 +395,10 @@ TEST_F(DatasetTest, ImagesThatWouldTakeAllMemory) {
                   uint64_t(::sysconf(_SC_PAGE_SIZE)) / 2;
   put("train/a/1.png", Png{1000000, 1000000, 8, 2, "", ""}.bytes());
   EXPECT_EQ(open(pictures({3, 1000000, 1000000})),
-            at("train") + cat("takes 6000000000000 bytes of memory when "
-                              "decoded, at most ",
+            at("train") + cat("takes 6000000000000 bytes of memory, "
+                              "at most ",
                               most,
-                              " (half of this machine's) are given to a "
-                              "dataset"));
+                              " (half of this machine's) are given to it"));
 }
 
 } // namespace

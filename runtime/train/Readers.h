@@ -41,9 +41,7 @@ bool isFolder(const std::string &path);
 /// The names in a folder, sorted, less the hidden ones.
 Error listFolder(const std::string &path, std::vector<std::string> &names);
 
-/// A few bytes on disk can promise any number in memory, so a dataset that
-/// takes more than half of the machine's is refused before any is taken.
-Error checkMemory(const std::string &path, uint64_t bytes);
+using tools::checkMemory;
 
 /// "input \"x\", f32 [1, 28, 28]"
 std::string describe(const Row &row);

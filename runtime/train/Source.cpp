@@ -67,6 +67,8 @@ static Error take(const Row &row, tools::NamedTensors &found, Table &out) {
   if (it == found.end())
     return usage(cat("it has no tensor \"", row.name, "\""));
   tools::Tensor &tensor = it->second;
+  if (isInteger(row) && tools::isNarrower(tensor.dtype, row.dtype))
+    tensor = tools::widened(tensor, row.dtype);
   std::vector<int64_t> expected = row.dims;
   expected.insert(expected.begin(), tensor.dims.empty() ? 0 : tensor.dims[0]);
   if (tensor.dtype != row.dtype || tensor.dims != expected)

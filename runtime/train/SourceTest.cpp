@@ -73,6 +73,20 @@ TEST_F(SourceTest, OtherIntegersAreNotChecked) {
   EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {}), "");
 }
 
+TEST_F(SourceTest, NarrowerIntegersAreWidened) {
+  NamedTensors tensors = {
+      {"tokens", tensorOf<int32_t>(ATTUNE_I32, {2, 2}, {1, 2, -3, 4})}};
+  ASSERT_EQ(writeTensors(file, tensors).message(), "");
+  ASSERT_EQ(
+      openSources({file, "char", 0}, {{"tokens", ATTUNE_I64, {2}}}, {}, sources)
+          .message(),
+      "");
+  int64_t tokens[2] = {};
+  std::byte *const rows[] = {reinterpret_cast<std::byte *>(tokens)};
+  sources.training->read(1, rows);
+  EXPECT_THAT(tokens, ElementsAre(-3, 4));
+}
+
 TEST_F(SourceTest, ReadsWhatIsWanted) {
   ASSERT_EQ(open({1, 2, 3, 4}, {5, 6, 7, 8}, {}), "");
   int32_t targets[2] = {};

@@ -61,10 +61,10 @@ def write_progress(path, source, **changes):
         file.write(len(text).to_bytes(8, "little") + text + data[end:])
 
 
-def write_safetensors(path, tensors):
+def write_safetensors(path, tensors, dtype="F32"):
     header, end = {}, 0
     for name, value in tensors.items():
-        header[name] = {"dtype": "F32", "shape": value.shape,
+        header[name] = {"dtype": dtype, "shape": value.shape,
                         "data_offsets": [end, end := end + value.nbytes]}
     text = json.dumps(header).encode()
     with open(path, "wb") as file:

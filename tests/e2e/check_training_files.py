@@ -10,8 +10,10 @@ import os
 import sys
 import tempfile
 
+import numpy as np
+
 from attune import Failure
-from check_training import TEXT, Training
+from check_training import TEXT, Training, write_safetensors
 
 
 class Files(Training):
@@ -30,7 +32,41 @@ class Files(Training):
         self.expect(found[:3] == ["3", "5", "7"] and len(found) == 6,
                     f"numbers of tokens stand apart: {found}")
 
-    checks = (writes_from_checkpoints,)
+    def takes_arrays_as_they_are(self):
+        """Packed, and with the integers of tokenizers."""
+        plain, packed, random = self.path("plain.npz"), self.path("packed.npz"), \
+            np.random.default_rng(5)
+        ids = random.integers(0, 10, (32, 17))
+        np.savez(plain, tokens=ids[:, :-1], targets=ids[:, 1:])
+        np.savez_compressed(packed, tokens=ids[:, :-1].astype(np.int32),
+                            targets=ids[:, 1:].astype(np.uint8))
+        common = ["--batch", 8, "--shape", "T=16", "--steps", 3]
+        one, two = (self.train_on(data, self.package, name, *common)
+                    for data, name in ((plain, "plain"), (packed, "packed")))
+        self.expect(one[1] == two[1], "packed and narrower arrays are the same data")
+        logits = [self.attune.run(self.package, {"tokens": ids[:, 1:].astype(dtype)})["logits"]
+                  for dtype in (np.int64, np.int32, np.int8)]
+        self.expect(all(np.array_equal(logits[0], other) for other in logits[1:]),
+                    "and the same inputs")
+
+    def takes_half_weights(self):
+        package = self.compile("half", rate=0)
+        weights, _ = self.train(package, "weights", steps=1)
+        halves = {name: value.astype(np.float16) for name, value in weights.items()
+                  if not name.endswith((".m", ".v"))}
+        half, wide = self.path("half.safetensors"), self.path("wide.safetensors")
+        write_safetensors(half, halves, "F16")
+        write_safetensors(wide, {name: value.astype(np.float32)
+                                 for name, value in halves.items()})
+        tokens = {"tokens": np.arange(12).reshape(1, 12) % 11}
+        one, two = (self.attune.run(package, tokens, "--state", state)["logits"]
+                    for state in (half, wide))
+        self.expect(np.array_equal(one, two), "weights of f16 run in f32")
+        one, two = (self.train(package, "begun", "--init", state, steps=2)[1]
+                    for state in (half, wide))
+        self.expect(one == two, "and are trained on")
+
+    checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights)
 
 
 def main():
