@@ -84,8 +84,11 @@ static void addCommon(CLI::App *command, CommonOptions &options,
   else
     command->add_option("PACKAGE", options.package, "The .attune file")
         ->required();
-  command->add_option("--shape", options.shape,
-                      "Sizes of symbolic dims: batch=1,seq=128");
+  command
+      ->add_option("--shape", options.shape,
+                   "Sizes of symbolic dims: batch=1,seq=128; repeatable")
+      ->multi_option_policy(CLI::MultiOptionPolicy::Join)
+      ->delimiter(',');
   command
       ->add_option("--threads", options.threads,
                    "Threads, the main one included; 0: all processors")
@@ -136,7 +139,8 @@ static void addData(CLI::App *command, train::TrainerOptions &options) {
   group
       ->add_option("--data", options.data.path,
                    "IDX or CIFAR folder, folder of pictures, tokens .bin, "
-                   "text, or a .npz or .safetensors with the model's inputs")
+                   "text, or a .npz or .safetensors with the model's inputs, "
+                   "whose sizes need no --shape")
       ->required();
   group
       ->add_option("--batch", options.batch,

@@ -183,7 +183,19 @@ TEST_F(ProgramTest, OutputsThatAreInputs) {
   expectKept(model, train + " -o " + model, "train section");
 }
 
+TEST_F(ProgramTest, ShapesMayRepeat) {
+  const std::string describe = kRun + "describe " + model + " --json";
+  Outcome facts = shell(describe + " --shape batch=16");
+  EXPECT_EQ(facts.code, 0) << facts.out;
+  // The model has one dim: the second one is heard, and missed.
+  EXPECT_THAT(shell(describe + " --shape batch=16 --shape seq=3").out,
+              HasSubstr("the model has no dim \"seq\""));
+  EXPECT_THAT(shell(describe + " --shape batch=16 --shape batch=3").out,
+              HasSubstr("\"batch\" is given twice"));
+}
+
 // Bounds in words, and nan is no number.
+
 TEST_F(ProgramTest, OptionsOutOfRange) {
   auto error = [&](const std::string &arguments) {
     Outcome run = shell(kRun + arguments);

@@ -47,6 +47,43 @@ static Error valuesOf(attune_model *entry,
   return {};
 }
 
+static Error readInputs(attune_model *entry,
+                        std::vector<attune_value_info> &out) {
+  out.resize(attune_model_input_count(entry));
+  for (size_t i = 0; i < out.size(); ++i)
+    if (Error error = check(attune_model_input(entry, i, &out[i])))
+      return error;
+  return {};
+}
+
+static bool isDim(const attune_value_info &info, size_t dim,
+                  std::string_view symbol) {
+  return dim < info.rank && info.dims[dim] < 0 && info.dim_text[dim] == symbol;
+}
+
+Error addSizes(attune_model *entry, const tools::NamedTensors &tensors,
+               std::map<std::string, int64_t> &sizes) {
+  std::vector<attune_value_info> inputs;
+  if (Error error = readInputs(entry, inputs))
+    return error;
+  for (size_t i = 0; i < attune_model_symbol_count(entry); ++i) {
+    attune_symbol_info symbol;
+    if (Error error = check(attune_model_symbol(entry, i, &symbol)))
+      return error;
+    if (std::any_of(inputs.begin(), inputs.end(), [&](const auto &info) {
+          return isDim(info, 0, symbol.name);
+        }))
+      continue;
+    for (const attune_value_info &info : inputs)
+      if (auto it = tensors.find(info.name);
+          it != tensors.end() && it->second.dims.size() == info.rank)
+        for (size_t dim = 1; dim < info.rank; ++dim)
+          if (isDim(info, dim, symbol.name))
+            sizes.emplace(symbol.name, it->second.dims[dim]);
+  }
+  return {};
+}
+
 Error Feed::addData(attune_model *entry, size_t index,
                     const attune_value_info &info,
                     std::span<const int64_t> values) {

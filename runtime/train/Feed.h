@@ -26,6 +26,11 @@ struct Scalars {
   float scale = 1, rate = 0;
 };
 
+/// Adds the sizes of dims that rows of `tensors` tell, under the names of the
+/// inputs, as far as they are not there yet; not how many samples there are.
+Error addSizes(attune_model *entry, const tools::NamedTensors &tensors,
+               std::map<std::string, int64_t> &sizes);
+
 class Feed {
 public:
   /// `sizes` by name of the dims; a dim called batch or B is `batch` where it

@@ -153,10 +153,7 @@ static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
 
 static Error openTable(const DatasetOptions &options,
                        const std::vector<Row> &rows, const Limits &limits,
-                       Sources &out) {
-  tools::NamedTensors found;
-  if (Error error = tools::readTensors(options.path, found))
-    return error;
+                       tools::NamedTensors &found, Sources &out) {
   auto table = std::make_shared<Table>();
   for (const Row &row : rows)
     if (Error error = take(row, found, *table))
@@ -183,10 +180,15 @@ static bool isTensorFile(const std::string &path) {
   return path.ends_with(".npz") || path.ends_with(".safetensors");
 }
 
+Error readTensorData(const std::string &path, tools::NamedTensors &out) {
+  return isTensorFile(path) ? tools::readTensors(path, out) : Error();
+}
+
 Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
-                  const Limits &limits, Sources &out) {
+                  const Limits &limits, tools::NamedTensors tensors,
+                  Sources &out) {
   if (isTensorFile(options.path))
-    return openTable(options, rows, limits, out);
+    return openTable(options, rows, limits, tensors, out);
   std::optional<size_t> labels = labelsAmong(rows);
   if (rows.size() != 2 || !labels) {
     std::string names;

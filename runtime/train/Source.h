@@ -41,12 +41,17 @@ struct Limits {
   std::optional<std::vector<int64_t>> ignored;
 };
 
-/// A .npz or .safetensors has a tensor for each input, whose first dim counts
-/// samples; of one without a validation part that is its end. Everything else
-/// is a dataset (Dataset.h) for two inputs, of which one is called labels or
-/// targets. Labels below 0 are ignored ones; others beyond `limits` are an
-/// error of tensors, where a dataset has a vocabulary.
+/// Those of a .npz or .safetensors; none of another dataset.
+Error readTensorData(const std::string &path, tools::NamedTensors &out);
+
+/// A .npz or .safetensors, whose `tensors` these are, has a tensor for each
+/// input, whose first dim counts samples; of one without a validation part that
+/// is its end. Everything else is a dataset (Dataset.h) for two inputs, of
+/// which one is called labels or targets. Labels below 0 are ignored ones;
+/// others beyond `limits` are an error of tensors, where a dataset has a
+/// vocabulary.
 Error openSources(const DatasetOptions &options, const std::vector<Row> &rows,
-                  const Limits &limits, Sources &out);
+                  const Limits &limits, tools::NamedTensors tensors,
+                  Sources &out);
 
 } // namespace attune::train

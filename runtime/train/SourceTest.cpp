@@ -34,7 +34,14 @@ protected:
     EXPECT_EQ(writeTensors(file, tensors).message(), "");
     const std::vector<Row> rows = {{"tokens", ATTUNE_I64, {2}},
                                    {"targets", ATTUNE_I32, {2}}};
-    return openSources({file, "char", 0}, rows, limits, sources).message();
+    return openAs(rows, limits);
+  }
+  std::string openAs(const std::vector<Row> &rows, const Limits &limits) {
+    NamedTensors tensors;
+    EXPECT_EQ(readTensorData(file, tensors).message(), "");
+    return openSources({file, "char", 0}, rows, limits, std::move(tensors),
+                       sources)
+        .message();
   }
 
   attune::testing::TempFolder folder;
@@ -77,10 +84,7 @@ TEST_F(SourceTest, NarrowerIntegersAreWidened) {
   NamedTensors tensors = {
       {"tokens", tensorOf<int32_t>(ATTUNE_I32, {2, 2}, {1, 2, -3, 4})}};
   ASSERT_EQ(writeTensors(file, tensors).message(), "");
-  ASSERT_EQ(
-      openSources({file, "char", 0}, {{"tokens", ATTUNE_I64, {2}}}, {}, sources)
-          .message(),
-      "");
+  ASSERT_EQ(openAs({{"tokens", ATTUNE_I64, {2}}}, {}), "");
   int64_t tokens[2] = {};
   std::byte *const rows[] = {reinterpret_cast<std::byte *>(tokens)};
   sources.training->read(1, rows);

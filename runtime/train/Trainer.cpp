@@ -144,6 +144,10 @@ Error Trainer::openEntries(attune_model *model) {
   if (Error error = openEntry(model, accumulates ? "grad" : "step", stepEntry,
                               stepSession))
     return error;
+  if (Error error = readTensorData(options.data.path, tensors))
+    return error;
+  if (Error error = addSizes(stepEntry.get(), tensors, options.sizes))
+    return error;
   constexpr int64_t kUsualBatch = 32;
   int64_t batch = options.batch ? options.batch : kUsualBatch;
   if (Error error = feed.create(stepEntry.get(), options.sizes, batch))
@@ -216,7 +220,8 @@ Error Trainer::openData(attune_model *model) {
     return error;
   Limits limits = limitsOf(model);
   limits.tokens = tokensOf(model, feed.rows(), limits);
-  if (Error error = openSources(wanted, feed.rows(), limits, sources))
+  if (Error error =
+          openSources(wanted, feed.rows(), limits, std::move(tensors), sources))
     return error;
   if (training().size() < 1)
     return usage(cat(wanted.path, ": it has no sample to train on"));

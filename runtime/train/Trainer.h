@@ -83,6 +83,7 @@ private:
   Model stepEntry, applyEntry, evalEntry, countEntry;
   Session stepSession, applySession, evalSession, countSession;
   Feed feed, applyFeed, evalFeed, countFeed;
+  tools::NamedTensors tensors; ///< Of the data, until it is opened.
   Sources sources;
   /// Samples of the validation part that an evaluation takes, and how far apart
   /// they are.

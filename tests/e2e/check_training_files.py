@@ -44,6 +44,12 @@ class Files(Training):
         one, two = (self.train_on(data, self.package, name, *common)
                     for data, name in ((plain, "plain"), (packed, "packed")))
         self.expect(one[1] == two[1], "packed and narrower arrays are the same data")
+        del common[2:4]
+        found = self.train_on(plain, self.package, "sizes", *common)
+        self.expect(found[1] == one[1], "sizes are those of the arrays")
+        found = self.refusal(self.package, "--data", plain, "--shape", "B=8", "--shape", "T=9")
+        self.expect('"tokens": expected i64 [9] for each sample' in found,
+                    f"other ones are an error: {found.strip()}")
         logits = [self.attune.run(self.package, {"tokens": ids[:, 1:].astype(dtype)})["logits"]
                   for dtype in (np.int64, np.int32, np.int8)]
         self.expect(all(np.array_equal(logits[0], other) for other in logits[1:]),
