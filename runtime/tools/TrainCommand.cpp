@@ -155,6 +155,8 @@ public:
   Error evaluate(const train::Stop &stop);
   /// What was trained, as files. One that fails leaves the others.
   Error writeResults();
+  /// Of the log, if there was one.
+  const Error &failureOfLog() const { return logFailure; }
 
 private:
   Error save();
@@ -165,7 +167,9 @@ private:
   Trainer &trainer;
   TrainReport &report;
   int64_t evaluated = -1, saved = -1; ///< The newest such steps.
-  Error failure; ///< Of a checkpoint on the way, which ends the training.
+  /// On the way, of a checkpoint and of the log. Each ends the training, but
+  /// what was trained is written.
+  Error failure, logFailure;
 };
 
 } // namespace
@@ -181,7 +185,8 @@ Error Run::evaluate(const train::Stop &stop) {
   if (!result.isDone)
     return {};
   evaluated = trainer.progress.step;
-  report.evaluation(evaluated, result);
+  Error error = report.evaluation(evaluated, result);
+  logFailure = logFailure ? logFailure : error;
   return {};
 }
 
@@ -205,17 +210,17 @@ Error Run::loop(int64_t last) {
       return error;
     if (!result.isDone)
       break;
-    report.step(result, trainer.labelsOfSample());
-    if (result.step == last)
+    logFailure = report.step(result, trainer.labelsOfSample());
+    if (result.step == last || logFailure)
       break; // run() evaluates and saves the last one
     if (isDue(options.evaluateEvery))
       if (Error error = evaluate(isInterrupted))
         return error;
     if (isDue(options.saveEvery)) {
       failure = save().in(cat("after step ", result.step));
-      if (failure)
-        break;
     }
+    if (failure || logFailure)
+      break;
   }
   return {};
 }
@@ -316,6 +321,7 @@ static Error close(Run &training, TrainReport &report) {
   Error written = training.writeResults();
   Error validated = training.evaluate({});
   report.finish();
+  written = joined(training.failureOfLog(), written);
   return joined(joined(written, validated), report.writePlot());
 }
 

@@ -80,12 +80,17 @@ Error TrainReport::openLog(int64_t step) {
   return {};
 }
 
-void TrainReport::write(const Json &entry) {
+/// Each line at once, so that a full disk is known by the step.
+Error TrainReport::write(const Json &entry) {
   if (!log)
-    return;
-  std::string text = entry.dump();
-  std::fprintf(log, "%s\n", text.c_str());
-  std::fflush(log);
+    return {};
+  std::string text = entry.dump() + "\n";
+  if (std::fwrite(text.data(), 1, text.size(), log) == text.size() &&
+      std::fflush(log) == 0)
+    return {};
+  return {ATTUNE_IO_ERROR,
+          cat(options.log, ": cannot write what is said of step ",
+              entry["step"].get<int64_t>(), ": ", core::systemError())};
 }
 
 std::string TrainReport::lineOf(const train::StepResult &result) {
@@ -107,25 +112,29 @@ std::string TrainReport::lineOf(const train::StepResult &result) {
   return line + text;
 }
 
-void TrainReport::step(const train::StepResult &result,
-                       int64_t labelsOfSample) {
+Error TrainReport::step(const train::StepResult &result,
+                        int64_t labelsOfSample) {
   unit = labelsOfSample > 1 ? "tokens" : "samples";
   ++steps;
   seconds += result.seconds;
   flops += result.flops;
   items += double(result.samples * labelsOfSample);
   curve.training.push_back({result.step, result.loss});
-  write({{"step", result.step},
-         {"loss", result.loss},
-         {"lr", result.rate},
-         {"gradient_norm", result.gradientNorm},
-         {"seconds", result.seconds},
-         {"samples", result.samples}});
   facts["loss"] = result.loss;
   facts["steps"] = result.step;
   facts["seconds"] = seconds;
   facts["items_per_second"] = items / seconds;
   facts["gflop_per_second"] = flops / seconds * 1e-9;
+  show(result);
+  return write({{"step", result.step},
+                {"loss", result.loss},
+                {"lr", result.rate},
+                {"gradient_norm", result.gradientNorm},
+                {"seconds", result.seconds},
+                {"samples", result.samples}});
+}
+
+void TrainReport::show(const train::StepResult &result) {
   // Often enough to be followed, seldom enough to be read in a file.
   auto pause = isTerminal ? std::chrono::milliseconds(200)
                           : std::chrono::milliseconds(15000);
@@ -138,7 +147,7 @@ void TrainReport::step(const train::StepResult &result,
   isOpen = isTerminal;
 }
 
-void TrainReport::evaluation(int64_t step, const train::Evaluation &result) {
+Error TrainReport::evaluation(int64_t step, const train::Evaluation &result) {
   newest = result;
   curve.validation.push_back({step, result.loss});
   Json entry = {{"step", step},
@@ -146,14 +155,13 @@ void TrainReport::evaluation(int64_t step, const train::Evaluation &result) {
                 {"seconds", result.seconds}};
   if (result.accuracy)
     entry["accuracy"] = *result.accuracy;
-  write(entry);
   facts["validation_loss"] = result.loss;
   if (result.accuracy)
     facts["accuracy"] = *result.accuracy;
-  if (options.quiet || isTerminal)
-    return;
-  std::fprintf(stderr, "step %lld  validation %.4f%s\n", (long long)step,
-               result.loss, shareText(result.accuracy).c_str());
+  if (!options.quiet && !isTerminal)
+    std::fprintf(stderr, "step %lld  validation %.4f%s\n", (long long)step,
+                 result.loss, shareText(result.accuracy).c_str());
+  return write(entry);
 }
 
 void TrainReport::finish() {

@@ -25,8 +25,9 @@ public:
   /// A log that a resumed training goes on with loses what lies after `step`,
   /// which comes again; of a new one (0) nothing stays.
   Error openLog(int64_t step);
-  void step(const train::StepResult &result, int64_t labelsOfSample);
-  void evaluation(int64_t step, const train::Evaluation &result);
+  /// An error where the log cannot be written, after all else is done.
+  Error step(const train::StepResult &result, int64_t labelsOfSample);
+  Error evaluation(int64_t step, const train::Evaluation &result);
   /// Ends the line on the terminal.
   void finish();
   Error writePlot();
@@ -36,7 +37,8 @@ public:
 private:
   using Clock = std::chrono::steady_clock;
 
-  void write(const Json &entry);
+  Error write(const Json &entry);
+  void show(const train::StepResult &result);
   std::string lineOf(const train::StepResult &result);
 
   const TrainOptions &options;

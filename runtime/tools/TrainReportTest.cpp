@@ -41,6 +41,21 @@ TEST_F(TrainReportTest, ALogGoesOnAfterTheStep) {
   EXPECT_EQ(openedAt(2, ""), "");
 }
 
+TEST_F(TrainReportTest, ALogThatCannotBeWritten) {
+  options.log = "/dev/full";
+  options.quiet = true;
+  TrainReport report(options, 10);
+  ASSERT_EQ(report.openLog(0).message(), "");
+  attune::train::StepResult step;
+  step.step = 3;
+  EXPECT_EQ(report.step(step, 1).message(),
+            "/dev/full: cannot write what is said of step 3: No space left on "
+            "device");
+  EXPECT_EQ(report.facts["steps"], 3);
+  EXPECT_THAT(report.evaluation(3, {}).message(),
+              ::testing::HasSubstr("of step 3: No space left"));
+}
+
 TEST_F(TrainReportTest, ALogMayBeADevice) {
   options.log = "/dev/null";
   TrainReport report(options, 10);

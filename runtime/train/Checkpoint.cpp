@@ -196,6 +196,13 @@ Error takeAverages(attune_model *model, attune_state *state) {
   return {};
 }
 
+/// What was broken when it was written. A tensor that is infinite in the
+/// package, as a mask is, may be so here.
+static bool isBroken(const tools::Tensor &tensor, const attune_tensor &start) {
+  Kind kind = kindOf(tensor.view());
+  return kind == kNan || (kind == kInfinite && kindOf(start) != kInfinite);
+}
+
 /// Copies what fits and lists what does not. Whoever wants parameters only does
 /// not mind what else there is.
 static std::string fill(const std::vector<attune_state_info> &wanted,
@@ -230,6 +237,10 @@ static std::string fill(const std::vector<attune_state_info> &wanted,
                    tools::dimsText(dims), ", found ",
                    attune_dtype_name(tensor.dtype), " ",
                    tools::dimsText(tensor.dims)));
+    else if (isBroken(tensor, info.tensor))
+      complain(cat("\"", info.name,
+                   "\" has values that are no finite numbers; begin with an "
+                   "earlier checkpoint, or other weights"));
     else
       std::memcpy(info.tensor.data, tensor.data.data(), tensor.data.size());
     found.erase(it);

@@ -59,10 +59,10 @@ Error writeCheckpoint(const std::string &path, attune_model *model,
                       attune_state *state, const Progress &progress);
 
 /// Fills the state. Tensors that are missing, unknown or of another shape are
-/// one error that lists them. With `parametersOnly` moments may be missing, and
-/// averages, which then begin as their parameters; what the model has not is
-/// passed over, f16 and bf16 are widened, and files of other programs are
-/// welcome.
+/// one error that lists them, and so are values that are no finite numbers.
+/// With `parametersOnly` moments may be missing, and averages, which then begin
+/// as their parameters; what the model has not is passed over, f16 and bf16 are
+/// widened, and files of other programs are welcome.
 Error readCheckpoint(const std::string &path, attune_model *model,
                      attune_state *state, bool parametersOnly,
                      Progress &progress);

@@ -13,7 +13,8 @@ import tempfile
 import numpy as np
 
 from attune import Failure
-from check_training import TEXT, Training, write_safetensors
+from check_training import (TEXT, Training, read_bytes, read_progress, read_safetensors,
+                            write_safetensors)
 
 
 class Files(Training):
@@ -72,7 +73,35 @@ class Files(Training):
                     for state in (half, wide))
         self.expect(one == two, "and are trained on")
 
-    checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights)
+    def says_what_is_broken(self):
+        checkpoint, broken = self.path("whole.safetensors"), self.path("broken.safetensors")
+        self.train(self.package, "whole", steps=3)
+        with open(broken, "wb") as file:  # the last tensor is a second moment or a weight
+            file.write(read_bytes(checkpoint)[:-4] + np.float32(np.nan).tobytes())
+        words = "has values that are no finite numbers; begin with an earlier checkpoint"
+        found = self.refusal(self.package, "--data", self.text, "--shape", "T=16", "--resume",
+                             broken)
+        self.expect(words in found and broken in found, f"not resumed: {found.strip()}")
+        weights = {name: value.copy() for name, value in read_safetensors(checkpoint).items()}
+        weights["ln_f.weight"][1] = np.inf
+        write_safetensors(broken, weights)
+        found = self.refusal(self.package, "--data", self.text, "--shape", "T=16", "--init",
+                             broken)
+        self.expect(f'{broken}: "ln_f.weight" {words}' in found, f"nor begun: {found.strip()}")
+        done = self.program("run", self.package, "--fill", "zeros", "--shape", "B=1,T=3",
+                            "--state", broken)
+        self.expect(done.returncode == 1 and words in done.stderr, "nor run")
+
+    def notices_a_full_disk(self):
+        saved = self.path("full.safetensors")
+        done = self.program("train", self.package, "--data", self.text, "--shape", "T=16",
+                            "--steps", 50, "--log", "/dev/full", "--save", saved, "--quiet")
+        self.expect(done.returncode == 1 and "/dev/full: cannot write what is said of step 1: "
+                    "No space left" in done.stderr and read_progress(saved)["step"] == 1,
+                    f"a log that fails ends the training, which is saved: {done.stderr.strip()}")
+
+    checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights,
+              says_what_is_broken, notices_a_full_disk)
 
 
 def main():
