@@ -200,8 +200,11 @@ static void addRecords(CLI::App *command, TrainOptions &options) {
   group
       ->add_option("--save-every", options.saveEvery, "And after so many steps")
       ->check(steps());
-  auto *resume = group->add_option("--resume", options.resume,
-                                   "Goes on from a checkpoint, exactly");
+  auto *resume =
+      group->add_option("--resume", options.resume,
+                        "Goes on from a checkpoint, exactly, to step --steps; "
+                        "one that is there already is only a "
+                        "warning");
   group
       ->add_option("--init", options.init,
                    "Begins with the parameters of a .safetensors")
@@ -215,7 +218,9 @@ static void addRecords(CLI::App *command, TrainOptions &options) {
                    "At most so many batches of it")
       ->check(count(1));
   group->add_option("--log", options.log, "Each step as a line of JSON");
-  group->add_option("--plot", options.plot, "The loss as an SVG");
+  group->add_option("--plot", options.plot,
+                    "The loss as an SVG; after --resume the steps "
+                    "before are those of --log");
   group->add_flag("--quiet", options.quiet, "No line about the progress");
 }
 

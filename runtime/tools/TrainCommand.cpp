@@ -290,6 +290,19 @@ static Error countSteps(const TrainOptions &options, const Trainer &trainer,
   return {};
 }
 
+/// No error, for whoever repeats a command until it is done: the results are
+/// written all the same.
+static void warnOfNothingToDo(const TrainOptions &options, int64_t step,
+                              int64_t last) {
+  if (step < last)
+    return;
+  std::string asked = options.steps ? cat("--steps ", last, " asks")
+                                    : cat("--epochs ", options.epochs,
+                                          " asks, with ", last, " steps,");
+  printWarning(cat(options.resume, ": already at step ", step, "; ", asked,
+                   " for no more, so nothing is trained"));
+}
+
 /// The trainer as it begins, or goes on.
 static Error open(const TrainOptions &options, const Model &model,
                   Trainer &trainer, int64_t &last) {
@@ -312,6 +325,7 @@ static Error open(const TrainOptions &options, const Model &model,
     progress.vocabulary = vocabulary->words;
   if (Error error = restore(options, model, trainer))
     return error;
+  warnOfNothingToDo(options, progress.step, last);
   return train::findInfinite(model.get(), trainer.state(), progress.infinite);
 }
 

@@ -40,9 +40,18 @@ TrainReport::~TrainReport() {
     std::fclose(log);
 }
 
+static void addPoint(const Json &entry, const char *key,
+                     std::vector<train::Point> &points) {
+  auto step = entry.find("step"), value = entry.find(key);
+  if (step != entry.end() && step->is_number_integer() &&
+      value != entry.end() && value->is_number())
+    points.push_back({step->get<int64_t>(), value->get<double>()});
+}
+
 /// Where the first line begins that tells of a later step, or that was not
-/// written to its end.
-static int64_t endOfStep(std::string_view text, int64_t step) {
+/// written to its end. What lies before goes to the curve.
+static int64_t endOfStep(std::string_view text, int64_t step,
+                         train::Curve &curve) {
   size_t at = 0;
   while (at < text.size()) {
     size_t end = text.find('\n', at);
@@ -53,26 +62,30 @@ static int64_t endOfStep(std::string_view text, int64_t step) {
     if (found != entry.end() && found->is_number() &&
         found->get<double>() > double(step))
       break;
+    if (entry.is_object()) {
+      addPoint(entry, "loss", curve.training);
+      addPoint(entry, "validation_loss", curve.validation);
+    }
     at = end + 1;
   }
   return int64_t(at);
 }
 
 /// Cuts a log that is there and a file; devices and pipes have no end to cut.
-static bool cutLog(const std::string &path, int64_t step) {
+static bool cutLog(const std::string &path, int64_t step, train::Curve &curve) {
   core::Mapping file;
   if (core::mapFile(path, file))
     return true;
   std::string_view text(reinterpret_cast<const char *>(file.data()),
                         file.size());
-  int64_t end = endOfStep(text, step);
+  int64_t end = endOfStep(text, step, curve);
   return end == int64_t(text.size()) || ::truncate(path.c_str(), end) == 0;
 }
 
 Error TrainReport::openLog(int64_t step) {
   if (options.log.empty())
     return {};
-  if (step == 0 || cutLog(options.log, step))
+  if (step == 0 || cutLog(options.log, step, curve))
     log = std::fopen(options.log.c_str(), step ? "a" : "w");
   if (!log)
     return {ATTUNE_IO_ERROR,
@@ -173,6 +186,9 @@ void TrainReport::finish() {
 Error TrainReport::writePlot() {
   if (options.plot.empty())
     return {};
+  // Of a training that goes on, the start is in the log, if anywhere.
+  if (!curve.training.empty() && curve.training.front().step > 1)
+    curve.title = cat("loss from step ", curve.training.front().step, " on");
   std::string svg = curveSvg(curve);
   std::span<const std::byte> bytes = std::as_bytes(std::span(svg));
   return writeFile(options.plot, std::span(&bytes, 1));

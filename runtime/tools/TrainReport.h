@@ -23,7 +23,8 @@ public:
   ~TrainReport();
 
   /// A log that a resumed training goes on with loses what lies after `step`,
-  /// which comes again; of a new one (0) nothing stays.
+  /// which comes again, and gives the curve what lies before; of a new one (0)
+  /// nothing stays.
   Error openLog(int64_t step);
   /// An error where the log cannot be written, after all else is done.
   Error step(const train::StepResult &result, int64_t labelsOfSample);

@@ -41,6 +41,31 @@ TEST_F(TrainReportTest, ALogGoesOnAfterTheStep) {
   EXPECT_EQ(openedAt(2, ""), "");
 }
 
+TEST_F(TrainReportTest, ACurveBeginsWithTheLog) {
+  const std::string two = "{\"step\":1,\"loss\":2}\n{\"step\":2,\"loss\":1}\n"
+                          "{\"step\":2,\"validation_loss\":4}\n";
+  options.plot = folder.file("loss.svg");
+  options.quiet = true;
+  auto plotted = [&](const std::string &log) {
+    std::ofstream(options.log) << log;
+    TrainReport report(options, 10);
+    EXPECT_EQ(report.openLog(2).message(), "");
+    attune::train::StepResult step;
+    step.step = 3;
+    step.loss = 1.5;
+    EXPECT_EQ(report.step(step, 1).message(), "");
+    EXPECT_EQ(report.writePlot().message(), "");
+    std::ifstream file(options.plot);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::string whole = plotted(two + "{\"step\":3,\"loss\":7}\n");
+  EXPECT_THAT(whole, ::testing::HasSubstr(">loss<"));
+  EXPECT_THAT(whole, ::testing::HasSubstr(">validation 4<"));
+  EXPECT_THAT(whole, ::testing::HasSubstr("points='64,246.061 380,338.182 "
+                                          "696,292.121 '"));
+  EXPECT_THAT(plotted(""), ::testing::HasSubstr(">loss from step 3 on<"));
+}
+
 TEST_F(TrainReportTest, ALogThatCannotBeWritten) {
   options.log = "/dev/full";
   options.quiet = true;

@@ -39,10 +39,19 @@ struct Axis {
   }
 };
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
+std::string number(double value, int digits = 6) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
+}
+
+/// A multiple of `step`, told apart from the next one.
+std::string tickText(double value, double step) {
+  if (std::fabs(value) < step / 2)
+    return "0";
+  double digits = std::floor(std::log10(std::fabs(value))) -
+                  std::floor(std::log10(step)) + 2;
+  return number(value, int(std::clamp(digits, 6.0, 17.0)));
 }
 
 /// What the eye should follow: a running mean over about a fiftieth of all.
@@ -94,7 +103,7 @@ private:
         least = std::fmin(least, point.value);
         most = std::fmax(most, point.value);
       }
-    double air = std::fmax((most - least) * 0.05, 1e-6 * std::fabs(most));
+    double air = std::fmax((most - least) * 0.05, 1e-5 * std::fabs(most));
     air = air > 0 ? air : 1;
     lastStep = std::fmax(lastStep, firstStep + 1);
     x = {firstStep, lastStep, kLeft, kWidth - kRight};
@@ -119,13 +128,15 @@ private:
   }
 
   void grid() {
-    for (double tick : y.ticks(y.stepOfTicks())) {
+    double step = y.stepOfTicks();
+    for (double tick : y.ticks(step)) {
       segment(kLeft, y(tick), kWidth - kRight, y(tick));
-      text(kLeft - 8, y(tick) + 4, "end", number(tick));
+      text(kLeft - 8, y(tick) + 4, "end", tickText(tick, step));
     }
-    for (double tick : x.ticks(std::fmax(x.stepOfTicks(), 1))) {
+    step = std::fmax(x.stepOfTicks(), 1);
+    for (double tick : x.ticks(step)) {
       segment(x(tick), kTop, x(tick), kHeight - kBottom);
-      text(x(tick), kHeight - kBottom + 18, "middle", number(tick));
+      text(x(tick), kHeight - kBottom + 18, "middle", tickText(tick, step));
     }
     text((kLeft + kWidth - kRight) / 2, kHeight - 8, "middle", "step");
   }

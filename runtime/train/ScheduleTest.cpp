@@ -86,4 +86,24 @@ TEST(Curve, IsWellFormedWhateverThereIs) {
   }
 }
 
+TEST(Curve, LabelsDiffer) {
+  for (const Curve &curve :
+       {Curve{"one", {}, {{20, 2.07033123}}},
+        Curve{"near", {{1, 123456.7}, {2, 123456.8}}, {}},
+        Curve{"far", {{100000000, 1}, {100000008, 2}}, {}}}) {
+    std::string svg = curveSvg(curve);
+    std::vector<std::string> labels;
+    for (size_t at = svg.find("anchor='end' >"); at != svg.npos;
+         at = svg.find("anchor='end' >", at + 1))
+      labels.push_back(svg.substr(at, svg.find('<', at) - at));
+    for (size_t at = svg.find("anchor='middle' >"); at != svg.npos;
+         at = svg.find("anchor='middle' >", at + 1))
+      labels.push_back(svg.substr(at, svg.find('<', at) - at));
+    EXPECT_GT(labels.size(), 4u);
+    EXPECT_EQ(std::set<std::string>(labels.begin(), labels.end()).size(),
+              labels.size())
+        << svg;
+  }
+}
+
 } // namespace

@@ -100,8 +100,20 @@ class Files(Training):
                     "No space left" in done.stderr and read_progress(saved)["step"] == 1,
                     f"a log that fails ends the training, which is saved: {done.stderr.strip()}")
 
+    def says_that_nothing_is_asked(self):
+        done, package = self.path("done.safetensors"), self.path("finished.attune")
+        self.train(self.package, "done", steps=4)
+        for steps in 3, 4:
+            found = self.program("train", self.package, "--data", self.text, "--shape", "T=16",
+                                 "--batch", 8, "--steps", steps, "--lr", "1e-2", "--warmup", 5,
+                                 "--resume", done, "-o", package, "--quiet")
+            self.expect(found.returncode == 0 and os.path.exists(package)
+                        and f"already at step 4; --steps {steps} asks for no more"
+                        in found.stderr, f"said: {found.stderr.strip()}")
+            os.remove(package)
+
     checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights,
-              says_what_is_broken, notices_a_full_disk)
+              says_what_is_broken, notices_a_full_disk, says_that_nothing_is_asked)
 
 
 def main():
