@@ -222,10 +222,56 @@ TEST_F(ProgramTest, OptionsOutOfRange) {
               HasSubstr("--batch: expected a whole number from 1 to "
                         "2147483647, found 2147483648;"));
   EXPECT_THAT(error(train + "--accum 0"), HasSubstr("found 0;"));
+  EXPECT_EQ(error(train + "--schedule foo"),
+            "attune: error: --schedule: expected constant, linear, cosine or "
+            "step, found foo; see --help\n");
+  EXPECT_THAT(error(train + "--schedule 2"), HasSubstr("found 2;"));
+  EXPECT_THAT(error(train + "--vocabulary word"),
+              HasSubstr("expected char or byte, found word;"));
+  EXPECT_THAT(error("run " + model + " --fill 1"),
+              HasSubstr("--fill: expected random or zeros, found 1;"));
   EXPECT_THAT(error(generate + "--top -3"), HasSubstr("found -3;"));
   EXPECT_THAT(error(generate + "--seed -1"), HasSubstr("found -1;"));
   EXPECT_THAT(error(generate + "--temperature nan"), HasSubstr("found nan;"));
   EXPECT_THAT(error("run " + model + " --threads -1"), HasSubstr("found -1;"));
+}
+
+// Beside the others; with what they need, the model is what fails.
+TEST_F(ProgramTest, OptionsThatDoNothing) {
+  const std::string train = kRun + "train " + model + " --data x ";
+  for (const auto &[options, words] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"--save-every 3", "--save-every requires --save;"},
+           {"--steps 3 --epochs 2", "--epochs excludes --steps;"},
+           {"--min-lr 0.1 --lr 1", "--min-lr: expected --schedule linear or "
+                                   "cosine, found constant"},
+           {"--min-lr 1 --lr 0.1 --schedule cosine",
+            "--min-lr: expected at most --lr, 0.1, found 1;"},
+           {"--decay 0.5", "--decay: expected --schedule step, found constant"},
+           {"--decay-every 3 --schedule linear",
+            "--decay-every: expected --schedule step, found linear"},
+           {"--schedule step", "--schedule: step decays never without "
+                               "--decay-every"}}) {
+    Outcome run = shell(train + options);
+    EXPECT_EQ(run.code, 2) << options;
+    EXPECT_THAT(run.out, HasSubstr(words));
+  }
+  for (const char *options :
+       {"--save-every 3 --save y", "--min-lr 0.1 --lr 1 --schedule linear",
+        "--schedule step --decay-every 3 --decay 0.5", "--schedule cosine"})
+    EXPECT_EQ(shell(train + options).code, 1) << options;
+}
+
+TEST_F(ProgramTest, DefaultsAreInTheHelp) {
+  std::string help = shell(kAttune + "train --help").out;
+  for (const char *words :
+       {"--lr FLOAT=0.001", "--validation FLOAT=0.1", "--accum INT=1",
+        "--schedule constant|linear|cosine|step=constant", "--epochs FLOAT=1",
+        ".npz"})
+    EXPECT_THAT(help, HasSubstr(words));
+  help = shell(kAttune + "generate --help").out;
+  EXPECT_THAT(help, HasSubstr("--tokens INT=200"));
+  EXPECT_THAT(help, HasSubstr("--temperature FLOAT=1"));
 }
 
 TEST_F(ProgramTest, AModelThatDoesNotTrain) {

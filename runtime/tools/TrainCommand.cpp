@@ -290,15 +290,20 @@ static Error countSteps(const TrainOptions &options, const Trainer &trainer,
   return {};
 }
 
-/// No error, for whoever repeats a command until it is done: the results are
-/// written all the same.
-static void warnOfNothingToDo(const TrainOptions &options, int64_t step,
-                              int64_t last) {
-  if (step < last)
+/// No errors: short trials have a long warm-up, and whoever repeats a command
+/// until it is done still gets the results.
+static void warnOfSteps(const TrainOptions &options, int64_t step,
+                        int64_t last) {
+  const int64_t warmup = options.trainer.schedule.warmup;
+  if (step < last) {
+    if (warmup > last)
+      printWarning(cat("--warmup ", warmup, ": the training ends at step ",
+                       last, ", before it is at its --lr"));
     return;
-  std::string asked = options.steps ? cat("--steps ", last, " asks")
-                                    : cat("--epochs ", options.epochs,
-                                          " asks, with ", last, " steps,");
+  }
+  std::string asked = options.steps
+                          ? cat("--steps ", last, " asks")
+                          : cat("--epochs asks, with ", last, " steps,");
   printWarning(cat(options.resume, ": already at step ", step, "; ", asked,
                    " for no more, so nothing is trained"));
 }
@@ -325,7 +330,7 @@ static Error open(const TrainOptions &options, const Model &model,
     progress.vocabulary = vocabulary->words;
   if (Error error = restore(options, model, trainer))
     return error;
-  warnOfNothingToDo(options, progress.step, last);
+  warnOfSteps(options, progress.step, last);
   return train::findInfinite(model.get(), trainer.state(), progress.infinite);
 }
 

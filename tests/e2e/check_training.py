@@ -392,11 +392,11 @@ class Training:
                     "a link is followed")
 
     def warns(self):
-        self.train(self.package, "warm", steps=2)
-        self.train(self.package, "warmer", steps=3)
+        self.train(self.package, "warm", steps=6)
+        self.train(self.package, "warmer", steps=7)
         common = ["train", self.package, "--data", self.text, "--batch", 8, "--shape", "T=16",
                   "--warmup", 5, "--quiet", "--threads", 1, "--resume",
-                  self.path("warm.safetensors"), "--steps", 3]
+                  self.path("warm.safetensors"), "--steps", 7]
         done = self.program(*common, "--lr", "1e-2")
         self.expect(done.returncode == 0 and not done.stderr, "an exact resume says nothing")
         done = self.program(*common, "--lr", "2e-2", "--accum", 2)
