@@ -177,6 +177,27 @@ static std::string inputNames(const Model &model) {
   return names;
 }
 
+/// A file may have more than the model takes, as the labels that it was trained
+/// with; what is named, and a file with nothing for it, are mistakes.
+static Error dropOthers(const Model &model, const std::string &argument,
+                        bool mayHaveMore, NamedTensors &found) {
+  std::string others;
+  std::erase_if(found, [&](const auto &entry) {
+    if (hasInput(model, entry.first))
+      return false;
+    others += cat(others.empty() ? "\"" : ", \"", entry.first, "\"");
+    return true;
+  });
+  if (others.empty())
+    return {};
+  if (!mayHaveMore || found.empty())
+    return usage(cat("--input ", argument, ": the model has no input ", others,
+                     "; it has ", inputNames(model)));
+  printWarning(cat("--input ", argument, ": passes over ", others,
+                   "; the model has the inputs ", inputNames(model)));
+  return {};
+}
+
 /// Takes what one --input gives: all tensors of a file, or one under a name.
 static Error readArgument(const Model &model, const std::string &argument,
                           NamedTensors &out) {
@@ -204,10 +225,9 @@ static Error readArgument(const Model &model, const std::string &argument,
                      "NAME=",
                      path));
   }
+  if (Error error = dropOthers(model, argument, name.empty(), found))
+    return error;
   for (auto &[key, tensor] : found) {
-    if (!hasInput(model, key))
-      return usage(cat("--input ", argument, ": the model has no input \"", key,
-                       "\"; it has ", inputNames(model)));
     if (!out.emplace(key, std::move(tensor)).second)
       return usage(cat("input \"", key, "\" is given twice"));
   }
@@ -263,6 +283,9 @@ Error makeInputs(const Model &model, const std::vector<int64_t> &values,
     tensor.dims.assign(dims, dims + info.rank);
     uint64_t bytes = 0;
     if (Error error = tensorBytes(info.dtype, tensor.dims, bytes))
+      return error;
+    if (Error error = checkMemory(
+            cat("input \"", info.name, "\" ", dimsText(tensor.dims)), bytes))
       return error;
     tensor.data.resize(bytes);
     if (fill == Fill::Random)

@@ -122,6 +122,29 @@ TEST_F(ProgramTest, RunErrors) {
   EXPECT_THAT(error(model + " --fill nothing", 2), HasSubstr("nothing"));
 }
 
+// As train takes its data; what is named must be there.
+TEST_F(ProgramTest, FilesMayHaveMore) {
+  NamedTensors tensors;
+  ASSERT_EQ(readTensors(folder.file("all.npz"), tensors).message(), "");
+  tensors["labels"] = tensors["more"] = tensors["x"];
+  const std::string file = folder.file("more.npz"),
+                    run = kRun + "run " + model + " -i ";
+  ASSERT_EQ(writeTensors(file, tensors).message(), "");
+  Outcome outcome = shell(run + file);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out,
+              HasSubstr("attune: warning: --input " + file +
+                        ": passes over \"labels\", \"more\"; the model has "
+                        "the inputs \"x\"\n"));
+  EXPECT_EQ(shell(run + "labels=" + file).code, 1);
+  tensors.erase("x");
+  ASSERT_EQ(writeTensors(file, tensors).message(), "");
+  outcome = shell(run + file);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("has no input \"labels\", \"more\"; it "
+                                     "has \"x\""));
+}
+
 // Files get their names when they are complete; what was there stays.
 TEST_F(ProgramTest, OutputsThatCannotBeWritten) {
   std::string taken = folder.file("taken.npz");
