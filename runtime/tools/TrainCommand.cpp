@@ -334,6 +334,18 @@ static Error open(const TrainOptions &options, const Model &model,
   return train::findInfinite(model.get(), trainer.state(), progress.infinite);
 }
 
+/// What is kept back, which nobody may have asked for.
+static void tellParts(const TrainOptions &options, const Trainer &trainer) {
+  const train::Source *held = trainer.validation();
+  if (options.quiet || !held)
+    return;
+  std::fprintf(stderr, "%s: %lld %s train, %lld validate (--validation)\n",
+               printable(options.trainer.data.path).c_str(),
+               (long long)trainer.training().size(),
+               held->isWindowed() ? "windows" : "samples",
+               (long long)held->size());
+}
+
 /// All that was trained is written before it is validated, which takes long and
 /// may fail.
 static Error close(Run &training, TrainReport &report) {
@@ -354,6 +366,7 @@ static Error run(const TrainOptions &options) {
   int64_t last = 0;
   if (Error error = open(options, model, trainer, last))
     return error;
+  tellParts(options, trainer);
   TrainReport report(options, last);
   if (Error error =
           report.openLog(options.resume.empty() ? 0 : trainer.progress.step))

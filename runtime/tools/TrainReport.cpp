@@ -2,6 +2,7 @@
 #include "runtime/tools/TrainReport.h"
 #include "runtime/core/Memory.h"
 #include "runtime/tools/TensorFiles.h"
+#include "runtime/tools/Terminal.h"
 #include <algorithm>
 #include <cmath>
 #include <unistd.h>
@@ -139,12 +140,24 @@ Error TrainReport::step(const train::StepResult &result,
   facts["items_per_second"] = items / seconds;
   facts["gflop_per_second"] = flops / seconds * 1e-9;
   show(result);
+  warnOfLabels(result);
   return write({{"step", result.step},
                 {"loss", result.loss},
                 {"lr", result.rate},
                 {"gradient_norm", result.gradientNorm},
                 {"seconds", result.seconds},
                 {"samples", result.samples}});
+}
+
+/// Once: what is so in one batch may be so in many.
+void TrainReport::warnOfLabels(const train::StepResult &result) {
+  if (result.hasLabels || hasWarned)
+    return;
+  hasWarned = true;
+  finish();
+  printWarning(cat("step ", result.step,
+                   ": all labels of its samples are ignored ones, so it learns "
+                   "nothing; of further such steps nothing is said"));
 }
 
 void TrainReport::show(const train::StepResult &result) {

@@ -40,11 +40,12 @@ private:
 
   Error write(const Json &entry);
   void show(const train::StepResult &result);
+  void warnOfLabels(const train::StepResult &result);
   std::string lineOf(const train::StepResult &result);
 
   const TrainOptions &options;
   int64_t last;
-  bool isTerminal, isOpen = false;
+  bool isTerminal, isOpen = false, hasWarned = false;
   std::FILE *log = nullptr;
   train::Curve curve;
   std::optional<train::Evaluation> newest;

@@ -110,6 +110,9 @@ Error Feed::addData(attune_model *entry, size_t index,
   uint64_t bytes = 0;
   if (Error error = tools::tensorBytes(info.dtype, tensor.dims, bytes))
     return error.in(cat("input \"", info.name, "\""));
+  if (Error error = tools::checkMemory(
+          cat("input \"", info.name, "\" of ", samples, " samples"), bytes))
+    return error;
   tensor.data.resize(bytes);
   kinds.push_back({info.name, info.dtype, {dims + 1, dims + info.rank}});
   dataInputs.push_back(index);

@@ -43,6 +43,10 @@ public:
 
   /// Of the data, for opening a source.
   const std::vector<Row> &rows() const { return kinds; }
+  /// What was read for one of them.
+  std::span<const std::byte> bytesOf(size_t row) const {
+    return data[row].data;
+  }
   int64_t batch() const { return samples; }
   /// Whether a call may have fewer samples than that.
   bool mayBeSmaller() const { return !isFixed; }

@@ -115,21 +115,46 @@ static Error checkRange(const Row &row, const tools::Tensor &tensor,
   return {};
 }
 
-static Error checkLabels(const Row &row, const tools::Tensor &tensor,
-                         int64_t classes, const Limits &limits) {
+static bool isIgnored(const Limits &limits, int64_t label) {
   if (!limits.ignored)
-    return checkRange(
-        row, tensor, classes, [](int64_t value) { return value < 0; },
-        ", or a number below 0 for a label that is ignored");
+    return label < 0;
+  return std::find(limits.ignored->begin(), limits.ignored->end(), label) !=
+         limits.ignored->end();
+}
+
+static bool areClasses(const Row &row, const Limits &limits) {
+  return limits.classes && isInteger(row) &&
+         row.dims.size() == limits.labelRank;
+}
+
+bool anyCounts(const Row &row, std::span<const std::byte> labels,
+               const Limits &limits) {
+  if (!areClasses(row, limits))
+    return true;
+  for (size_t i = 0; i < labels.size() / attune_dtype_bytes(row.dtype); ++i)
+    if (!isIgnored(limits, readInteger(row.dtype, labels.data(), i)))
+      return true;
+  return false;
+}
+
+static Error checkLabels(const Row &row, const tools::Tensor &tensor,
+                         const Limits &limits) {
   std::string others;
-  for (int64_t label : *limits.ignored)
-    others += cat(others.empty() ? ", or " : " or ", label);
-  auto isIgnored = [&](int64_t value) {
-    return std::find(limits.ignored->begin(), limits.ignored->end(), value) !=
-           limits.ignored->end();
-  };
-  return checkRange(row, tensor, classes, isIgnored,
-                    others + " for a label that is ignored");
+  if (!limits.ignored)
+    others = ", or a number below 0";
+  else
+    for (int64_t label : *limits.ignored)
+      others += cat(others.empty() ? ", or " : " or ", label);
+  auto isOther = [&](int64_t value) { return isIgnored(limits, value); };
+  if (Error error = checkRange(row, tensor, *limits.classes, isOther,
+                               others + " for a label that is ignored"))
+    return error;
+  if (tensor.data.empty() || anyCounts(row, tensor.data, limits))
+    return {};
+  return usage(cat("\"", row.name,
+                   "\": all labels are ignored ones, so there is nothing to "
+                   "train on; expected 0 to ",
+                   *limits.classes - 1, " for some"));
 }
 
 /// What is no class would count as ignored, what is no token would be read as
@@ -137,11 +162,9 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
 static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
                            const Limits &limits) {
   std::optional<size_t> labels = labelsAmong(rows);
-  if (!labels || !limits.classes || !isInteger(rows[*labels]) ||
-      rows[*labels].dims.size() != limits.labelRank)
+  if (!labels || !areClasses(rows[*labels], limits))
     return {};
-  if (Error error = checkLabels(rows[*labels], table.tensors[*labels],
-                                *limits.classes, limits))
+  if (Error error = checkLabels(rows[*labels], table.tensors[*labels], limits))
     return error;
   size_t data = 1 - *labels;
   if (!limits.tokens || rows.size() != 2 || !isInteger(rows[data]))

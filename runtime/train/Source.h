@@ -41,6 +41,11 @@ struct Limits {
   std::optional<std::vector<int64_t>> ignored;
 };
 
+/// Whether one of these labels counts, as far as is known: where labels are no
+/// classes, all do.
+bool anyCounts(const Row &row, std::span<const std::byte> labels,
+               const Limits &limits);
+
 /// Those of a .npz or .safetensors; none of another dataset.
 Error readTensorData(const std::string &path, tools::NamedTensors &out);
 

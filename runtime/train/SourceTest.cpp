@@ -65,6 +65,20 @@ TEST_F(SourceTest, PackagesSayWhatIsIgnored) {
                    "label that is ignored");
 }
 
+TEST_F(SourceTest, SomeLabelsCount) {
+  const Limits any = {3, 1, std::nullopt, std::nullopt},
+               listed = {3, 1, std::nullopt, {{255}}};
+  EXPECT_EQ(open({0, 0, 1, 2}, {-100, -100, -1, -100}, any),
+            file + ": \"targets\": all labels are ignored ones, so there is "
+                   "nothing to train on; expected 0 to 2 for some");
+  EXPECT_NE(open({0, 0, 1, 2}, {255, 255, 255, 255}, listed), "");
+  const Row row = {"targets", ATTUNE_I32, {2}};
+  const int32_t ignored[2] = {255, 255}, some[2] = {255, 1};
+  EXPECT_FALSE(anyCounts(row, std::as_bytes(std::span(ignored)), listed));
+  EXPECT_TRUE(anyCounts(row, std::as_bytes(std::span(some)), listed));
+  EXPECT_TRUE(anyCounts(row, std::as_bytes(std::span(ignored)), {}));
+}
+
 TEST_F(SourceTest, TokensAreOfTheVocabulary) {
   const Limits limits = {3, 1, 5, std::nullopt};
   EXPECT_EQ(open({4, 0, 1, 2}, {0, 2, 1, 1}, limits), "");

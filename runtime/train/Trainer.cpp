@@ -218,7 +218,7 @@ Error Trainer::openData(attune_model *model) {
     wanted.validation = 0;
   else if (Error error = checkSameRows(feed, evalFeed))
     return error;
-  Limits limits = limitsOf(model);
+  limits = limitsOf(model);
   limits.tokens = tokensOf(model, feed.rows(), limits);
   if (Error error =
           openSources(wanted, feed.rows(), limits, std::move(tensors), sources))
@@ -275,6 +275,12 @@ Error Trainer::call(const Scalars &scalars, int64_t number, double &loss) {
   return {};
 }
 
+bool Trainer::labelsCount() const {
+  std::optional<size_t> labels = labelsAmong(feed.rows());
+  return !labels ||
+         anyCounts(feed.rows()[*labels], feed.bytesOf(*labels), limits);
+}
+
 /// A loss is a mean over the labels that count, so the mean over all calls
 /// weighs each by how many those are.
 Error Trainer::weigh(std::vector<double> &weights) {
@@ -314,6 +320,7 @@ Error Trainer::accumulate(Scalars scalars, const Stop &stop,
   std::vector<double> weights;
   if (Error error = weigh(weights))
     return error;
+  result.hasLabels = false;
   for (int64_t i = 0; i < options.accumulate; ++i) {
     if (i > 0 && stop && stop())
       return clearGradients();
@@ -322,6 +329,7 @@ Error Trainer::accumulate(Scalars scalars, const Stop &stop,
     scalars.scale = float(weight);
     if (Error error = call(scalars, progress.samples + scalars.first, loss))
       return error;
+    result.hasLabels = result.hasLabels || labelsCount();
     // Where no label counts, the loss need not be a number.
     if (weight > 0)
       result.loss += weight * loss;

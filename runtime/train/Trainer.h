@@ -22,7 +22,8 @@ struct StepResult {
   double seconds = 0;
   int64_t samples = 0; ///< Of this step.
   double flops = 0;
-  bool isDone = false; ///< Else it was stopped, and the state is as before.
+  bool hasLabels = true; ///< Else all of its labels are ignored ones.
+  bool isDone = false;   ///< Else it was stopped, and the state is as before.
 };
 
 struct Evaluation {
@@ -47,6 +48,8 @@ public:
   /// Over the validation part, at most `mostBatches` of it (0: all).
   Error evaluate(int64_t mostBatches, const Stop &stop, Evaluation &result);
   bool hasValidation() const { return sources.validation != nullptr; }
+  /// Null where there is none.
+  const Source *validation() const { return sources.validation.get(); }
 
   Progress progress;
   attune_state *state() const { return memory.get(); }
@@ -68,6 +71,8 @@ private:
   Error weigh(std::vector<double> &weights);
   /// The calls of a step, less the one of apply; not `isDone` where stopped.
   Error accumulate(Scalars scalars, const Stop &stop, StepResult &result);
+  /// Whether a label of the newest call counts.
+  bool labelsCount() const;
   Error clearGradients();
   Error checkResult(const StepResult &result) const;
   Error openApply(attune_model *model);
@@ -84,6 +89,7 @@ private:
   Session stepSession, applySession, evalSession, countSession;
   Feed feed, applyFeed, evalFeed, countFeed;
   tools::NamedTensors tensors; ///< Of the data, until it is opened.
+  Limits limits;               ///< Of what integers may be.
   Sources sources;
   /// Samples of the validation part that an evaluation takes, and how far apart
   /// they are.

@@ -112,8 +112,31 @@ class Files(Training):
                         in found.stderr, f"said: {found.stderr.strip()}")
             os.remove(package)
 
+    def says_what_it_takes(self):
+        data, tokens = self.path("ignored.npz"), np.ones((20, 16), np.int64)
+        targets = np.full((20, 16), -100)
+        np.savez(data, tokens=tokens, targets=targets)
+        found = self.refusal(self.package, "--data", data)
+        self.expect('"targets": all labels are ignored ones' in found, f"refused: {found.strip()}")
+        targets[:2] = 1
+        np.savez(data, tokens=tokens, targets=targets)
+        done = self.program("train", self.package, "--data", data, "--batch", 1, "--steps", 18)
+        self.expect(done.returncode == 0 and done.stderr.count("are ignored ones") == 1,
+                    "a step without labels that count is said, once")
+        self.expect(f"{data}: 18 samples train, 2 validate (--validation)" in done.stderr,
+                    "and what is kept back")
+        found = self.refusal(self.package, "--data", self.text, "--shape", "T=16", "--batch",
+                             "2147483647")
+        self.expect('input "tokens" of 2147483647 samples: takes 274877906816 bytes of memory'
+                    in found, f"memory is named: {found.strip()}")
+        done = self.program("train", self.package, "--data", data, "--steps", 3, "--warmup", 4,
+                            "--quiet")
+        self.expect("--warmup 4: the training ends at step 3" in done.stderr,
+                    f"a warm-up that does not end is said: {done.stderr.strip()}")
+
     checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights,
-              says_what_is_broken, notices_a_full_disk, says_that_nothing_is_asked)
+              says_what_is_broken, notices_a_full_disk, says_that_nothing_is_asked,
+              says_what_it_takes)
 
 
 def main():
