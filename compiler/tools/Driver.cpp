@@ -5,6 +5,7 @@
 #include "compiler/Pipeline.h"
 #include "compiler/target/cuda/Machine.h"
 #include "compiler/tools/Guard.h"
+#include "compiler/tools/IndexBounds.h"
 #include "compiler/tools/LoadModel.h"
 #include "compiler/tools/MakeCode.h"
 #include "compiler/tools/Output.h"
@@ -236,6 +237,8 @@ bool Driver::runShared(ModuleOp module, StringRef last) {
   for (StringRef stage : {"cleanup", "detect", "differentiate", "fusion"}) {
     if (!runStage(stage, module))
       return false;
+    if (stage == "cleanup")
+      indexBounds = indexBoundsOf(module);
     if (stage == "differentiate")
       ignoredLabels = ignoredLabelsOf(module);
     if (stage == last)
@@ -310,7 +313,7 @@ bool Driver::writePackage(ModuleOp module, const std::string &path,
   }
   std::string program = executable ? sibling("attune-run") : "";
   target::package::PackageInfo info{llvm::sys::path::stem(request.model).str(),
-                                    sourceHash, ignoredLabels};
+                                    sourceHash, ignoredLabels, indexBounds};
   Progress progress("writing weights", request.quiet);
   auto report = [&](uint64_t done, uint64_t all) {
     progress.update(double(done) / double(std::max<uint64_t>(all, 1)));

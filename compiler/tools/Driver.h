@@ -68,6 +68,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> loaded;
   std::string sourceHash;
   std::vector<int64_t> ignoredLabels;
+  std::map<std::string, int64_t> indexBounds;
   ExitCode code = kSuccess;
 };
 

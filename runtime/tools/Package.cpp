@@ -7,6 +7,7 @@
 #include "attune/format.h"
 #include "runtime/tools/TensorFiles.h"
 #include "runtime/tools/Terminal.h"
+#include "runtime/train/Source.h"
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -47,6 +48,29 @@ std::optional<std::vector<std::string>> vocabularyOf(const Model &model) {
     if (word.is_string())
       words.push_back(word.get<std::string>());
   return words;
+}
+
+Error checkIndices(const Model &model, const NamedTensors &inputs) {
+  for (const auto &[name, bound] : train::indexBoundsOf(model.get())) {
+    auto found = inputs.find(name);
+    if (found == inputs.end())
+      continue;
+    Tensor wide = found->second;
+    if (isNarrower(wide.dtype, ATTUNE_I64))
+      wide = widened(wide, ATTUNE_I64);
+    else if (wide.dtype != ATTUNE_I64)
+      continue;
+    for (size_t i = 0; i < wide.data.size() / sizeof(int64_t); ++i) {
+      int64_t value = 0;
+      std::memcpy(&value, wide.data.data() + i * sizeof value, sizeof value);
+      if (value < -bound || value >= bound)
+        return usage(cat("input \"", name, "\": ", value, " at element ", i,
+                         ", expected 0 to ", bound - 1,
+                         ": it is looked up in a table of ", bound))
+            .in(wide.origin);
+    }
+  }
+  return {};
 }
 
 /// A state with the parameters of a file, as a trained package begins with

@@ -27,6 +27,10 @@ Json manifestOf(const Model &model);
 /// where it was none.
 std::optional<std::vector<std::string>> vocabularyOf(const Model &model);
 
+/// Whether the indices among the inputs are inside, from either end. A model
+/// would read another row in place of one that is not there.
+Error checkIndices(const Model &model, const NamedTensors &inputs);
+
 /// "batch=1,seq=128" by name, each once.
 Error parseSizes(const std::string &shape,
                  std::map<std::string, int64_t> &sizes);

@@ -147,6 +147,8 @@ static Error run(const RunOptions &options) {
   NamedTensors inputs;
   if (Error error = readInputs(model, options.inputs, inputs))
     return error;
+  if (Error error = checkIndices(model, inputs))
+    return error;
   if (options.fill != Fill::None) {
     std::vector<int64_t> values;
     if (Error error = parseShape(model, options.shape, values))

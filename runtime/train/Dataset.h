@@ -75,8 +75,8 @@ struct DatasetOptions {
 };
 
 /// Whether a dataset may be read from this file: the one that is named, the
-/// validation tokens beside it, or one of its folder that looks like data. Asked
-/// before something is written there.
+/// validation tokens beside it, or one of its folder that looks like data.
+/// Asked before something is written there.
 bool mayRead(const std::string &dataset, const std::string &file);
 
 /// The parts of a dataset; those of one file share its memory.

@@ -5,6 +5,7 @@
 #include "runtime/train/Readers.h"
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 namespace attune::train {
 
@@ -99,6 +100,19 @@ static int64_t readInteger(attune_dtype dtype, const std::byte *data,
   return narrow;
 }
 
+std::map<std::string, int64_t> indexBoundsOf(const attune_model *model) {
+  std::map<std::string, int64_t> bounds;
+  nlohmann::json manifest =
+      nlohmann::json::parse(attune_model_manifest(model), nullptr, false);
+  auto found = manifest.find("index_bounds"); // the end of what is no object
+  if (found == manifest.end() || !found->is_object())
+    return bounds;
+  for (const auto &[name, bound] : found->items())
+    if (bound.is_number_integer())
+      bounds[name] = bound.get<int64_t>();
+  return bounds;
+}
+
 /// Whether integers are below `limit` and not below 0, or among `others`.
 template <typename IsOther>
 static Error checkRange(const Row &row, const tools::Tensor &tensor,
@@ -162,16 +176,20 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
 static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
                            const Limits &limits) {
   std::optional<size_t> labels = labelsAmong(rows);
-  if (!labels || !areClasses(rows[*labels], limits))
-    return {};
-  if (Error error = checkLabels(rows[*labels], table.tensors[*labels], limits))
-    return error;
-  size_t data = 1 - *labels;
-  if (!limits.tokens || rows.size() != 2 || !isInteger(rows[data]))
-    return {};
-  return checkRange(
-      rows[data], table.tensors[data], *limits.tokens,
-      [](int64_t) { return false; }, "");
+  if (labels && areClasses(rows[*labels], limits))
+    if (Error error =
+            checkLabels(rows[*labels], table.tensors[*labels], limits))
+      return error;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto bound = limits.indices.find(rows[i].name);
+    if (bound == limits.indices.end() || !isInteger(rows[i]))
+      continue;
+    if (Error error = checkRange(
+            rows[i], table.tensors[i], bound->second,
+            [](int64_t) { return false; }, ""))
+      return error;
+  }
+  return {};
 }
 
 static Error openTable(const DatasetOptions &options,

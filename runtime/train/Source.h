@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 #include "runtime/train/Dataset.h"
+#include <map>
 #include <optional>
 #include <span>
 
@@ -32,11 +33,16 @@ struct Sources {
 /// The input that a dataset's labels go to, by its name.
 std::optional<size_t> labelsAmong(const std::vector<Row> &rows);
 
+/// By the name of an input whose integers are indices: what they are to be
+/// below, as the package says it.
+std::map<std::string, int64_t> indexBoundsOf(const attune_model *model);
+
 /// What integers of a model may be, where that is known.
 struct Limits {
   std::optional<int64_t> classes; ///< Labels are below it.
   size_t labelRank = 0;           ///< Of what `classes` is about.
-  std::optional<int64_t> tokens;  ///< Of a language model: its data is below.
+  /// By the name of an input whose integers are indices: they are below it.
+  std::map<std::string, int64_t> indices;
   /// Labels that do not count; where the package does not say, all below 0.
   std::optional<std::vector<int64_t>> ignored;
 };

@@ -50,7 +50,7 @@ protected:
 };
 
 TEST_F(SourceTest, LabelsAreClassesOrBelowZero) {
-  const Limits limits = {3, 1, std::nullopt, std::nullopt};
+  const Limits limits = {3, 1, {}, std::nullopt};
   EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, -100, -1}, limits), "");
   EXPECT_EQ(open({0, 0, 0, 0}, {0, 2, -100, 3}, limits),
             file + ": \"targets\": 3 in row 1, expected 0 to 2, or a number "
@@ -58,7 +58,7 @@ TEST_F(SourceTest, LabelsAreClassesOrBelowZero) {
 }
 
 TEST_F(SourceTest, PackagesSayWhatIsIgnored) {
-  const Limits limits = {3, 1, std::nullopt, {{255}}};
+  const Limits limits = {3, 1, {}, {{255}}};
   EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, 255, 1}, limits), "");
   EXPECT_EQ(open({9, 0, 1, 2}, {0, 2, 255, -1}, limits),
             file + ": \"targets\": -1 in row 1, expected 0 to 2, or 255 for a "
@@ -66,8 +66,7 @@ TEST_F(SourceTest, PackagesSayWhatIsIgnored) {
 }
 
 TEST_F(SourceTest, SomeLabelsCount) {
-  const Limits any = {3, 1, std::nullopt, std::nullopt},
-               listed = {3, 1, std::nullopt, {{255}}};
+  const Limits any = {3, 1, {}, std::nullopt}, listed = {3, 1, {}, {{255}}};
   EXPECT_EQ(open({0, 0, 1, 2}, {-100, -100, -1, -100}, any),
             file + ": \"targets\": all labels are ignored ones, so there is "
                    "nothing to train on; expected 0 to 2 for some");
@@ -79,8 +78,8 @@ TEST_F(SourceTest, SomeLabelsCount) {
   EXPECT_TRUE(anyCounts(row, std::as_bytes(std::span(ignored)), {}));
 }
 
-TEST_F(SourceTest, TokensAreOfTheVocabulary) {
-  const Limits limits = {3, 1, 5, std::nullopt};
+TEST_F(SourceTest, IndicesAreOfTheirTable) {
+  const Limits limits = {3, 1, {{"tokens", 5}}, std::nullopt};
   EXPECT_EQ(open({4, 0, 1, 2}, {0, 2, 1, 1}, limits), "");
   EXPECT_EQ(open({4, 5, 1, 2}, {0, 2, 1, 1}, limits),
             file + ": \"tokens\": 5 in row 0, expected 0 to 4");
@@ -90,7 +89,7 @@ TEST_F(SourceTest, TokensAreOfTheVocabulary) {
 
 // Integers of another kind than classes may be anything.
 TEST_F(SourceTest, OtherIntegersAreNotChecked) {
-  EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {3, 0, 5, std::nullopt}), "");
+  EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {3, 0, {}, std::nullopt}), "");
   EXPECT_EQ(open({9, -9, 9, 9}, {9, 9, -9, 9}, {}), "");
 }
 

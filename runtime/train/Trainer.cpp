@@ -58,55 +58,36 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
                             memory.get(), session);
 }
 
-/// From the manifest.
-static std::optional<std::vector<int64_t>> ignoredBy(attune_model *model) {
+/// What the manifest says of labels and indices.
+static void addStated(attune_model *model, Limits &limits) {
   nlohmann::json manifest =
       nlohmann::json::parse(attune_model_manifest(model), nullptr, false);
+  limits.indices = indexBoundsOf(model);
   auto found = manifest.find("ignored_labels"); // the end of what is no object
   if (found == manifest.end() || !found->is_array())
-    return std::nullopt;
-  std::vector<int64_t> labels;
+    return;
+  limits.ignored.emplace();
   for (const nlohmann::json &label : *found)
     if (label.is_number_integer())
-      labels.push_back(label.get<int64_t>());
-  return labels;
+      limits.ignored->push_back(label.get<int64_t>());
 }
 
 /// Classes that the model tells apart: the last dim of what it gives, where
 /// that is known.
 static Limits limitsOf(attune_model *model) {
+  Limits limits;
+  addStated(model, limits);
   attune_model *handle = nullptr;
   if (attune_model_entry(model, "infer", &handle) != ATTUNE_OK)
-    return {};
+    return limits;
   Model infer(handle);
   attune_value_info info;
   if (attune_model_output(handle, 0, &info) != ATTUNE_OK || info.rank < 2 ||
       info.dims[info.rank - 1] < 0)
-    return {};
-  return {info.dims[info.rank - 1], info.rank - 2, std::nullopt,
-          ignoredBy(model)};
-}
-
-/// Tokens of a language model are what it predicts. Of a model that gives each
-/// token a class of another kind that is no bound, so none of its tables may be
-/// larger.
-static std::optional<int64_t> tokensOf(attune_model *model,
-                                       const std::vector<Row> &rows,
-                                       const Limits &limits) {
-  std::optional<size_t> labels = labelsAmong(rows);
-  if (rows.size() != 2 || !labels || !limits.classes)
-    return std::nullopt;
-  const Row &data = rows[1 - *labels];
-  if (data.name != "tokens" || data.dims != rows[*labels].dims)
-    return std::nullopt;
-  int64_t most = *limits.classes;
-  for (size_t i = 0; i < attune_model_state_count(model); ++i) {
-    attune_state_info info;
-    if (attune_model_state(model, i, &info) == ATTUNE_OK &&
-        info.kind == ATTUNE_STATE_PARAMETER && info.tensor.rank == 2)
-      most = std::max(most, info.tensor.dims[0]);
-  }
-  return most;
+    return limits;
+  limits.classes = info.dims[info.rank - 1];
+  limits.labelRank = info.rank - 2;
+  return limits;
 }
 
 /// A label that is no class would count as ignored, and nobody would know.
@@ -219,7 +200,6 @@ Error Trainer::openData(attune_model *model) {
   else if (Error error = checkSameRows(feed, evalFeed))
     return error;
   limits = limitsOf(model);
-  limits.tokens = tokensOf(model, feed.rows(), limits);
   if (Error error =
           openSources(wanted, feed.rows(), limits, std::move(tensors), sources))
     return error;

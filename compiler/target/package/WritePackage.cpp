@@ -22,6 +22,12 @@ std::string manifestJson(const PackageInfo &info) {
   // Whoever reads labels tells by these what is ignored from what is wrong.
   if (!info.ignoredLabels.empty())
     manifest["ignored_labels"] = llvm::json::Array(info.ignoredLabels);
+  if (!info.indexBounds.empty()) {
+    llvm::json::Object bounds;
+    for (const auto &[name, bound] : info.indexBounds)
+      bounds[llvm::json::fixUTF8(name)] = bound;
+    manifest["index_bounds"] = std::move(bounds);
+  }
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(std::move(manifest));
   return text;

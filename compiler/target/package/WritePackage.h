@@ -6,6 +6,7 @@
 #include "dialects/plan/Plan.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct PackageInfo {
   std::string modelName;                   ///< shown by `attune describe`
   std::string sourceHash;                  ///< of the model file, as text
   std::vector<int64_t> ignoredLabels = {}; ///< that the loss does not count
+  /// By name of an input: what its elements, as indices, are to be below.
+  std::map<std::string, int64_t> indexBounds = {};
 };
 
 /// Called with the bytes of weights written so far and in all, for a progress
