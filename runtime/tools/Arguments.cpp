@@ -49,7 +49,8 @@ static std::string listOf(const std::vector<std::string> &words) {
   return text;
 }
 
-CLI::Option *takeOneOf(CLI::Option *option, std::vector<std::string> words,
+CLI::Option *takeOneOf(CLI::Option *option,
+                       const std::vector<std::string> &words,
                        std::optional<int> first) {
   std::string choices;
   for (const std::string &word : words)

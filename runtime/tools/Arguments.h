@@ -29,7 +29,8 @@ OptionCheck number(const char *what, bool (*holds)(double));
 
 /// It takes one of these words, which for enums becomes its number, counted
 /// from `first`. CLI11's own check takes the numbers too, and prints them.
-CLI::Option *takeOneOf(CLI::Option *option, std::vector<std::string> words,
+CLI::Option *takeOneOf(CLI::Option *option,
+                       const std::vector<std::string> &words,
                        std::optional<int> first = std::nullopt);
 
 void addCommon(CLI::App *command, CommonOptions &options, bool carriesPackage);

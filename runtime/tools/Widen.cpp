@@ -55,7 +55,8 @@ static void convert(const Tensor &tensor, std::vector<std::byte> &out) {
   for (size_t i = 0; i < count; ++i) {
     From value;
     std::memcpy(&value, tensor.data.data() + i * sizeof value, sizeof value);
-    To wide = To(value);
+    // An int8 is a number here, and keeps its sign.
+    To wide = To(value); // NOLINT(bugprone-signed-char-misuse)
     std::memcpy(out.data() + i * sizeof wide, &wide, sizeof wide);
   }
 }

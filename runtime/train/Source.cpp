@@ -152,7 +152,7 @@ bool anyCounts(const Row &row, std::span<const std::byte> labels,
 }
 
 static Error checkLabels(const Row &row, const tools::Tensor &tensor,
-                         const Limits &limits) {
+                         int64_t classes, const Limits &limits) {
   std::string others;
   if (!limits.ignored)
     others = ", or a number below 0";
@@ -160,7 +160,7 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
     for (int64_t label : *limits.ignored)
       others += cat(others.empty() ? ", or " : " or ", label);
   auto isOther = [&](int64_t value) { return isIgnored(limits, value); };
-  if (Error error = checkRange(row, tensor, *limits.classes, isOther,
+  if (Error error = checkRange(row, tensor, classes, isOther,
                                others + " for a label that is ignored"))
     return error;
   if (tensor.data.empty() || anyCounts(row, tensor.data, limits))
@@ -168,7 +168,7 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
   return usage(cat("\"", row.name,
                    "\": all labels are ignored ones, so there is nothing to "
                    "train on; expected 0 to ",
-                   *limits.classes - 1, " for some"));
+                   classes - 1, " for some"));
 }
 
 /// What is no class would count as ignored, what is no token would be read as
@@ -176,9 +176,9 @@ static Error checkLabels(const Row &row, const tools::Tensor &tensor,
 static Error checkIntegers(const Table &table, const std::vector<Row> &rows,
                            const Limits &limits) {
   std::optional<size_t> labels = labelsAmong(rows);
-  if (labels && areClasses(rows[*labels], limits))
-    if (Error error =
-            checkLabels(rows[*labels], table.tensors[*labels], limits))
+  if (labels && limits.classes && areClasses(rows[*labels], limits))
+    if (Error error = checkLabels(rows[*labels], table.tensors[*labels],
+                                  *limits.classes, limits))
       return error;
   for (size_t i = 0; i < rows.size(); ++i) {
     auto bound = limits.indices.find(rows[i].name);
