@@ -342,11 +342,19 @@ TEST(Safetensors, Malformed) {
 }
 
 TEST(TensorFiles, RandomDamageIsHarmless) {
-  const std::vector<std::byte> sound[] = {
-      formatNpy(kSome.at("a/b")), formatNpz(kSome), formatSafetensors(kSome)};
-  for (uint32_t seed = 0; seed < 3000; ++seed) {
+  std::string plain = npy("{'descr': '|u1', 'fortran_order': False, 'shape': "
+                          "(300,), }",
+                          300);
+  std::string zip =
+      packedZip("x.npy", plain, deflated(plain, -15), uint32_t(plain.size()));
+  std::span<const std::byte> packed = bytesOf(zip);
+  const std::vector<std::byte> sound[] = {formatNpy(kSome.at("a/b")),
+                                          formatNpz(kSome),
+                                          formatSafetensors(kSome),
+                                          {packed.begin(), packed.end()}};
+  for (uint32_t seed = 0; seed < 4000; ++seed) {
     std::mt19937 random(seed);
-    std::vector<std::byte> bytes = sound[seed % 3];
+    std::vector<std::byte> bytes = sound[seed % 4];
     for (uint32_t i = 0; i <= random() % 4; ++i)
       bytes[random() % bytes.size()] = std::byte(random());
     if (random() % 4 == 0)

@@ -57,7 +57,7 @@ class Files(Training):
                     "and the same inputs")
 
     def takes_half_weights(self):
-        package = self.compile("half", rate=0)
+        package = self.path("plain.attune")
         weights, _ = self.train(package, "weights", steps=1)
         halves = {name: value.astype(np.float16) for name, value in weights.items()
                   if not name.endswith((".m", ".v"))}
