@@ -166,7 +166,10 @@ static MaybeValue callReduce(Call &call) {
   auto x = call.tensor("x");
   if (failed(x))
     return failure();
-  auto axes = call.axes("axis", Graph::rankOf(*x));
+  int64_t rank = Graph::rankOf(*x);
+  FailureOr<SmallVector<int64_t>> axes =
+      call.has("axis") ? call.axes("axis", rank)
+                       : llvm::to_vector(llvm::seq<int64_t>(0, rank));
   auto keepdims = call.flag("keepdims", false);
   if (failed(axes) || failed(keepdims))
     return failure();

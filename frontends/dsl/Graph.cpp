@@ -289,15 +289,32 @@ MaybeTensor Graph::matmul(Tensor lhs, Tensor rhs) {
     return refuse("f32 matrices");
   if (l.back() != r[r.size() - 2])
     return refuse("[..., n, k] @ [..., k, m]");
-  int64_t inner = int64_t(r.size()) - 2, last = int64_t(l.size()) - 1;
+  int64_t inner = int64_t(r.size()) - 2;
   SmallVector<int64_t> batch;
+  // A matrix on the right is one for all; else the dims before the last two
+  // broadcast.
   if (inner > 0) {
-    bool same = l.size() == r.size() &&
-                ArrayRef(l).drop_back(2) == ArrayRef(r).drop_back(2);
-    if (!same)
-      return refuse("equal dims before the last two, or a matrix on the right");
+    auto outer = l.size() < 2
+                     ? FailureOr<Dims>(failure())
+                     : nn::broadcastDims({Dims(ArrayRef(l).drop_back(2)),
+                                          Dims(ArrayRef(r).drop_back(2))});
+    if (failed(outer))
+      return refuse("dims before the last two that broadcast");
+    for (auto [side, dims] : {std::pair(&lhs, &l), std::pair(&rhs, &r)}) {
+      Dims whole(*outer);
+      whole.append(dims->end() - 2, dims->end());
+      if (whole == *dims)
+        continue;
+      auto spread = broadcast(*side, whole);
+      if (failed(spread))
+        return failure();
+      *side = *spread;
+      *dims = whole;
+    }
+    inner = int64_t(r.size()) - 2;
     batch = llvm::to_vector(llvm::seq<int64_t>(0, inner));
   }
+  int64_t last = int64_t(l.size()) - 1;
   Dims dims(l.begin(), l.end() - 1);
   dims.push_back(r.back());
   if (failed(checkDims(dims)) || failed(spend()))

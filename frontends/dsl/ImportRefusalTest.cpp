@@ -31,8 +31,9 @@ TEST_F(Refusal, Shapes) {
        {"x @ x", "expected [..., n, k] @ [..., k, m], found f32[B, 4, 6] @ "
                  "f32[B, 4, 6]"},
        {"x @ n", "expected f32 matrices, found f32[B, 4, 6] @ i64[B, T]"},
-       {"x[0:1] @ transpose(x)",
-        "expected equal dims before the last two, or a matrix on the right"},
+       {"x @ full([3, 6, 2], 0.5)",
+        "expected dims before the last two that broadcast, found f32[B, 4, 6] "
+        "@ f32[3, 6, 2]"},
        {"linear(x, x[0, :, 0:5])", "expected f32[..., 5] for a weight [4, 5]"},
        {"reshape(x, [B, 5])", "expected as many elements as before, found [B, "
                               "4, 6] for [B, 5]"},

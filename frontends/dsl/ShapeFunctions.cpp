@@ -255,7 +255,11 @@ static MaybeValue callRoll(Call &call) {
     DimAttr extent = nn::getDim(rolled, at);
     if (extent.getConstant() == 0)
       continue;
-    DimAttr tail = shift.mod(extent);
+    // A shift that is no more than the extent, whatever that is at run time, is
+    // the rest itself.
+    bool isInside = graph.bounds.atLeast(shift, 0) &&
+                    graph.bounds.atLeast(extent - shift, 0);
+    DimAttr tail = isInside ? shift : shift.mod(extent);
     if (tail && tail.getConstant() == 0)
       continue;
     DimAttr head = tail ? extent - tail : DimAttr();

@@ -61,10 +61,10 @@ static constexpr Builtin table[] = {
     {"float", Kind::Function, "x"},
     {"int", Kind::Function, "x"},
     // Along axes.
-    {"sum", Kind::Function, "x axis | keepdims"},
-    {"mean", Kind::Function, "x axis | keepdims"},
-    {"max", Kind::Function, "x axis | keepdims"},
-    {"min", Kind::Function, "x axis | keepdims"},
+    {"sum", Kind::Function, "x | axis keepdims"},
+    {"mean", Kind::Function, "x | axis keepdims"},
+    {"max", Kind::Function, "x | axis keepdims"},
+    {"min", Kind::Function, "x | axis keepdims"},
     // Shapes.
     {"rearrange", Kind::Function, "x pattern | ..."},
     {"reshape", Kind::Function, "x shape"},
