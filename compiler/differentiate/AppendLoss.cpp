@@ -170,9 +170,12 @@ static void setEntry(ModuleOp module, StringRef key, Attribute value) {
 // reads it.
 LogicalResult AppendLoss::addSettings(ModuleOp module) {
   Builder builder(module.getContext());
+  StringSet<> given;
   for (StringRef setting : settings) {
     auto [key, value] = setting.split('=');
     double number;
+    if (!given.insert(key).second)
+      return module.emitError() << "setting '" << key << "' is given twice";
     if (key.empty() || value.empty())
       return module.emitError()
              << "setting '" << setting << "' is to be name=value";

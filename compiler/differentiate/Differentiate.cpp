@@ -137,11 +137,11 @@ static LogicalResult buildGrad(SymbolTable &symbols, func::FuncOp function,
        llvm::zip(weights, sources, gradients)) {
     nn::WeightOp weight = shared; // generated accessors are not const
     if (!gradient) {
-      result =
-          weight.emitError()
-          << source.name << " is trainable but gets no gradient: "
-          << whyNoGradient(loss(), source.value)
-          << "; leave it out of nn.training's 'trainable' if that is meant";
+      result = weight.emitError()
+               << source.name << " is trainable but gets no gradient: "
+               << whyNoGradient(loss(), source.value)
+               << "; if that is meant, leave it out by a '!"
+               << weight.getSymName() << "' in 'trainable'";
       continue;
     }
     auto state = addState(symbols, weight, "grad", nn::StateKind::Gradient);

@@ -1,5 +1,7 @@
 // How a model is trained. See Training.h.
 #include "compiler/differentiate/Training.h"
+#include "llvm/Support/Format.h"
+#include <cmath>
 
 namespace attune::differentiate {
 
@@ -15,7 +17,10 @@ public:
       : module(module),
         entries(module->getAttrOfType<DictionaryAttr>(names::training)) {}
 
-  std::optional<double> number(StringRef key, double least, double most) {
+  /// Which numbers an entry may be.
+  enum class Range { NotNegative, Positive, BelowOne };
+
+  std::optional<double> number(StringRef key, Range range) {
     Attribute value = take(key);
     if (!value)
       return std::nullopt;
@@ -24,24 +29,23 @@ public:
       found = real.getValueAsDouble();
     else if (auto integer = dyn_cast<IntegerAttr>(value))
       found = double(integer.getInt());
-    if (found && *found >= least && *found <= most)
+    bool isInside = found && std::isfinite(*found) && *found >= 0 &&
+                    (range != Range::Positive || *found > 0) &&
+                    (range != Range::BelowOne || *found < 1);
+    if (isInside)
       return found;
-    error() << "expects '" << key << "' to be a number from " << least << " to "
-            << most << ", found " << value;
-    return std::nullopt;
-  }
-  std::optional<double> positive(StringRef key) {
-    auto found = number(key, 0, std::numeric_limits<double>::max());
-    if (found != 0.0)
-      return found;
-    error() << "expects '" << key << "' to be above 0";
+    error() << "'" << key << "' is to be "
+            << (range == Range::Positive   ? "a number above 0"
+                : range == Range::BelowOne ? "a number from 0 to below 1"
+                                           : "a number from 0 on")
+            << ", found " << shown(value);
     return std::nullopt;
   }
   StringRef text(StringRef key) {
     Attribute value = take(key);
     if (!value || isa<StringAttr>(value))
       return value ? cast<StringAttr>(value).getValue() : StringRef();
-    error() << "expects '" << key << "' to be text, found " << value;
+    error() << "'" << key << "' is to be text, found " << shown(value);
     return {};
   }
   SmallVector<std::string> texts(StringRef key) {
@@ -52,8 +56,8 @@ public:
       if (auto text = dyn_cast<StringAttr>(element))
         found.push_back(text.str());
     if (value && (!array || found.size() != array.size()))
-      error() << "expects '" << key << "' to be a list of texts, found "
-              << value;
+      error() << "'" << key << "' is to be a list of texts, found "
+              << shown(value);
     return found;
   }
   /// Whether all entries were right, and known.
@@ -61,15 +65,25 @@ public:
     for (NamedAttribute entry :
          entries ? entries.getValue() : ArrayRef<NamedAttribute>())
       if (!llvm::is_contained(known, entry.getName().getValue()))
-        error() << "has no entry '" << entry.getName().getValue() << "'";
+        error() << "there is no '" << entry.getName().getValue() << "'";
     return !isBroken;
   }
   InFlightDiagnostic error() {
     isBroken = true;
-    return module.emitError() << names::training << " ";
+    return module.emitError() << "training: ";
   }
 
 private:
+  /// As a user writes it.
+  static std::string shown(Attribute value) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    if (auto real = dyn_cast<FloatAttr>(value))
+      os << llvm::format("%g", real.getValueAsDouble());
+    else
+      os << value;
+    return text;
+  }
   Attribute take(StringRef key) {
     known.push_back(key);
     return entries ? entries.get(key) : Attribute();
@@ -87,29 +101,29 @@ FailureOr<Training> readTraining(ModuleOp module) {
       attribute && !isa<DictionaryAttr>(attribute))
     return module.emitError()
            << names::training << " is no dictionary: " << attribute;
-  constexpr double most = std::numeric_limits<double>::max();
   Reader reader(module);
   Training training;
   StringRef optimizer = reader.text("optimizer");
   if (optimizer == "sgd")
     training.optimizer = Optimizer::Sgd;
   else if (!optimizer.empty() && optimizer != "adamw")
-    reader.error() << "expects 'optimizer' to be adamw or sgd, found '"
-                   << optimizer << "'";
+    reader.error() << "'optimizer' is to be adamw or sgd, found '" << optimizer
+                   << "'";
+  using Range = Reader::Range;
   auto below1 = [&](StringRef key, double otherwise) {
-    return reader.number(key, 0, std::nextafter(1.0, 0.0)).value_or(otherwise);
+    return reader.number(key, Range::BelowOne).value_or(otherwise);
   };
   training.beta1 = below1("beta1", training.beta1);
   training.beta2 = below1("beta2", training.beta2);
   training.epsilon =
-      reader.number("epsilon", 0, most).value_or(training.epsilon);
+      reader.number("epsilon", Range::NotNegative).value_or(training.epsilon);
   training.momentum = below1("momentum", training.momentum);
   training.weightDecay =
-      reader.number("weight_decay", 0, most)
+      reader.number("weight_decay", Range::NotNegative)
           .value_or(training.optimizer == Optimizer::AdamW ? 0.01 : 0);
-  training.clip = reader.positive("clip");
+  training.clip = reader.number("clip", Range::Positive);
   // Of 1 the average would stay what the weights were at first.
-  training.average = reader.number("ema", 0, std::nextafter(1.0, 0.0));
+  training.average = reader.number("ema", Range::BelowOne);
   training.trainable = reader.texts("trainable");
   if (!reader.finish())
     return failure();

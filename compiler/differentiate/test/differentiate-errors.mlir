@@ -17,9 +17,9 @@ func.func @loss(%x: tensor<1x1x2x2xf32>, %seed: tensor<i64> {nn.name = "seed"},
 
 // -----
 
-// expected-error @+1 {{weight @unread is trainable but gets no gradient: the loss does not depend on it; leave it out of nn.training's 'trainable' if that is meant}}
+// expected-error @+1 {{weight @unread is trainable but gets no gradient: the loss does not depend on it; if that is meant, leave it out by a '!unread' in 'trainable'}}
 nn.weight @unread trainable : tensor<4xf32>
-// expected-error @+1 {{weight @cut is trainable but gets no gradient: the derivative is zero at node 'quantise'; leave}}
+// expected-error @+1 {{weight @cut is trainable but gets no gradient: the derivative is zero at node 'quantise'; if that is meant, leave it out by a '!cut'}}
 nn.weight @cut trainable : tensor<4xf32>
 nn.weight @w trainable : tensor<4xf32>
 func.func @loss(%seed: tensor<i64> {nn.name = "seed"},
@@ -34,10 +34,10 @@ func.func @loss(%seed: tensor<i64> {nn.name = "seed"},
 
 // -----
 
-// expected-error @+4 {{nn.training expects 'optimizer' to be adamw or sgd, found 'adam'}}
-// expected-error @+3 {{nn.training expects 'beta1' to be a number from 0}}
-// expected-error @+2 {{nn.training expects 'clip' to be above 0}}
-// expected-error @+1 {{nn.training has no entry 'lr'}}
+// expected-error @+4 {{training: 'optimizer' is to be adamw or sgd, found 'adam'}}
+// expected-error @+3 {{training: 'beta1' is to be a number from 0 to below 1, found 1.5}}
+// expected-error @+2 {{training: 'clip' is to be a number above 0, found 0}}
+// expected-error @+1 {{training: there is no 'lr'}}
 module attributes {nn.training = {optimizer = "adam", beta1 = 1.5, clip = 0.0, lr = 0.1}} {
   nn.weight @w trainable : tensor<f32>
   func.func @loss(%seed: tensor<i64> {nn.name = "seed"},
