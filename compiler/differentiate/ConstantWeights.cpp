@@ -1,50 +1,76 @@
 // Weights of a file that are no parameters. See ConstantWeights.h.
 #include "compiler/differentiate/ConstantWeights.h"
-#include "dialects/nn/reference/Array.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include <cmath>
 
 namespace attune::differentiate {
 
 using namespace mlir;
 
-// Larger ones are no tables.
-static constexpr int64_t kMostElements = int64_t(1) << 24;
+namespace {
+/// Elements of an f32 weight, read where they lie: a model has many large ones,
+/// and most are told from a table by the first few.
+class Elements {
+public:
+  explicit Elements(nn::WeightOp weight) {
+    auto value = weight.getValueAttr();
+    if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(value)) {
+      if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+        bytes = blob->getData();
+    } else if (auto dense = dyn_cast_or_null<DenseElementsAttr>(value)) {
+      own.assign(dense.getValues<float>().begin(),
+                 dense.getValues<float>().end());
+      bytes = ArrayRef(reinterpret_cast<const char *>(own.data()),
+                       own.size() * sizeof(float));
+    }
+  }
+  Elements(const Elements &) = delete;
 
-static std::optional<nn::Array> valuesOf(nn::WeightOp weight) {
-  auto value = weight.getValueAttr();
-  if (!value || weight.getTensorType().getNumElements() > kMostElements)
-    return std::nullopt;
-  auto array = nn::Array::fromAttribute(value);
-  if (failed(array))
-    return std::nullopt;
-  return std::move(*array);
-}
+  int64_t size() const { return int64_t(bytes.size() / sizeof(float)); }
+  float operator[](int64_t i) const {
+    float value = 0;
+    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
+    return value;
+  }
+  template <typename Is>
+  bool any(Is is) const {
+    for (int64_t i = 0; i < size(); ++i)
+      if (is((*this)[i]))
+        return true;
+    return false;
+  }
+
+private:
+  ArrayRef<char> bytes;
+  std::vector<float> own;
+};
+} // namespace
 
 bool holdsMask(nn::WeightOp weight) {
   // No parameter has such a value; few would be zeros and this.
-  constexpr double kHidden = -1e4, kHiddenBesideZeros = -50;
-  auto array = valuesOf(weight);
-  if (!array)
-    return false;
-  auto values = array->floats();
-  if (llvm::any_of(values,
-                   [](double x) { return !std::isfinite(x) || x <= kHidden; }))
+  constexpr float kHidden = -1e4F, kHiddenBesideZeros = -50;
+  Elements elements(weight);
+  if (elements.any([](float x) { return !std::isfinite(x) || x <= kHidden; }))
     return true;
-  auto other = llvm::find_if(values, [](double x) { return x != 0; });
-  return other != values.end() && *other <= kHiddenBesideZeros &&
-         llvm::all_of(values, [&](double x) { return x == 0 || x == *other; });
+  float other = 0;
+  bool isSeveral = elements.any([&](float x) {
+    if (other == 0)
+      other = x;
+    return x != 0 && x != other;
+  });
+  return !isSeveral && other <= kHiddenBesideZeros;
 }
 
-static bool isUnit(double a, double b) {
-  return std::abs(a * a + b * b - 1) < 1e-4;
+static bool isUnit(float a, float b) {
+  return std::abs(a * a + b * b - 1) < 1e-4F;
 }
 
 // In a row: sine and cosine of an angle side by side, or half a row apart.
-static bool pairsInRows(ArrayRef<double> x, int64_t columns) {
-  if (columns % 2)
+static bool pairsInRows(const Elements &x, int64_t columns) {
+  if (columns < 2 || columns % 2)
     return false;
   auto arePairs = [&](int64_t step, int64_t apart) {
-    for (size_t row = 0; row < x.size(); row += columns)
+    for (int64_t row = 0; row + columns <= x.size(); row += columns)
       for (int64_t i = 0; i < columns / 2; ++i)
         if (!isUnit(x[row + i * step], x[row + i * step + apart]))
           return false;
@@ -53,25 +79,27 @@ static bool pairsInRows(ArrayRef<double> x, int64_t columns) {
   return arePairs(2, 1) || arePairs(1, columns / 2);
 }
 
+static bool arePairs(const Elements &x, const Elements &y) {
+  if (x.size() != y.size())
+    return false;
+  for (int64_t i = 0; i < x.size(); ++i)
+    if (!isUnit(x[i], y[i]))
+      return false;
+  return true;
+}
+
 bool holdsSinusoids(nn::WeightOp weight, ArrayRef<nn::WeightOp> others) {
   constexpr int64_t kFewest = 8; // fewer may be chance
   auto type = weight.getTensorType();
-  auto array = valuesOf(weight);
-  if (!array || type.getRank() < 2 || type.getNumElements() < kFewest)
+  Elements elements(weight);
+  if (type.getRank() < 2 || elements.size() < kFewest ||
+      elements.size() != type.getNumElements())
     return false;
-  auto values = array->floats();
-  if (llvm::any_of(values, [](double x) { return std::abs(x) > 1 + 1e-4; }))
-    return false;
-  if (pairsInRows(values, type.getShape().back()))
+  if (pairsInRows(elements, type.getShape().back()))
     return true;
   return llvm::any_of(others, [&](nn::WeightOp other) {
-    if (other == weight || other.getTensorType() != type)
-      return false;
-    auto beside = valuesOf(other);
-    return beside &&
-           llvm::all_of(llvm::zip(values, beside->floats()), [](auto pair) {
-             return isUnit(std::get<0>(pair), std::get<1>(pair));
-           });
+    return other != weight && other.getTensorType() == type &&
+           arePairs(elements, Elements(other));
   });
 }
 

@@ -108,6 +108,15 @@ TEST_F(Parameters, LayersThatBeginAlikeTrainApart) {
                           .msg(1, node("Add", {"b", "l.0.bias"}, {"y"}))
                           .msg(12, value("y"))),
               UnorderedElementsAre("l.0.bias", "/l.1/bias", ::testing::_));
+  // A result of the graph reads it too.
+  EXPECT_THAT(trained(Wire()
+                          .msg(11, typed("x", floatType, {"B", "4"}))
+                          .msg(5, floats("b", {4}))
+                          .msg(1, node("Add", {"x", "b"}, {"a"}, "one"))
+                          .msg(1, node("Add", {"a", "b"}, {"y"}, "two"))
+                          .msg(12, value("y"))
+                          .msg(12, value("b"))),
+              UnorderedElementsAre("b", "two/b"));
   options.trains = false;
   EXPECT_THAT(trained(Wire()
                           .msg(11, typed("x", floatType, {"B", "32"}))

@@ -50,11 +50,14 @@ void separateParameters(func::FuncOp graph) {
     StringRef name = cast<NameLoc>(node.getLoc()).getName().getValue();
     SmallVector<OpOperand *> uses;
     for (OpOperand &use : node.getResult(0).getUses())
-      uses.push_back(&use);
+      if (isa<NodeOp>(use.getOwner())) // not a result of the graph
+        uses.push_back(&use);
+    if (uses.size() < 2)
+      continue;
     OpBuilder builder(node);
     unsigned copies = 0;
     // Uses are listed from the last; the first keeps the name.
-    for (OpOperand *use : ArrayRef(uses).drop_back()) {
+    for (OpOperand *use : ArrayRef(uses).drop_back(1)) {
       auto copy = cast<NodeOp>(builder.clone(*node));
       copy->setLoc(
           NameLoc::get(builder.getStringAttr(nameAt(*use, name, ++copies))));
