@@ -156,8 +156,9 @@ LogicalResult AppendLoss::markWeights(ModuleOp module, func::FuncOp main,
     else
       weight.setTrainable(true);
   }
+  LogicalResult used = globs->checkUsed(module);
   warnLeftOut(module, tables, *globs);
-  return globs->checkUsed(module);
+  return used;
 }
 
 static void setEntry(ModuleOp module, StringRef key, Attribute value) {

@@ -79,27 +79,43 @@ static bool pairsInRows(const Elements &x, int64_t columns) {
   return arePairs(2, 1) || arePairs(1, columns / 2);
 }
 
-static bool arePairs(const Elements &x, const Elements &y) {
+/// Takes what it compares from `left`.
+static bool arePairs(const Elements &x, const Elements &y, int64_t &left) {
   if (x.size() != y.size())
     return false;
   for (int64_t i = 0; i < x.size(); ++i)
-    if (!isUnit(x[i], y[i]))
+    if (--left < 0 || !isUnit(x[i], y[i]))
       return false;
   return true;
 }
 
+// Ones beside zeros are pairs too, but scales and shifts that begin so; a table
+// has angles between.
+static bool mayBeTable(const Elements &x) {
+  bool isBetween = false;
+  bool isBeyond = x.any([&](float value) {
+    float size = std::abs(value);
+    isBetween |= size > 0.01F && size < 0.99F;
+    return !(size <= 1 + 1e-4F);
+  });
+  return isBetween && !isBeyond;
+}
+
 bool holdsSinusoids(nn::WeightOp weight, ArrayRef<nn::WeightOp> others) {
   constexpr int64_t kFewest = 8; // fewer may be chance
+  // A file could hold any number of near pairs.
+  constexpr int64_t kMostCompared = int64_t(1) << 20;
   auto type = weight.getTensorType();
   Elements elements(weight);
   if (type.getRank() < 2 || elements.size() < kFewest ||
-      elements.size() != type.getNumElements())
+      elements.size() != type.getNumElements() || !mayBeTable(elements))
     return false;
   if (pairsInRows(elements, type.getShape().back()))
     return true;
+  int64_t left = std::max(kMostCompared, 2 * elements.size());
   return llvm::any_of(others, [&](nn::WeightOp other) {
     return other != weight && other.getTensorType() == type &&
-           arePairs(elements, Elements(other));
+           arePairs(elements, Elements(other), left);
   });
 }
 

@@ -85,6 +85,8 @@ Imported importConstant(Ops &ops, DenseResourceElementsAttr value,
 }
 
 Imported sharedByBatch(Ops &ops, Imported x) {
+  if (!x.isKnown(Known::Kind::Weight)) // it has no elements
+    return x;
   auto type = x.known.weight.getType();
   if (type.getRank() < 3 || !ops.batch || *ops.batch < 2 ||
       type.getDimSize(0) != *ops.batch)

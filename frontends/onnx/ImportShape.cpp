@@ -197,13 +197,15 @@ static LogicalResult importConstantNode(Binder &node) {
     std::string name = "constant";
     if (auto loc = dyn_cast<NameLoc>(ops.loc))
       name = loc.getName().str();
-    bool isTrained =
-        ops.trains && (ops.trained.contains(name) || isParameter(node.op()));
+    bool isTrained = ops.trains && isa<FloatType>(element) &&
+                     (ops.trained.contains(name) || isParameter(node.op()));
     Imported x = importConstant(ops, value, name, isTrained);
     x.known.isConstant = ops.trains && !isTrained;
     if (x.known.isConstant && looksLikeParameter(node.op()))
       ops.leftOut.insert(b.getStringAttr(name));
-    return node.set(0, isTrained ? sharedByBatch(ops, x) : x);
+    return node.set(0, isTrained && standsBesideOthers(node.op())
+                           ? sharedByBatch(ops, x)
+                           : x);
   }
   if (node.hasAttribute("value_int"))
     return node.set(0, ops.integers(b.getI64Type(), {},

@@ -188,6 +188,12 @@ bool isParameter(NodeOp constant) {
   });
 }
 
+bool standsBesideOthers(NodeOp constant) {
+  return !anyUse(constant, [](OpOperand &use) {
+    return cast<NodeOp>(use.getOwner()).getOp() != "Concat";
+  });
+}
+
 bool looksLikeParameter(NodeOp initializer) {
   auto type = dyn_cast<RankedTensorType>(initializer.getResult(0).getType());
   if (isUnnamed(initializer) || !type ||

@@ -19,6 +19,9 @@ bool isParameter(NodeOp constant);
 /// gave it its name, who is to be told.
 bool looksLikeParameter(NodeOp initializer);
 
+/// Whether nothing reads a constant but concatenations, as a class token is.
+bool standsBesideOthers(NodeOp constant);
+
 /// Whether an exporter made the name of a constant.
 bool isUnnamed(NodeOp constant);
 

@@ -127,20 +127,38 @@ TEST_F(Parameters, LayersThatBeginAlikeTrainApart) {
               UnorderedElementsAre("b"));
 }
 
-TEST_F(Parameters, CopiesTrainAsOne) {
-  std::vector<std::string> names =
-      trained(Wire()
-                  .msg(11, typed("ids", int64Type, {"B", "S"}))
-                  .msg(5, counting("wte", {32, 16}))
-                  .msg(5, counting("head", {16, 32}, /*turned=*/16))
-                  .msg(5, counting("same", {32, 16}))
-                  .msg(5, floats("other", {16, 32}))
-                  .msg(1, node("Gather", {"wte", "ids"}, {"a"}))
-                  .msg(1, node("MatMul", {"a", "head"}, {"b"}))
-                  .msg(1, node("MatMul", {"b", "same"}, {"c"}))
-                  .msg(1, node("MatMul", {"c", "other"}, {"y"}))
-                  .msg(12, value("y")));
-  EXPECT_THAT(names, UnorderedElementsAre("wte", "other"));
+TEST_F(Parameters, AnExportersCopyTrainsWithItsOriginal) {
+  auto graph = [](std::string_view second, std::string_view third) {
+    return Wire()
+        .msg(11, typed("ids", int64Type, {"B", "S"}))
+        .msg(5, counting("wte.weight", {32, 16}))
+        .msg(5, counting(second, {16, 32}, /*turned=*/16))
+        .msg(5, counting(third, {32, 16}))
+        .msg(5, floats("val_9", {16, 32}))
+        .msg(1, node("Gather", {"wte.weight", "ids"}, {"a"}))
+        .msg(1, node("MatMul", {"a", second}, {"b"}))
+        .msg(1, node("MatMul", {"b", third}, {"c"}))
+        .msg(1, node("MatMul", {"c", "val_9"}, {"y"}))
+        .msg(12, value("y"));
+  };
+  EXPECT_THAT(trained(graph("onnx::MatMul_7", "val_8")),
+              UnorderedElementsAre("wte.weight", "val_9"));
+  // What has a name of its own only began alike.
+  EXPECT_THAT(
+      trained(graph("l.0.weight", "l.1.weight")),
+      UnorderedElementsAre("wte.weight", "l.0.weight", "l.1.weight", "val_9"));
+}
+
+TEST_F(Parameters, OneWithoutElementsIsNoFault) {
+  for (auto dims : {std::pair(0, 8), std::pair(16, 0)}) {
+    Wire product = node("MatMul", {"x", "w"}, {"y"});
+    import(
+        Wire()
+            .msg(11, typed("x", floatType, {"B", std::to_string(dims.first)}))
+            .msg(5, floats("w", {dims.first, dims.second}))
+            .msg(1, product)
+            .msg(12, value("y")));
+  }
 }
 
 TEST_F(Parameters, EntriesOfTheBatchShareOne) {
@@ -158,6 +176,14 @@ TEST_F(Parameters, EntriesOfTheBatchShareOne) {
               ::testing::ElementsAre(1, 1, 8));
   EXPECT_THAT(shapeOf(counting("token", {3, 1, 8})),
               ::testing::ElementsAre(3, 1, 8));
+  // Heads that begin alike are as many as the batch only by chance.
+  import(Wire()
+             .msg(11, typed("x", floatType, {"3", "8", "8"}))
+             .msg(5, floats("heads", {3, 8, 8}))
+             .msg(1, node("MatMul", {"x", "heads"}, {"y"}))
+             .msg(12, value("y")));
+  auto weights = module->getOps<nn::WeightOp>();
+  EXPECT_EQ((*weights.begin()).getTensorType().getDimSize(0), 3);
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace attune::onnx {
 
@@ -41,6 +42,7 @@ static std::string nameAt(OpOperand &use, StringRef name, unsigned copy) {
 }
 
 void separateParameters(func::FuncOp graph) {
+  llvm::StringSet<> taken;
   for (NodeOp node : parametersOf(graph)) {
     auto type = cast<RankedTensorType>(node.getResult(0).getType());
     // Nobody ties vectors of the same number on purpose.
@@ -59,8 +61,10 @@ void separateParameters(func::FuncOp graph) {
     // Uses are listed from the last; the first keeps the name.
     for (OpOperand *use : ArrayRef(uses).drop_back(1)) {
       auto copy = cast<NodeOp>(builder.clone(*node));
-      copy->setLoc(
-          NameLoc::get(builder.getStringAttr(nameAt(*use, name, ++copies))));
+      std::string own = nameAt(*use, name, ++copies);
+      if (!taken.insert(own).second)
+        own += "." + std::to_string(copies);
+      copy->setLoc(NameLoc::get(builder.getStringAttr(own)));
       use->set(copy.getResult(0));
     }
   }
@@ -77,28 +81,27 @@ class Matrix {
 public:
   explicit Matrix(NodeOp node)
       : type(cast<RankedTensorType>(node.getResult(0).getType())),
+        rows(type.getDimSize(0)), columns(type.getDimSize(1)),
         bytes(bytesOf(node)) {}
-  int64_t rows() const { return type.getDimSize(0); }
-  int64_t columns() const { return type.getDimSize(1); }
   uint32_t at(int64_t i, int64_t j) const {
-    uint32_t bits;
-    std::memcpy(&bits, bytes.data() + (i * columns() + j) * 4, 4);
+    uint32_t bits = 0;
+    std::memcpy(&bits, bytes.data() + (i * columns + j) * 4, 4);
     return bits;
   }
-  /// Of some elements that lie at the same places in the transposed one.
-  llvm::hash_code hash() const {
-    int64_t small = std::min(rows(), columns()),
-            large = std::max(rows(), columns());
-    llvm::hash_code code = llvm::hash_combine(small, large);
-    for (int64_t i = 0; i < small; ++i)
-      code = llvm::hash_combine(code, at(i, i));
-    return code;
+  /// The same for the transposed one: a sum over elements and their places.
+  size_t hash() const {
+    size_t sum =
+        llvm::hash_combine(std::min(rows, columns), std::max(rows, columns));
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        sum += llvm::hash_combine(std::min(i, j), std::max(i, j), at(i, j));
+    return sum;
   }
   bool isTransposeOf(const Matrix &other) const {
-    if (rows() != other.columns() || columns() != other.rows())
+    if (rows != other.columns || columns != other.rows)
       return false;
-    for (int64_t i = 0; i < rows(); ++i)
-      for (int64_t j = 0; j < columns(); ++j)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
         if (at(i, j) != other.at(j, i))
           return false;
     return true;
@@ -109,6 +112,7 @@ public:
 
 private:
   RankedTensorType type;
+  int64_t rows, columns;
   ArrayRef<char> bytes;
 };
 } // namespace
@@ -135,9 +139,12 @@ void tieParameters(func::FuncOp graph) {
     if (!mayBeTied(node))
       continue;
     Matrix matrix(node);
-    auto &alike = seen[size_t(matrix.hash())];
+    auto &alike = seen[matrix.hash()];
     bool isTied = false;
     for (NodeOp first : alike) {
+      // Layers that began as copies of one have a name each, or none.
+      if (isUnnamed(first) == isUnnamed(node))
+        continue;
       bool isSame = matrix == Matrix(first);
       if (!isSame && !matrix.isTransposeOf(Matrix(first)))
         continue;
@@ -148,7 +155,9 @@ void tieParameters(func::FuncOp graph) {
       isTied = true;
       break;
     }
-    if (!isTied)
+    // More that are alike were made so on purpose.
+    constexpr size_t most = 8;
+    if (!isTied && alike.size() < most)
       alike.push_back(node);
   }
 }

@@ -16,7 +16,6 @@ module attributes {nn.left_out = ["t"]} {
 // CHECK: nn.weight @cosines :
 // CHECK: nn.weight @sines :
 // CHECK: nn.weight @table :
-// CHECK: nn.weight @constant :
 // NAMED: nn.weight @mask trainable :
 // NAMED: nn.weight @cosines :
 // NAMED: nn.weight @sines :
@@ -30,6 +29,11 @@ nn.weight @mask : tensor<2x4xf32> = dense<[[0.0, -100.0, 0.0, 0.0], [0.0, 0.0, -
 nn.weight @cosines : tensor<2x4xf32> = dense<[[1.0, 1.0, 0.6, 1.0], [0.0, 0.8, 0.6, 1.0]]> : tensor<2x4xf32>
 nn.weight @sines : tensor<2x4xf32> = dense<[[0.0, 0.0, 0.8, 0.0], [-1.0, 0.6, 0.8, 0.0]]> : tensor<2x4xf32>
 nn.weight @table : tensor<2x4xf32> = dense<[[0.0, 1.0, 0.6, 0.8], [1.0, 0.0, 0.8, -0.6]]> : tensor<2x4xf32>
+// CHECK: nn.weight @scale trainable :
+// CHECK: nn.weight @shift trainable :
+nn.weight @scale : tensor<2x4xf32> = dense<1.0> : tensor<2x4xf32>
+nn.weight @shift : tensor<2x4xf32> = dense<0.0> : tensor<2x4xf32>
+// CHECK: nn.weight @constant :
 nn.weight @constant : tensor<2x4xf32> = dense<3.0> : tensor<2x4xf32> {nn.constant}
 
 func.func @main(%x: tensor<2x4xf32> {nn.name = "x"}) -> (tensor<2x4xf32> {nn.name = "y"}) {
@@ -47,6 +51,10 @@ func.func @main(%x: tensor<2x4xf32> {nn.name = "x"}) -> (tensor<2x4xf32> {nn.nam
   %4 = nn.elementwise mul %3, %sines : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
   %5 = nn.elementwise add %4, %table : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
   %6 = nn.elementwise add %5, %constant : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
-  return %6 : tensor<2x4xf32>
+  %scale = nn.load_weight @scale : tensor<2x4xf32>
+  %shift = nn.load_weight @shift : tensor<2x4xf32>
+  %7 = nn.elementwise mul %6, %scale : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %8 = nn.elementwise add %7, %shift : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %8 : tensor<2x4xf32>
 }
 }
