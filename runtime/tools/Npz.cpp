@@ -142,6 +142,9 @@ static Error unpackMember(const Member &member,
   constexpr uint64_t kMostPacked = 1032; // deflate's 258 bytes in 2 bits
   if (member.method == kStored && member.stored == member.bytes)
     return {};
+  if (member.method == kStored)
+    return bad(cat("member \"", member.name, "\" is not packed, but has ",
+                   member.stored, " bytes where it promises ", member.bytes));
   if (member.method != kDeflated)
     return bad(cat("member \"", member.name, "\" is packed by method ",
                    member.method, " of zip; save it with np.savez"));
@@ -189,7 +192,7 @@ Error parseNpz(std::span<const std::byte> file, NamedTensors &out) {
     return bad("it has no zip directory");
   auto table = file.subspan(directory->offset, directory->bytes);
   Fields fields(table);
-  uint64_t at = 0;
+  uint64_t at = 0, stored = 0, unpacked = 0;
   for (uint64_t i = 0; i < directory->count; ++i) {
     if (fields.get<uint32_t>(at) != kCentral)
       return bad(cat("entry ", i, " of its directory is damaged"));
@@ -209,11 +212,20 @@ Error parseNpz(std::span<const std::byte> file, NamedTensors &out) {
     member.local = fields.get<uint32_t>(at + 42);
     readZip64(table.subspan(at + kCentralBytes + nameBytes, extraBytes),
               member);
+    // Many entries may share one member of the file.
+    if (__builtin_add_overflow(stored, member.stored, &stored) ||
+        stored > file.size())
+      return bad(cat("its members have more bytes than the file, up to \"",
+                     member.name, "\""));
     std::string name = member.name;
     if (name.ends_with(".npy"))
       name.resize(name.size() - 4);
     Tensor tensor;
     if (Error error = readMember(file, member, tensor))
+      return error;
+    // Each has been looked at by itself.
+    unpacked += tensor.data.size();
+    if (Error error = checkMemory("its members, unpacked,", unpacked))
       return error;
     if (!out.emplace(name, std::move(tensor)).second)
       return bad(cat("it has two members \"", name, "\""));

@@ -1,6 +1,7 @@
 //===- OutputFiles.cpp - files that a command would write over ------------===//
 #include "runtime/tools/OutputFiles.h"
 #include "runtime/core/Memory.h"
+#include <filesystem>
 
 namespace attune::tools {
 
@@ -10,6 +11,15 @@ static bool isReadBy(const NamedInput &input, const std::string &path) {
   if (input.path.empty())
     return false;
   return input.reads ? input.reads(path) : core::isSameFile(input.path, path);
+}
+
+/// Devices and pipes take what several write.
+static bool isStream(const std::string &path) {
+  std::error_code error;
+  auto status = std::filesystem::status(path, error);
+  return !error && std::filesystem::exists(status) &&
+         !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
 }
 
 static Error clash(const NamedFile &output, const NamedFile &other) {
@@ -23,7 +33,7 @@ Error checkOverwrites(std::span<const NamedFile> outputs,
                       std::span<const NamedInput> inputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const NamedFile &output = outputs[i];
-    if (output.path.empty())
+    if (output.path.empty() || isStream(output.path))
       continue;
     for (const NamedInput &input : inputs)
       if (input.replacedBy != output.option && isReadBy(input, output.path))

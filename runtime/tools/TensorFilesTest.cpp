@@ -231,6 +231,29 @@ TEST(Npz, Packed) {
                          ", which is more than deflate packs into them"));
 }
 
+// A small file of many entries would be unpacked once for each.
+TEST(Npz, EntriesMayNotShareBytes) {
+  std::vector<std::byte> bytes = formatNpy(kSome.at("a/b"));
+  std::string plain(reinterpret_cast<char *>(bytes.data()), bytes.size());
+  std::string zip =
+      packedZip("x.npy", plain, deflated(plain, -15), uint32_t(plain.size()));
+  size_t central = zip.find("PK\1\2"), end = zip.find("PK\5\6");
+  std::string entry = zip.substr(central, end - central), all;
+  constexpr uint16_t kEntries = 4;
+  for (uint16_t i = 0; i < kEntries; ++i) {
+    all += entry;
+    all[all.size() - 5] = char('a' + i); // of the name
+  }
+  std::string shared = zip.substr(0, central) + all + "PK\5\6" +
+                       std::string(4, '\0') + littleEndian(kEntries) +
+                       littleEndian(kEntries) +
+                       littleEndian(uint32_t(all.size())) +
+                       littleEndian(uint32_t(central)) + std::string(2, '\0');
+  NamedTensors out;
+  EXPECT_THAT(parseNpz(bytesOf(shared), out).message(),
+              HasSubstr("its members have more bytes than the file"));
+}
+
 template <typename To, typename From>
 std::vector<To> widenedValues(attune_dtype from, attune_dtype to,
                               std::vector<From> values) {
