@@ -9,11 +9,19 @@ namespace attune::tools {
 
 using namespace mlir;
 
-/// Whether a result has the elements of the op's first operand.
+/// Whether a result has all elements of the op's first operand, as they are. Of
+/// a column the bound is not that of the others.
 static bool keepsElements(Operation *op) {
+  if (isa<nn::SliceOp>(op))
+    return false;
+  if (nn::isView(op))
+    return true;
   auto elementwise = dyn_cast<nn::ElementwiseOp>(op);
-  return nn::isView(op) ||
-         (elementwise && elementwise.getKind() == nn::ElementwiseKind::Cast);
+  if (!elementwise || elementwise.getKind() != nn::ElementwiseKind::Cast)
+    return false;
+  auto from = dyn_cast<IntegerType>(getElementTypeOrSelf(op->getOperand(0)));
+  auto to = dyn_cast<IntegerType>(getElementTypeOrSelf(op->getResult(0)));
+  return from && to && from.getWidth() > 1 && to.getWidth() >= from.getWidth();
 }
 
 static std::optional<int64_t> boundOf(Value indices) {

@@ -46,6 +46,26 @@ TEST(IndexBounds, ThroughViewsAndCasts) {
       UnorderedElementsAre(Pair("ids", 9)));
 }
 
+// A table of one column says nothing of the others; a boolean is 1 for any
+// other number.
+TEST(IndexBounds, NotOfAPart) {
+  EXPECT_THAT(
+      boundsOf(
+          "%ids: tensor<2x3xi64> {nn.name = \"ids\"}, %flags: "
+          "tensor<6xi64> {nn.name = \"flags\"}",
+          "%0 = nn.slice %ids starts <[0, 0]> sizes <[2, 1]> steps [1, 1] : "
+          "(tensor<2x3xi64>) -> tensor<2x1xi64>\n"
+          "%1 = nn.gather %table[%0] axis 0 : (tensor<9x5x4xf32>, "
+          "tensor<2x1xi64>) -> tensor<2x1x5x4xf32>\n"
+          "%2 = nn.elementwise cast %flags to i1 : (tensor<6xi64>) -> "
+          "tensor<6xi1>\n"
+          "%3 = nn.elementwise cast %2 to i64 : (tensor<6xi1>) -> "
+          "tensor<6xi64>\n"
+          "%4 = nn.gather %table[%3] axis 0 : (tensor<9x5x4xf32>, "
+          "tensor<6xi64>) -> tensor<6x5x4xf32>"),
+      IsEmpty());
+}
+
 // What is computed from an input may be inside where the input is not; what is
 // read by position is no index.
 TEST(IndexBounds, OtherIntegersHaveNone) {
