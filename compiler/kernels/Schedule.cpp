@@ -67,10 +67,8 @@ static bool packsLeft(const MachineModel &machine,
 }
 
 static int64_t packedRows(const ContractionShape &shape) {
-  std::optional<int64_t> length = shape.extents.depth.getConstant();
-  if (!length)
-    return kRows / 2;
-  int64_t fits = kPackedBytes / (4 * std::max<int64_t>(1, *length));
+  // Where k has no bound, the least that there is.
+  int64_t fits = kPackedBytes / 4 / std::max<int64_t>(1, shape.most.depth);
   return std::clamp<int64_t>(llvm::alignDown(fits, kRows / 8), kRows / 4,
                              kRows);
 }

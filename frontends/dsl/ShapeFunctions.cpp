@@ -257,7 +257,8 @@ static MaybeValue callRoll(Call &call) {
       continue;
     // A shift that is no more than the extent, whatever that is at run time, is
     // the rest itself.
-    bool isInside = graph.bounds.atLeast(shift, 0) &&
+    bool isKnown = shift.getConstant() && extent.getConstant();
+    bool isInside = !isKnown && graph.bounds.atLeast(shift, 0) &&
                     graph.bounds.atLeast(extent - shift, 0);
     DimAttr tail = isInside ? shift : shift.mod(extent);
     if (tail && tail.getConstant() == 0)
