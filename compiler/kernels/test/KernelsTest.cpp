@@ -181,6 +181,30 @@ TEST(Kernels, ContractionsOfActivations) {
       {{{"B", 1}, {"S", 1}}, {{"B", 3}, {"S", 20}}, {{"B", 2}, {"S", 200}}}, 1);
 }
 
+// The left operand is contiguous along rows and large enough to be packed: for
+// each entry of the batch, or one for all of it.
+TEST(Kernels, WeightGradientsOfABatch) {
+  std::string G = tensor("B, S, 130");
+  auto gradient = [&](const std::string &left, const std::string &axes,
+                      const std::string &result) {
+    std::string type = " : (" + left + ", " + G + ") -> " + result;
+    return "func.func @main(%x: " + left + ", %g: " + G + ") -> " + result +
+           " {\n  %r = nn.group contraction (%a = %x, %b = %g)" + type +
+           " {\n    %c = nn.contract %a, %b " + axes + type +
+           "\n    nn.yield %c : " + result + "\n  }\n  return %r : " + result +
+           "\n}\n";
+  };
+  std::vector<Symbols> symbols = {
+      {{"B", 1}, {"S", 1}}, {{"B", 3}, {"S", 40}}, {{"B", 2}, {"S", 900}}};
+  expectAgreement(gradient(tensor("B, S, 400"),
+                           "batch [0] x [0] contracting [1] x [1]",
+                           tensor("B, 400, 130")),
+                  symbols, 1);
+  expectAgreement(gradient(tensor("S, 400"), "contracting [0] x [1]",
+                           tensor("400, B, 130")),
+                  symbols, 1);
+}
+
 // What two layers have in common is one kernel, though weights, names and the
 // dims that the model calls its rows differ.
 TEST(Kernels, EqualLayersShare) {
