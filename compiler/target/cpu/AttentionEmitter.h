@@ -38,7 +38,7 @@ private:
   static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
   void locateScratch();
-  Value emitPackIfNew(Value item, Value packedFor);
+  void packHead();
   void emitStart();
   void emitKeyBlocks();
   void emitRowTile(Value row);

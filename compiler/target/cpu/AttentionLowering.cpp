@@ -49,13 +49,9 @@ void AttentionEmitter::locateScratch() {
       valuePanel = emit.mul(emit.roundUp(size, kLanes), kPanelWidth);
 }
 
-Value AttentionEmitter::emitPackIfNew(Value item, Value packedFor) {
+/// All of K^T and V of a kv head.
+void AttentionEmitter::packHead() {
   Value span = parts.loop.getSpan();
-  uint64_t axes = 0;
-  for (tile::LoadOp load : {parts.keyLoad, parts.valueLoad})
-    for (Value position : load.getPositions())
-      axes |= frame.axesOf(position);
-  Value key = frame.groupOf(item, axes);
   auto matrix = [&](tile::LoadOp load, Value depthSpan, Value columnSpan) {
     Value from = frame.scalar(parts.loop.getFrom());
     Value count = emit.max(emit.sub(frame.scalar(parts.loop.getTo()), from),
@@ -71,21 +67,14 @@ Value AttentionEmitter::emitPackIfNew(Value item, Value packedFor) {
                   frame.strideAlong(load, depthSpan),
                   frame.strideAlong(load, columnSpan)};
   };
-  emit.ifElse(
-      emit.equal(key, packedFor), TypeRange(), [&] { return Values(); },
-      [&] {
-        Matrix k = matrix(parts.keyLoad, parts.keyDepth, span);
-        // Tiles read whole groups of panels.
-        int64_t spare = emit.machine.attention.panels - 1;
-        emitPack(emit, k,
-                 {keys, keyPanel,
-                  emit.add(emit.ceilDiv(k.columns, kPanelWidth), spare)});
-        Matrix v = matrix(parts.valueLoad, span, parts.valueColumns);
-        emitPack(emit, v,
-                 {values, valuePanel, emit.integer(columns / kPanelWidth)});
-        return Values();
-      });
-  return key;
+  Matrix k = matrix(parts.keyLoad, parts.keyDepth, span);
+  // Tiles read whole groups of panels.
+  int64_t spare = emit.machine.attention.panels - 1;
+  emitPack(
+      emit, k,
+      {keys, keyPanel, emit.add(emit.ceilDiv(k.columns, kPanelWidth), spare)});
+  Matrix v = matrix(parts.valueLoad, span, parts.valueColumns);
+  emitPack(emit, v, {values, valuePanel, emit.integer(columns / kPanelWidth)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -306,7 +295,8 @@ LogicalResult AttentionEmitter::run() {
   LogicalResult items = frame.forEachItem(
       start, [&](Value item, ValueRange carried) -> FailureOr<Values> {
         BlockEvaluator::Scope scope(evaluator);
-        Value packed = emitPackIfNew(item, carried.front());
+        Value packed = frame.packIfNew(item, {parts.keyLoad, parts.valueLoad},
+                                       carried.front(), [&] { packHead(); });
         emitStart();
         emitKeyBlocks();
         emit.forLoop(emit.integer(0), frame.span(parts.rows).count, 1,

@@ -50,8 +50,6 @@ private:
   void locateOperands();
   void locateLeft();
   void locateRight();
-  Value packIfNew(tile::LoadOp load, Value item, Value packedFor,
-                  llvm::function_ref<void()> pack);
   void packLeft();
   void packRight();
   Values leftRows(const RegisterTile &tile, llvm::ArrayRef<Coord> rows);

@@ -268,11 +268,11 @@ FailureOr<Emitter::Values> ContractionEmitter::emitItem(Value item,
   locateOperands();
   Values packed;
   if (scratch.panels)
-    packed.push_back(
-        packIfNew(parts.rhs, item, carried.front(), [&] { packRight(); }));
+    packed.push_back(frame.packIfNew(item, parts.rhs, carried.front(),
+                                     [&] { packRight(); }));
   if (scratch.groups)
     packed.push_back(
-        packIfNew(parts.lhs, item, carried.back(), [&] { packLeft(); }));
+        frame.packIfNew(item, parts.lhs, carried.back(), [&] { packLeft(); }));
   emitDepthBlocks();
   if (failed(result))
     return failure();

@@ -17,24 +17,6 @@ using namespace mlir;
 using namespace attune;
 using namespace attune::target::cpu;
 
-/// Calls `pack` unless the item before has left just this in scratch. Returns
-/// what identifies it.
-Value ContractionEmitter::packIfNew(tile::LoadOp load, Value item,
-                                    Value packedFor,
-                                    function_ref<void()> pack) {
-  uint64_t axes = 0;
-  for (Value position : load.getPositions())
-    axes |= frame.axesOf(position);
-  Value key = frame.groupOf(item, axes);
-  emit.ifElse(
-      emit.equal(key, packedFor), TypeRange(), [&] { return Values(); },
-      [&] {
-        pack();
-        return Values();
-      });
-  return key;
-}
-
 //===----------------------------------------------------------------------===//
 // The left operand
 //===----------------------------------------------------------------------===//

@@ -34,6 +34,23 @@ Value KernelFrame::itemAfter(Value item) {
   return emit.min(emit.add(item, 1), emit.sub(end, emit.integer(1)));
 }
 
+Value KernelFrame::packIfNew(Value item, ArrayRef<tile::LoadOp> loads,
+                             Value packedFor, function_ref<void()> pack) {
+  uint64_t axes = 0;
+  for (tile::LoadOp load : loads)
+    for (Value position : load.getPositions())
+      axes |= axesOf(position);
+  Value key = groupOf(item, axes);
+  emit.ifElse(
+      emit.equal(key, packedFor), TypeRange(),
+      [&] { return Emitter::Values(); },
+      [&] {
+        pack();
+        return Emitter::Values();
+      });
+  return key;
+}
+
 LogicalResult KernelFrame::forEachItem(ValueRange inits, ItemBody body) {
   LogicalResult result = success();
   emit.forLoop(begin, end, 1, inits, [&](Value item, ValueRange carried) {

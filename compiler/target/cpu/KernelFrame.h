@@ -39,6 +39,11 @@ public:
 
   /// The item after `item` in this call, or `item` if it is the last.
   mlir::Value itemAfter(mlir::Value item);
+  /// Calls `pack`, which leaves in scratch what the loads read for `item`,
+  /// unless that is what `packedFor` says to lie there. Returns what says it
+  /// from now.
+  mlir::Value packIfNew(mlir::Value item, llvm::ArrayRef<tile::LoadOp> loads,
+                        mlir::Value packedFor, llvm::function_ref<void()> pack);
   /// This worker's scratch, 64-byte aligned; null if the kernel declares none.
   mlir::Value scratch() const { return scratchPointer; }
 
