@@ -69,14 +69,14 @@ static bool isUnit(float a, float b) {
 static bool pairsInRows(const Elements &x, int64_t columns) {
   if (columns < 2 || columns % 2)
     return false;
-  auto arePairs = [&](int64_t step, int64_t apart) {
+  auto lie = [&](int64_t step, int64_t apart) {
     for (int64_t row = 0; row + columns <= x.size(); row += columns)
       for (int64_t i = 0; i < columns / 2; ++i)
         if (!isUnit(x[row + i * step], x[row + i * step + apart]))
           return false;
     return true;
   };
-  return arePairs(2, 1) || arePairs(1, columns / 2);
+  return lie(2, 1) || lie(1, columns / 2);
 }
 
 /// Takes what it compares from `left`.

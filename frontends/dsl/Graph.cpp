@@ -289,11 +289,10 @@ MaybeTensor Graph::matmul(Tensor lhs, Tensor rhs) {
     return refuse("f32 matrices");
   if (l.back() != r[r.size() - 2])
     return refuse("[..., n, k] @ [..., k, m]");
-  int64_t inner = int64_t(r.size()) - 2;
-  SmallVector<int64_t> batch;
   // A matrix on the right is one for all; else the dims before the last two
   // broadcast.
-  if (inner > 0) {
+  SmallVector<int64_t> batch;
+  if (r.size() > 2) {
     auto outer = l.size() < 2
                      ? FailureOr<Dims>(failure())
                      : nn::broadcastDims({Dims(ArrayRef(l).drop_back(2)),
@@ -311,10 +310,9 @@ MaybeTensor Graph::matmul(Tensor lhs, Tensor rhs) {
       *side = *spread;
       *dims = whole;
     }
-    inner = int64_t(r.size()) - 2;
-    batch = llvm::to_vector(llvm::seq<int64_t>(0, inner));
+    batch = llvm::to_vector(llvm::seq<int64_t>(0, outer->size()));
   }
-  int64_t last = int64_t(l.size()) - 1;
+  int64_t inner = int64_t(r.size()) - 2, last = int64_t(l.size()) - 1;
   Dims dims(l.begin(), l.end() - 1);
   dims.push_back(r.back());
   if (failed(checkDims(dims)) || failed(spend()))

@@ -31,12 +31,14 @@ static constexpr Place layers[] = {
     {"PRelu", 1, 1},
 };
 
-/// Of several numbers that have a name: biases and scales in their parts,
-/// tokens that stand before others, positions.
+/// Of initializers of several numbers: biases and scales in their parts.
 static constexpr Place parts[] = {
-    {"Add", 0, 1},     {"Mul", 0, 1},   {"Gather", 0, 0},
-    {"Concat", 0, 31}, {"Slice", 0, 0}, {"Where", 1, 2},
-};
+    {"Add", 0, 1}, {"Mul", 0, 1}, {"Gather", 0, 0}};
+
+/// Of those that have a name besides: tokens that stand before others,
+/// positions.
+static constexpr Place namedParts[] = {
+    {"Concat", 0, 31}, {"Slice", 0, 0}, {"Where", 1, 2}};
 
 /// Of a member of a module ("layers.0.attn.logit_scale"), even a single number.
 static constexpr Place members[] = {
@@ -110,14 +112,20 @@ bool isUnnamed(NodeOp constant) {
                             name);
 }
 
-/// Named by its place in a tree of modules, and no buffer of one.
+/// Named by its place in a tree of modules.
 static bool isMember(NodeOp constant) {
-  StringRef name = nameOf(constant);
-  return !isUnnamed(constant) && name.contains('.') &&
-         !llvm::is_contained(buffers, name.rsplit('.').second);
+  return !isUnnamed(constant) && nameOf(constant).contains('.');
+}
+
+static bool isBuffer(NodeOp constant) {
+  return llvm::is_contained(buffers, nameOf(constant).rsplit('.').second);
 }
 
 // ---- values ----
+
+DenseResourceElementsAttr valueOf(NodeOp constant) {
+  return constant.getParams().getAs<DenseResourceElementsAttr>("value");
+}
 
 bool isUniform(DenseResourceElementsAttr value) {
   if (!value || !value.getType().getElementType().isF32())
@@ -148,10 +156,9 @@ static bool isParameterOf(NodeOp constant, OpOperand &use, int64_t elements) {
     return true;
   if (isMember(constant) && isAmong(members, node, input))
     return true;
-  bool isPart = node.getOp() == "Add" || node.getOp() == "Mul" ||
-                node.getOp() == "Gather" || !isUnnamed(constant);
-  return elements > 1 && constant.getInitializer() && isPart &&
-         isAmong(parts, node, input);
+  return elements > 1 && constant.getInitializer() &&
+         (isAmong(parts, node, input) ||
+          (!isUnnamed(constant) && isAmong(namedParts, node, input)));
 }
 
 /// Calls `visit` with each use of what shows the constant, until it returns
@@ -173,9 +180,9 @@ static bool anyUse(NodeOp constant, function_ref<bool(OpOperand &)> visit) {
 }
 
 bool isParameter(NodeOp constant) {
-  auto value = constant.getParams().getAs<DenseResourceElementsAttr>("value");
+  auto value = valueOf(constant);
   if (!value || !isa<FloatType>(value.getType().getElementType()) ||
-      llvm::is_contained(buffers, nameOf(constant).rsplit('.').second))
+      isBuffer(constant))
     return false;
   // Zeros and ones that an exporter made itself are steps of a formula; those
   // of a product may be a layer that begins so.
@@ -195,10 +202,9 @@ bool standsBesideOthers(NodeOp constant) {
 }
 
 bool looksLikeParameter(NodeOp initializer) {
-  auto type = dyn_cast<RankedTensorType>(initializer.getResult(0).getType());
-  if (isUnnamed(initializer) || !type ||
-      !isa<FloatType>(type.getElementType()) ||
-      llvm::is_contained(buffers, nameOf(initializer).rsplit('.').second))
+  auto value = valueOf(initializer);
+  if (!value || !isa<FloatType>(value.getType().getElementType()) ||
+      isUnnamed(initializer) || isBuffer(initializer))
     return false;
   return anyUse(initializer, [](OpOperand &use) {
     return cast<NodeOp>(use.getOwner()).getOp() != "BatchNormalization";

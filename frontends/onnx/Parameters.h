@@ -25,6 +25,9 @@ bool standsBesideOthers(NodeOp constant);
 /// Whether an exporter made the name of a constant.
 bool isUnnamed(NodeOp constant);
 
+/// The elements of a constant; null where they are in no dense tensor.
+mlir::DenseResourceElementsAttr valueOf(NodeOp constant);
+
 /// Whether all elements are the same, of which there are several.
 bool isUniform(mlir::DenseResourceElementsAttr value);
 

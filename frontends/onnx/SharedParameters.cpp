@@ -12,10 +12,6 @@ namespace attune::onnx {
 
 using namespace mlir;
 
-static DenseResourceElementsAttr valueOf(NodeOp constant) {
-  return constant.getParams().getAs<DenseResourceElementsAttr>("value");
-}
-
 static ArrayRef<char> bytesOf(NodeOp constant) {
   AsmResourceBlob *blob = valueOf(constant).getRawHandle().getBlob();
   return blob ? blob->getData() : ArrayRef<char>();
