@@ -51,7 +51,7 @@ std::optional<std::vector<std::string>> vocabularyOf(const Model &model) {
 }
 
 Error checkIndices(const Model &model, const NamedTensors &inputs) {
-  for (const auto &[name, bound] : train::indexBoundsOf(model.get())) {
+  for (const auto &[name, bound] : train::indexBoundsIn(manifestOf(model))) {
     auto found = inputs.find(name);
     if (found == inputs.end())
       continue;

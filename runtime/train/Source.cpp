@@ -5,7 +5,6 @@
 #include "runtime/train/Readers.h"
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 namespace attune::train {
 
@@ -100,10 +99,8 @@ static int64_t readInteger(attune_dtype dtype, const std::byte *data,
   return narrow;
 }
 
-std::map<std::string, int64_t> indexBoundsOf(const attune_model *model) {
+std::map<std::string, int64_t> indexBoundsIn(const tools::Json &manifest) {
   std::map<std::string, int64_t> bounds;
-  nlohmann::json manifest =
-      nlohmann::json::parse(attune_model_manifest(model), nullptr, false);
   auto found = manifest.find("index_bounds"); // the end of what is no object
   if (found == manifest.end() || !found->is_object())
     return bounds;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+#include "runtime/tools/Facts.h"
 #include "runtime/train/Dataset.h"
 #include <map>
 #include <optional>
@@ -34,8 +35,8 @@ struct Sources {
 std::optional<size_t> labelsAmong(const std::vector<Row> &rows);
 
 /// By the name of an input whose integers are indices: what they are to be
-/// below, as the package says it.
-std::map<std::string, int64_t> indexBoundsOf(const attune_model *model);
+/// below, as the package's manifest says it.
+std::map<std::string, int64_t> indexBoundsIn(const tools::Json &manifest);
 
 /// What integers of a model may be, where that is known.
 struct Limits {

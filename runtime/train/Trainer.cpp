@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 
 namespace attune::train {
@@ -60,14 +59,14 @@ Error Trainer::openEntry(attune_model *model, const char *name, Model &entry,
 
 /// What the manifest says of labels and indices.
 static void addStated(attune_model *model, Limits &limits) {
-  nlohmann::json manifest =
-      nlohmann::json::parse(attune_model_manifest(model), nullptr, false);
-  limits.indices = indexBoundsOf(model);
+  tools::Json manifest =
+      tools::Json::parse(attune_model_manifest(model), nullptr, false);
+  limits.indices = indexBoundsIn(manifest);
   auto found = manifest.find("ignored_labels"); // the end of what is no object
   if (found == manifest.end() || !found->is_array())
     return;
   limits.ignored.emplace();
-  for (const nlohmann::json &label : *found)
+  for (const tools::Json &label : *found)
     if (label.is_number_integer())
       limits.ignored->push_back(label.get<int64_t>());
 }
