@@ -16,6 +16,20 @@ class Failure(Exception):
     """A call did not do what it should."""
 
 
+def run_checks(checks, passed):
+    """Calls them all; the number that failed. `passed` is what they say that held."""
+    failures = 0
+    for check in checks:
+        try:
+            check()
+        except (Failure, OSError) as failure:
+            failures += 1
+            print(f"FAILED {check.__name__}: {failure}")
+    for line in passed:
+        print("ok", line)
+    return failures
+
+
 class Attune:
     def __init__(self, program, timeout=300):
         self.program = os.path.abspath(program)

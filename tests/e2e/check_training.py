@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from attune import Attune, Failure
+from attune import Attune, Failure, run_checks
 
 MODELS = os.path.join(os.path.dirname(__file__), "../../examples/models")
 SIZES = ["--set", "vocab=12", "--set", "context=16", "--set", "width=32", "--set", "heads=2",
@@ -478,21 +478,13 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         training = Training(options.attune, folder)
-        failures = 0
-        for check in (training.resumes, training.repeats, training.accumulates, training.weighs,
-                      training.learns, training.freezes, training.trains_small_heads,
-                      training.fuses, training.averages, training.validates, training.runs,
-                      training.counts, training.stops, training.loses_nothing,
-                      training.keeps_what_is_good, training.warns, training.knows_its_alphabet,
-                      training.refuses):
-            try:
-                check()
-            except (Failure, OSError) as failure:
-                failures += 1
-                print(f"FAILED {check.__name__}: {failure}")
-        for line in training.passed:
-            print("ok", line)
-        return 1 if failures else 0
+        checks = (training.resumes, training.repeats, training.accumulates, training.weighs,
+                  training.learns, training.freezes, training.trains_small_heads,
+                  training.fuses, training.averages, training.validates, training.runs,
+                  training.counts, training.stops, training.loses_nothing,
+                  training.keeps_what_is_good, training.warns, training.knows_its_alphabet,
+                  training.refuses)
+        return 1 if run_checks(checks, training.passed) else 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from attune import Failure
+from attune import run_checks
 from check_training import (TEXT, Training, read_bytes, read_progress, read_safetensors,
                             write_safetensors)
 
@@ -134,10 +134,6 @@ class Files(Training):
         self.expect("--warmup 4: the training ends at step 3" in done.stderr,
                     f"a warm-up that does not end is said: {done.stderr.strip()}")
 
-    checks = (writes_from_checkpoints, takes_arrays_as_they_are, takes_half_weights,
-              says_what_is_broken, notices_a_full_disk, says_that_nothing_is_asked,
-              says_what_it_takes)
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,16 +141,11 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = Files(options.attune, folder)
-        failures = 0
-        for check in Files.checks:
-            try:
-                check(files)
-            except (Failure, OSError) as failure:
-                failures += 1
-                print(f"FAILED {check.__name__}: {failure}")
-        for line in files.passed:
-            print("ok", line)
-        return 1 if failures else 0
+        checks = (files.writes_from_checkpoints, files.takes_arrays_as_they_are,
+                  files.takes_half_weights, files.says_what_is_broken,
+                  files.notices_a_full_disk, files.says_that_nothing_is_asked,
+                  files.says_what_it_takes)
+        return 1 if run_checks(checks, files.passed) else 0
 
 
 if __name__ == "__main__":
